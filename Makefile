@@ -1,0 +1,63 @@
+# make demo        a whole floor in one terminal; make demo ARGS="..." passes ARGS instead
+# make test        every test; make test ARGS="..." passes ARGS to pytest
+# make check       format, lint, types, layers
+# make bench       what tests/bench measures
+# make lock        write the lock files anew (LOCK_FLAGS=--upgrade takes newer versions)
+#
+# Needs python3 >= 3.11 (PYTHON=... names another one), make, and a C compiler for the benchmarks.
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV_VERSION := 0.13.9
+CODE := controller devices firmware_stubs tests
+
+.PHONY: demo test check bench lock mosquitto clean
+.DELETE_ON_ERROR:
+
+demo: $(if $(findstring mosquitto,$(ARGS)),mosquitto) .venv/run.stamp
+	$(BIN)/floord demo $(or $(ARGS),--parcels 100)
+
+test: mosquitto .venv/dev.stamp
+	$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/dev.stamp
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/python -m pytest -q tests/test_layers.py
+
+bench: .venv/dev.stamp
+	@if [ -e tests/bench/__main__.py ] || [ -e tests/bench.py ]; then $(BIN)/python -m tests.bench $(ARGS); \
+	else echo "no benchmark yet"; fi
+
+# Brokers for tests. Never fails: without mosquitto its tests are skipped and say so.
+mosquitto:
+	@.ci/mosquitto
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "hubfloor needs Python 3.11 or newer; $(PYTHON) is `$(PYTHON) --version 2>&1`." \
+	       "Name another one: make PYTHON=python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/run.stamp: requirements.lock pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.lock .venv/run.stamp
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# The dev lock holds everything that the run lock holds, in the same versions.
+COMPILE = "$$uv/bin/uv" pip compile -q --no-config --universal --python-version 3.11 --generate-hashes \
+  --custom-compile-command "make lock" $(LOCK_FLAGS) pyproject.toml --extra demo --group build
+
+lock:
+	@uv=`mktemp -d` && trap 'rm -rf "$$uv"' EXIT && $(PYTHON) -m venv "$$uv" && \
+	"$$uv/bin/python" -m pip install -q --disable-pip-version-check uv==$(UV_VERSION) && \
+	$(COMPILE) -o requirements.lock && \
+	$(COMPILE) --group dev -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

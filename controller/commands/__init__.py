@@ -1,0 +1,1 @@
+"""The commands of `floord`, one file a command."""

@@ -1,0 +1,130 @@
+"""The one shape of a driver, and how a `kind` of the configuration becomes one.
+
+A driver is a value that turns bytes into items and commands into bytes. It does no I/O and has no clock: whoever owns
+it (the controller's Node, a test, `floord decode`) gives it bytes with their arrival time and takes what it wants to
+write. All times are monotonic milliseconds.
+
+A family is one module `devices/<family>/<kind>.py` with two names:
+
+- `Settings`: a frozen dataclass; it is the schema of the device's section in the configuration, defaults included;
+- `Driver(settings)`: an object with the methods of `Driver` below. A machine that only talks subclasses `TalkOnly`
+  and writes `feed`.
+
+A module may add a third, `Sniffer(settings)`, for a wire on which both sides speak: `feed(data, at)` and `close(now)`
+return items for what it hears of either side, without a session. `floord decode` prefers it to the driver.
+
+Nothing is registered anywhere: `load("sick_cola")` imports `devices.scanners.sick_cola`. A module whose name begins
+with `_` is a part of its family and no kind.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, Protocol, cast
+
+from devices.types import Command, Counters, Item, Kept, Message, Token
+
+FAMILIES = ("scanners", "plcs", "scales", "robots")
+
+
+class Driver(Protocol):
+    """One machine on one channel."""
+
+    counters: Counters
+
+    def opened(self, now: float, kept: Kept) -> None:
+        """The channel is open; `kept` is what the journal holds for it. Forget every partial frame."""
+
+    def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
+        """Take what arrived at `at`, in any split, and return the items it completes. Never raises on any bytes."""
+
+    def send(self, command: Command, now: float, expires: float | None) -> int:
+        """Queue a command and return its number; an Answered or GivenUp item with that number follows.
+
+        After `expires` (monotonic ms, None = never) it is neither sent nor repeated. A command the machine's family
+        does not know raises TypeError: that is the caller's mistake.
+        """
+
+    def confirm(self, token: Token, now: float) -> None:
+        """Everything of this channel up to `token` is durable; the machine may be told from the next `take()` on."""
+
+    def tick(self, now: float) -> Sequence[Item]:
+        """Time has passed: do what is due (repeats, life signs, time-outs, discarding partial frames)."""
+
+    def next_at(self) -> float | None:
+        """When `tick` wants to be called next; None = only after input."""
+
+    def take(self) -> bytes | list[Message]:
+        """What shall be written now; empty when nothing. Each byte is given once."""
+
+    def closed(self, now: float) -> Sequence[Item]:
+        """The channel is gone; partial frames and unanswered commands with it."""
+
+
+class TalkOnly:
+    """Base of a driver for a machine that talks and never listens: write `feed`, keep the rest."""
+
+    def __init__(self) -> None:
+        self.counters = Counters()
+
+    def opened(self, now: float, kept: Kept) -> None:
+        """Nothing to begin."""
+
+    def send(self, command: Command, now: float, expires: float | None) -> int:
+        """This machine takes no commands."""
+        raise TypeError(f"{type(self).__module__} takes no {type(command).__name__}")
+
+    def confirm(self, token: Token, now: float) -> None:
+        """This machine does not wait for anything."""
+
+    def tick(self, now: float) -> Sequence[Item]:
+        """Nothing is due."""
+        return ()
+
+    def next_at(self) -> float | None:
+        """Never."""
+        return None
+
+    def take(self) -> bytes | list[Message]:
+        """Nothing to write."""
+        return b""
+
+    def closed(self, now: float) -> Sequence[Item]:
+        """Nothing to end."""
+        return ()
+
+
+class UnknownKind(LookupError):
+    """No module of that name in any family; the message lists the known kinds."""
+
+
+def kinds() -> dict[str, str]:
+    """Every known kind -> its family, found by listing the family folders (nothing is imported but packages).
+
+    A module whose name begins with `_` is shared by kinds of its family and is none itself.
+    """
+    found: dict[str, str] = {}
+    for family in FAMILIES:
+        try:
+            package = importlib.import_module(f"devices.{family}")
+        except ModuleNotFoundError:
+            continue
+        names = (info.name for info in pkgutil.iter_modules(package.__path__))
+        found.update({name: family for name in names if not name.startswith("_")})
+    return found
+
+
+def load(kind: str) -> ModuleType:
+    """The module of a kind, with `Settings` and `Driver`. Raises UnknownKind, naming the known ones."""
+    known = kinds()
+    if kind not in known:
+        raise UnknownKind(f"unknown kind {kind!r}; known are: {', '.join(sorted(known))}")
+    return importlib.import_module(f"devices.{known[kind]}.{kind}")
+
+
+def make(kind: str, settings: Any) -> Driver:
+    """A driver of that kind; the one place where the import by name meets the type checker."""
+    return cast(Driver, load(kind).Driver(settings))

@@ -1,0 +1,186 @@
+"""The pump: bytes over a file descriptor on the event loop, whatever stands behind it.
+
+A `Port` opens, closes and cleans; all else is the same for a serial line and a TCP connection: reading and writing
+never block, what the other side does not take is bounded in bytes and time, an end of file or an error means hang-up,
+and after a hang-up the port is opened again. Half-sent output is dropped with the connection it was meant for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from random import Random
+from typing import Protocol, TypeAlias
+
+from devices.links import Backoff, Health, LinkHandler
+
+Loop: TypeAlias = asyncio.AbstractEventLoop
+
+READ_BYTES = 65536
+OUT_BYTES = 262_144  # at most so much waits for the other side
+STUCK_MS = 2000.0  # longer than any answer takes at 9600 baud; a peer that takes nothing for so long is stuck
+
+
+class Port(Protocol):
+    """What differs between links. Nothing here blocks."""
+
+    stuck: str
+    """What it means when the other side takes nothing, in plain words."""
+
+    @property
+    def damaged(self) -> int:
+        """Bytes known to be wrong, so far."""
+
+    def begin(self, opened: Callable[[int], None], failed: Callable[[str], None]) -> None:
+        """Begin to open; later, and once, `opened` with a non-blocking descriptor, or `failed` with the reason."""
+
+    def cancel(self) -> None:
+        """Give up opening; neither callback is called any more."""
+
+    def end(self, fd: int) -> None:
+        """Close what was opened, without waiting for output; another `begin` may follow at once."""
+
+    def clean(self, data: bytes) -> bytes:
+        """The payload of bytes read."""
+
+
+class FdLink:
+    """A link over a port."""
+
+    def __init__(
+        self, name: str, port: Port, handler: LinkHandler, loop: Loop, rng: Random, stuck_ms: float = STUCK_MS
+    ) -> None:
+        self.health = Health()
+        self._name, self._port, self._handler, self._loop = name, port, handler, loop
+        self._stuck_s = stuck_ms / 1000
+        self._backoff = Backoff(rng)
+        self._started = self._told_down = False
+        self._openings = 0
+        self._fd: int | None = None
+        self._out = bytearray()
+        self._moved = 0.0  # when output last moved, loop time
+        self._reopening: asyncio.TimerHandle | None = None
+        self._stuck: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Open it, and keep it open from now on."""
+        if not self._started:
+            self._started = True
+            self.health.since = self._loop.time() * 1000
+            self._reopening = self._loop.call_later(0, self._begin)
+
+    def stop(self) -> None:
+        """Close it; the handler is not called any more."""
+        if not self._started:
+            return
+        self._started = False
+        if self._reopening:
+            self._reopening.cancel()
+        self._drop()
+        self._port.cancel()
+
+    def hang_up(self, why: str) -> None:
+        """Break the connection; `down` follows, and it is opened again."""
+        if self._fd is not None:
+            self._loop.call_soon(self._lost, why, self._fd)
+
+    def write(self, data: bytes) -> None:
+        """Send as much as goes, keep the rest; dropped while the link is down."""
+        if self._fd is None or not data:
+            return
+        if self._out:
+            if len(self._out) + len(data) > OUT_BYTES:
+                self._loop.call_soon(self._lost, self._port.stuck, self._fd)
+            else:
+                self._out += data
+            return
+        self._out += data
+        self._moved = self._loop.time()
+        self._send(self._fd)
+        if self._out and self._stuck is None:
+            self._loop.add_writer(self._fd, self._send, self._fd)
+            self._stuck = self._loop.call_later(self._stuck_s, self._check_stuck, self._fd)
+
+    def _begin(self) -> None:
+        self._reopening = None
+        self._port.begin(self._opened, self._failed)
+
+    def _opened(self, fd: int) -> None:
+        health, at = self.health, self._loop.time() * 1000
+        health.reopened, self._openings = self._openings, self._openings + 1
+        health.up, health.since = True, at
+        self._fd, self._told_down = fd, False
+        self._loop.add_reader(fd, self._readable, fd)
+        self._handler.up(self._name, at)
+
+    def _readable(self, fd: int) -> None:
+        try:
+            data = os.read(fd, READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            return self._lost(error.strerror or str(error), fd)
+        if not data:
+            return self._lost("hung up: unplugged, or closed by the other side", fd)
+        at = self._loop.time() * 1000
+        self.health.bytes_in += len(data)
+        self.health.last_byte = at
+        payload = self._port.clean(data)
+        self.health.damaged = self._port.damaged
+        if payload:
+            self._handler.received(self._name, payload, at)
+
+    def _send(self, fd: int) -> None:
+        try:
+            sent = os.write(fd, self._out)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._loop.remove_writer(fd)
+            self._loop.call_soon(self._lost, error.strerror or str(error), fd)
+            return
+        del self._out[:sent]
+        self.health.bytes_out += sent
+        if sent:
+            self._moved = self._loop.time()
+        if not self._out and self._stuck:
+            self._loop.remove_writer(fd)
+            self._stuck.cancel()
+            self._stuck = None
+
+    def _check_stuck(self, fd: int) -> None:
+        left = self._moved + self._stuck_s - self._loop.time()
+        if left > 0:
+            self._stuck = self._loop.call_later(left, self._check_stuck, fd)
+        else:
+            self._lost(self._port.stuck, fd)
+
+    def _lost(self, why: str, fd: int) -> None:
+        if fd != self._fd:
+            return  # already lost for another reason
+        self._drop()
+        self._failed(why)
+
+    def _drop(self) -> None:
+        if self._fd is None:
+            return
+        self._loop.remove_reader(self._fd)
+        self._loop.remove_writer(self._fd)
+        if self._stuck:
+            self._stuck.cancel()
+            self._stuck = None
+        self._out.clear()
+        self._port.end(self._fd)
+        self._fd = None
+
+    def _failed(self, why: str) -> None:
+        health, at = self.health, self._loop.time() * 1000
+        held_ms = at - health.since if health.up else 0.0
+        if health.up:
+            health.up, health.since = False, at
+        health.why = why
+        self._reopening = self._loop.call_later(self._backoff.next(held_ms / 1000), self._begin)
+        if not self._told_down:
+            self._told_down = True
+            self._handler.down(self._name, why, at)

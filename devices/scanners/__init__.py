@@ -1,0 +1,1 @@
+"""Barcode scanners: one family, one file; the file name is the `kind` of the configuration."""

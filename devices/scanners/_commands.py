@@ -1,0 +1,111 @@
+"""Commands to a scanner that answers each: one is open at a time, the others wait.
+
+An answer carries no number, so it belongs to the command that is open or to none. After a command without an answer
+nothing is sent for as long again, or its late answer would be taken for the next one's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from devices.types import Answered, GivenUp
+
+MOST_WAITING = 16
+
+EXPIRED = "expired before it was sent"
+OVERTAKEN = f"more than {MOST_WAITING} commands were waiting"
+SILENT = "no answer"
+GONE = "the channel has gone"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    id: int
+    answer: str
+    frame: bytes
+    expires: float | None
+
+
+class Commands:
+    """The commands of one channel. Each `add` leads to exactly one Answered or GivenUp."""
+
+    def __init__(self, answer_ms: float) -> None:
+        self._answer_ms = answer_ms
+        self._last_id = 0
+        self._waiting: deque[_Sent] = deque()
+        self._open: _Sent | None = None
+        self._untaken = False  # the open one is not written yet
+        self._due = 0.0  # when the open one is given up, or when the channel is quiet again
+        self._overtaken: list[_Sent] = []
+
+    def add(self, answer: str, frame: bytes, now: float, expires: float | None) -> int:
+        """Queue a frame whose answer has the verb `answer`; return its number."""
+        self._last_id += 1
+        self._waiting.append(_Sent(self._last_id, answer, frame, expires))
+        if len(self._waiting) > MOST_WAITING:
+            self._overtaken.append(self._waiting.popleft())
+        self._advance(now)
+        return self._last_id
+
+    def answered(self, verb: str | None, refusal: str | None, at: float) -> list[Answered]:
+        """An answer came; `verb` None = an error, which does not say of what. Empty when no command is open for it."""
+        command = self._open
+        if command is None or self._untaken or verb not in (None, command.answer):
+            return []
+        self._open, self._due = None, at
+        self._advance(at)
+        return [Answered(command.id, refusal, at)]
+
+    def tick(self, now: float) -> list[GivenUp]:
+        """Give up what has expired or got no answer, begin the next."""
+        ended = [GivenUp(command.id, OVERTAKEN, now) for command in self._overtaken]
+        self._overtaken.clear()
+        if self._open and self._untaken and _expired(self._open, now):
+            ended.append(GivenUp(self._open.id, EXPIRED, now))
+            self._open, self._due = None, now
+        elif self._open and now >= self._due:
+            ended.append(GivenUp(self._open.id, SILENT, now))
+            self._open, self._due = None, now + self._answer_ms
+        ended += [GivenUp(command.id, EXPIRED, now) for command in self._waiting if _expired(command, now)]
+        self._waiting = deque(command for command in self._waiting if not _expired(command, now))
+        self._advance(now)
+        return ended
+
+    def next_at(self) -> float | None:
+        """When `tick` has something to do."""
+        times = [command.expires for command in self._waiting if command.expires is not None]
+        if self._open or self._waiting:
+            times.append(self._due)
+        if self._open and self._untaken and self._open.expires is not None:
+            times.append(self._open.expires)
+        if self._overtaken:
+            times.append(0.0)
+        return min(times, default=None)
+
+    def take(self) -> bytes:
+        """The frame to write now, once."""
+        if self._open is None or not self._untaken:
+            return b""
+        self._untaken = False
+        return self._open.frame
+
+    def closed(self, now: float) -> list[GivenUp]:
+        """The channel is gone: everything is given up."""
+        ended = [*self._overtaken, *([self._open] if self._open else []), *self._waiting]
+        self._overtaken.clear()
+        self._waiting.clear()
+        self._open = None
+        return [GivenUp(command.id, GONE, now) for command in ended]
+
+    def _advance(self, now: float) -> None:
+        if self._open or now < self._due:
+            return
+        while self._waiting and not self._open:
+            if _expired(self._waiting[0], now):
+                return  # the next tick says so
+            self._open, self._untaken, self._due = self._waiting.popleft(), True, now + self._answer_ms
+
+
+def _expired(command: _Sent, now: float) -> bool:
+    return command.expires is not None and now >= command.expires

@@ -1,0 +1,61 @@
+"""What stands in a scanner's frame: one or several codes, the no-read text, the heartbeat text.
+
+All three are free text of the scanner's configuration on one channel, told apart by exact comparison of bytes. A code
+is opaque: text for the hub, never a command for anybody, and with a control character in it no code at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from devices.barcodes.candidate import as_text, control_character, split_aim
+from devices.types import Garbled, Heartbeat, NoRead, Read
+
+RAW = 64
+"""A Garbled keeps at most so many bytes."""
+
+CONTROL = "a control character in a code"
+
+
+def wire(name: str, text: str) -> bytes:
+    """A text of the settings as it stands on the wire, one byte a character; ValueError names the setting."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} = {text!r}: only characters up to \\u00ff, each is one byte on the wire") from None
+
+
+def no_proof(text: str) -> str | None:
+    """The frame itself is the proof of its codes."""
+    return None
+
+
+class Content:
+    """Bodies of frames -> items. `proof(code)` says why a code cannot be trusted, None = it can."""
+
+    def __init__(
+        self,
+        no_read: tuple[str, ...],
+        heartbeat: str,
+        separator: str,
+        proof: Callable[[str], str | None] = no_proof,
+    ) -> None:
+        self._no_read = {b"", *(wire("no_read", text) for text in no_read)}
+        self._heartbeat = wire("heartbeat", heartbeat)
+        self._separator = wire("separator", separator)
+        self._proof = proof
+
+    def items(self, body: bytes, at: float) -> list[Read | NoRead | Heartbeat | Garbled]:
+        """What one frame says; an empty one says that nothing was read."""
+        if body and body == self._heartbeat:
+            return [Heartbeat(body, at)]
+        parts = body.split(self._separator) if self._separator else [body]
+        codes = [part for part in parts if part not in self._no_read]
+        if body in self._no_read or not codes:
+            return [NoRead(body, at)]
+        return [self._code(code, body, at) for code in codes]
+
+    def _code(self, code: bytes, body: bytes, at: float) -> Read | Garbled:
+        aim, text = split_aim(as_text(code))
+        why = CONTROL if control_character(text) else self._proof(text)
+        return Read(text, body, at, symbology=aim) if why is None else Garbled(body[:RAW], why, at)

@@ -1,0 +1,123 @@
+"""TCP connections to device servers and to machines with a network side.
+
+A device server whose power is cut says nothing: keepalive notices it after about 10 s, TCP_USER_TIMEOUT as soon where
+something was sent (tcp(7)).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import functools
+import os
+import socket
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from devices.fd_link import FdLink, Loop
+from devices.links import LinkHandler, LinkUrl
+
+CONNECT_S = 5.0
+KEEPIDLE_S, KEEPINTVL_S, KEEPCNT = 5, 2, 3
+USER_TIMEOUT_MS = 10_000
+
+
+def tcp_link(name: str, url: LinkUrl, handler: LinkHandler, loop: Loop, rng: Random) -> FdLink:
+    """A link over a TCP connection to `url`."""
+    return FdLink(name, TcpPort(url, loop), handler, loop, rng)
+
+
+class TcpPort:
+    """A client's connection; each attempt takes the next of the name's addresses."""
+
+    stuck = "blocked: the other side takes nothing"
+    damaged = 0
+
+    def __init__(self, url: LinkUrl, loop: Loop) -> None:
+        self._host, self._port, self._loop = url.host, url.port, loop
+        self._socket: socket.socket | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._attempt = 0
+
+    def begin(self, opened: Callable[[int], None], failed: Callable[[str], None]) -> None:
+        """Resolve the name beside the loop, then connect."""
+        self._attempt = attempt = self._attempt + 1
+
+        def resolved(future: asyncio.Future[list[Any]]) -> None:
+            if future.cancelled():
+                return
+            unknown = future.exception()
+            if attempt != self._attempt:
+                return
+            try:
+                if unknown:
+                    raise unknown
+                addresses = future.result()
+                self._connect(addresses[attempt % len(addresses)], opened, failed)
+            except (OSError, UnicodeError) as error:  # UnicodeError: a name that can be nobody's
+                self._close()
+                failed(f"{self._host}:{self._port}: {getattr(error, 'strerror', None) or error}")
+
+        ask = functools.partial(socket.getaddrinfo, self._host, self._port, type=socket.SOCK_STREAM)
+        self._loop.run_in_executor(None, ask).add_done_callback(resolved)
+
+    def _connect(self, address: tuple[Any, ...], opened: Callable[[int], None], failed: Callable[[str], None]) -> None:
+        family, kind, proto, _, place = address
+        self._socket = connecting = socket.socket(family, kind, proto)
+        connecting.setblocking(False)
+
+        def over(number: int) -> None:
+            if connecting is not self._socket:
+                return  # given up
+            self._forget_attempt()
+            if not number and connecting.getsockname() == connecting.getpeername():
+                number = errno.ECONNREFUSED  # on loopback a port nobody serves can be connected to itself
+            if number:
+                self._close()
+                failed(f"{self._host}:{self._port}: {os.strerror(number)}")
+            else:
+                _keep_alive(connecting)
+                opened(connecting.fileno())
+
+        number = connecting.connect_ex(place)
+        if number != errno.EINPROGRESS:
+            self._loop.call_soon(over, number)
+            return
+        self._timer = self._loop.call_later(CONNECT_S, over, errno.ETIMEDOUT)
+        asked = (socket.SOL_SOCKET, socket.SO_ERROR)
+        self._loop.add_writer(connecting.fileno(), lambda: over(connecting.getsockopt(*asked)))
+
+    def _forget_attempt(self) -> None:
+        if self._timer and self._socket:
+            self._timer.cancel()
+            self._timer = None
+            self._loop.remove_writer(self._socket.fileno())
+
+    def cancel(self) -> None:
+        """Give up connecting."""
+        self._attempt += 1
+        self._forget_attempt()
+        self._close()
+
+    def end(self, fd: int) -> None:
+        """Close the connection; the kernel may still send what it has."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._socket:
+            self._socket.close()
+            self._socket = None
+
+    def clean(self, data: bytes) -> bytes:
+        """As it came."""
+        return data
+
+
+def _keep_alive(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPIDLE_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPINTVL_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPCNT)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

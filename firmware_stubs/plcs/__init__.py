@@ -1,0 +1,1 @@
+"""PLC stubs, one encoding, one file."""

@@ -1,0 +1,1 @@
+"""Barcode scanner stubs, one family, one file."""

@@ -1,0 +1,189 @@
+"""Every driver has its shape, its transcript and its stub; and each recorded message survives any cut of the wire.
+
+Found by walking the families: a new driver is tested by existing. A kind with a Sniffer is heard through it, because
+its driver says nothing without a session; its driver is fed too, and must not fail.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.util
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import devices.driver
+from controller.commands import decode
+from controller.commands._texts import settings as settings_of
+from devices.driver import kinds, load
+from devices.types import Garbled, Item, Kept
+from tests import transcripts
+from tests.transcripts import WIRE, Recorded
+
+KINDS = {kind: family for kind, family in kinds().items() if family in ("scanners", "plcs")}
+METHODS = [name for name in vars(devices.driver.Driver) if not name.startswith("_")]
+RECORDED = [(kind, message) for kind in KINDS if (WIRE / f"{kind}.txt").exists() for message in transcripts.read(kind)]
+every_message = pytest.mark.parametrize(("kind", "message"), RECORDED, ids=[str(message) for _, message in RECORDED])
+with_clock = [(kind, message) for kind, message in RECORDED if not hasattr(load(kind), "Sniffer")]
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+class Ear:
+    """Something that hears a kind: its Sniffer, else its Driver."""
+
+    def __init__(self, kind: str, texts: tuple[str, ...]) -> None:
+        module = load(kind)
+        chosen = settings_of(module.Settings, texts)
+        self.driver: Any = None
+        if hasattr(module, "Sniffer"):
+            sniffer = module.Sniffer(chosen)
+            self.feed: Callable[[bytes, float], Sequence[Item]] = sniffer.feed
+            self.close: Callable[[float], Sequence[Item]] = sniffer.close
+        else:
+            self.driver = module.Driver(chosen)
+            self.driver.opened(0.0, Kept())
+            self.feed, self.close = self.driver.feed, self.driver.closed
+
+    def bytewise(self, data: bytes) -> list[Item]:
+        return [item for byte in data for item in self.feed(bytes([byte]), 1.0)]
+
+
+def test_there_are_drivers() -> None:
+    assert {"line", "sick_cola"} <= KINDS.keys()
+
+
+@every_kind
+def test_a_driver_has_its_shape(kind: str) -> None:
+    module = load(kind)
+    schema: Any = module.Settings
+    assert dataclasses.is_dataclass(schema)
+    assert schema.__dataclass_params__.frozen  # type: ignore[union-attr]  # mypy 1.x knows it, typeshed's stub not
+    assert [name for name in METHODS if not callable(getattr(module.Driver, name, None))] == []
+    assert (module.__doc__ or "").count("\n") > 2, "the top of a driver says how its machine talks"
+
+
+@every_kind
+def test_a_driver_has_a_transcript_with_sources(kind: str) -> None:
+    assert transcripts.read(kind)
+
+
+@every_kind
+def test_a_driver_has_a_stub(kind: str) -> None:
+    assert importlib.util.find_spec(f"firmware_stubs.{KINDS[kind]}.{kind}"), f"no stub speaks {kind}"
+
+
+@every_message
+def test_whole(kind: str, message: Recorded) -> None:
+    items = Ear(kind, message.settings).feed(message.raw, 1.0)
+    assert items
+    assert all(isinstance(item, Garbled) for item in items) == message.meaning.startswith("garbled")
+
+
+@every_message
+def test_byte_by_byte(kind: str, message: Recorded) -> None:
+    assert Ear(kind, message.settings).bytewise(message.raw) == Ear(kind, message.settings).feed(message.raw, 1.0)
+
+
+@every_message
+def test_five_in_a_row(kind: str, message: Recorded) -> None:
+    once = Ear(kind, message.settings).feed(message.raw, 1.0)
+    assert Ear(kind, message.settings).feed(message.raw * 5, 1.0) == [*once] * 5
+    assert Ear(kind, message.settings).bytewise(message.raw * 5) == [*once] * 5
+
+
+@every_message
+def test_cut_at_each_byte(kind: str, message: Recorded) -> None:
+    whole = len(message.raw) - message.raw.endswith(b"\r\n")  # a line is complete at its CR
+    for cut in range(1, whole):
+        ear = Ear(kind, message.settings)
+        before = ear.feed(message.raw[:cut], 1.0)
+        after = ear.close(2.0)
+        assert not before or message.meaning.startswith("garbled"), cut
+        assert [*before, *after], cut
+        assert all(isinstance(item, Garbled) for item in [*before, *after]), cut
+
+
+@pytest.mark.parametrize(("kind", "message"), with_clock, ids=[str(message) for _, message in with_clock])
+def test_silence_ends_a_cut_message_and_the_next_is_whole(kind: str, message: Recorded) -> None:
+    once = Ear(kind, message.settings).feed(message.raw, 9e9)
+    whole = len(message.raw) - message.raw.endswith(b"\r\n")
+    for cut in range(1, whole):
+        ear = Ear(kind, message.settings)
+        before = ear.feed(message.raw[:cut], 1.0)
+        due = ear.driver.next_at()
+        assert due is not None or before, cut
+        silent = ear.driver.tick(due or 1.0)
+        assert all(isinstance(item, Garbled) for item in [*before, *silent]), cut
+        assert before or silent, cut
+        assert ear.feed(message.raw, 9e9) == once, cut
+
+
+def _settings_of(kind: str) -> list[tuple[str, ...]]:
+    return sorted({message.settings for known, message in RECORDED if known == kind}) or [()]
+
+
+@every_kind
+@given(data=st.data())
+@settings(max_examples=200)
+def test_no_bytes_raise(kind: str, data: st.DataObject) -> None:
+    texts = data.draw(st.sampled_from(_settings_of(kind)))
+    messages = [message.raw for known, message in RECORDED if known == kind and message.settings == texts]
+    piece = st.one_of(st.binary(max_size=40), st.sampled_from([*messages, b"\x02", b"\x03", b"\r", b"\n"]))
+    module = load(kind)
+    driver = module.Driver(settings_of(module.Settings, texts))
+    driver.opened(0.0, Kept())
+    ear, now = Ear(kind, texts), 0.0
+    for chunk, pause in data.draw(st.lists(st.tuples(piece, st.sampled_from([0.0, 1.0, 150.0, 5000.0])), max_size=30)):
+        now += pause
+        for item in [*driver.tick(now), *driver.feed(chunk, now), *ear.feed(chunk, now)]:
+            assert not isinstance(item, Garbled) or len(item.raw) <= 64
+        driver.take()
+    driver.closed(now)
+    ear.close(now)
+
+
+SCANNERS = [kind for kind, family in KINDS.items() if family == "scanners"]
+SAID = [(kind, message) for kind, message in RECORDED if kind in SCANNERS]
+
+
+def told(item: Item) -> str:
+    """An item in the words of a transcript: `read RB123456785GB`, `no_read`, `reply sAN mTCgateon 1`, …"""
+    name, words = decode.name_of(item), [getattr(item, key, "") for key in ("verb", "code", "text")]
+    return " ".join([name, *(word for word in words if word and name not in ("heartbeat", "no_read", "garbled"))])
+
+
+@pytest.mark.parametrize(("kind", "message"), SAID, ids=[str(message) for _, message in SAID])
+def test_a_scanner_driver_understands_what_the_transcript_says(kind: str, message: Recorded) -> None:
+    """The meaning, up to the colon, names the items in their order."""
+    expected = message.meaning.split(":")[0].encode("latin-1").decode("unicode_escape")
+    heard = [told(item) for item in Ear(kind, message.settings).feed(message.raw, 1.0)]
+    assert ", ".join(heard) == expected
+
+
+@pytest.mark.parametrize("kind", SCANNERS)
+def test_stub_and_driver_of_a_scanner_understand_each_other(kind: str) -> None:
+    """Written apart from each other; the first settings of the transcript, as far as the stub has them, join them."""
+    texts = transcripts.read(kind)[0].settings
+    stubs = importlib.import_module(f"firmware_stubs.scanners.{kind}")
+    fields = {field.name for field in dataclasses.fields(stubs.Settings)}
+    stub = stubs.Scanner(
+        settings_of(stubs.Settings, tuple(text for text in texts if text.split("=")[0] in fields)), 1, 0.0
+    )
+    ear = Ear(kind, texts)
+    now = 0.0
+    for codes, expected in (([b"RB123456785GB"], ["read RB123456785GB"]), ([], ["no_read"])):
+        stub.gate(codes, now)
+        heard: list[Item] = list(ear.feed(stub.take(), now))
+        for _ in range(10):
+            due = stub.next_at()
+            if heard or due is None:
+                break
+            now = due
+            stub.tick(now)
+            heard += ear.feed(stub.take(), now)
+        assert [told(item) for item in heard] == expected
+        now += 1000.0
