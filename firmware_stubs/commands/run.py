@@ -1,0 +1,71 @@
+"""Simulate a floor: its belts, and a machine at the other end of every link."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from firmware_stubs import floor_file
+from firmware_stubs.sections import FloorError
+from firmware_stubs.serve import Simulation
+from firmware_stubs.wires import PortError, say
+
+FAILED, PORT_MISSING, FLOOR_WRONG = 1, 69, 78
+
+
+@click.command("run")
+@click.argument("floor", metavar="FLOOR.toml", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--manifest", default="-", show_default=True, help="Parcels as JSON lines: a file, or - for stdin.")
+@click.option("--ledger", help="Write what really happened as JSON lines: a file, or - for stdout.")
+@click.option("--seed", type=int, help="Instead of the seeds of the floor file.")
+@click.option("--wait/--no-wait", default=True, help="Hold the parcels until every PLC has a controller, at most 30 s.")
+@click.option("--real", is_flag=True, help="Allow serial:// links: the stub speaks on a real port.")
+def command(floor: Path, manifest: str, ledger: str | None, seed: int | None, wait: bool, real: bool) -> None:
+    """Simulate a floor: its belts, and a machine at the other end of every link.
+
+    A line of the manifest: {"parcel": "p-17", "line": "S1", "codes": ["RB123456785GB"], "length_mm": 300}
+
+    At the end of the manifest the belts run empty and the command ends. SIGTERM or Ctrl-C: no more parcels, then the
+    same; the second one ends it at once.
+    """
+    try:
+        settings = floor_file.load(floor)
+        with contextlib.ExitStack() as files:
+            source = _opened(manifest, files)
+            code = asyncio.run(_run(settings, source, _ledger(ledger, files), seed, wait, real))
+    except (FloorError, PortError, OSError) as error:
+        say(str(error))
+        code = (
+            FLOOR_WRONG if isinstance(error, FloorError) else PORT_MISSING if isinstance(error, PortError) else FAILED
+        )
+    raise SystemExit(code)
+
+
+async def _run(
+    floor: floor_file.Floor, source: int, ledger: TextIO | None, seed: int | None, wait: bool, real: bool
+) -> int:
+    simulation = Simulation(floor, ledger, seed=seed, utc_ms=time.time_ns() / 1e6)
+    return await simulation.run(source, wait=wait, real=real)
+
+
+def _opened(path: str, files: contextlib.ExitStack) -> int:
+    if path == "-":
+        return 0
+    source = os.open(path, os.O_RDONLY)
+    files.callback(os.close, source)
+    return source
+
+
+def _ledger(path: str | None, files: contextlib.ExitStack) -> TextIO | None:
+    if path is None:
+        return None
+    if path == "-":
+        return sys.stdout
+    return files.enter_context(open(path, "w", encoding="utf-8"))

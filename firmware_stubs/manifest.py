@@ -1,0 +1,85 @@
+"""The parcels that go onto the belts: JSON lines in, `Parcel`s and complaints out.
+
+One line is one parcel: {"parcel": "p-17", "line": "S1", "codes": ["RB123456785GB"], "length_mm": 300, "weight_g": 900}.
+`codes` are latin-1 text and may be empty (nothing to read); length and weight may be left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container
+from typing import Any
+
+from firmware_stubs.belt import Parcel
+
+_LONGEST_LINE = 65536
+_KEYS = ("parcel", "line", "codes", "length_mm", "weight_g")
+
+
+class Manifest:
+    """Bytes of the manifest in any split; a bad line is skipped and told in `complaints`."""
+
+    def __init__(self, lines: Container[str]) -> None:
+        """`lines`: those with an induction."""
+        self.complaints: list[str] = []
+        self.bad = 0
+        self._lines = lines
+        self._rest = b""
+        self._number = 0
+        self._skipping = False  # the rest of a line that was too long
+
+    def feed(self, data: bytes) -> list[Parcel]:
+        """The parcels of the lines that are now complete."""
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        parcels = [parcel for line in whole if (parcel := self._line(line))]
+        if len(self._rest) > _LONGEST_LINE:
+            if not self._skipping:
+                self._complain(self._number + 1, f"longer than {_LONGEST_LINE} bytes")
+            self._skipping, self._rest = True, b""
+        return parcels
+
+    def end(self) -> list[Parcel]:
+        """The last line, if nothing ended it."""
+        return self.feed(b"\n") if self._rest else []
+
+    def _line(self, line: bytes) -> Parcel | None:
+        self._number += 1
+        if self._skipping or not line.strip():
+            self._skipping = False
+            return None
+        try:
+            return parse(json.loads(line), self._lines)
+        except (ValueError, RecursionError) as error:
+            self._complain(self._number, str(error))
+            return None
+
+    def _complain(self, number: int, why: str) -> None:
+        self.bad += 1
+        self.complaints.append(f"manifest line {number}: {why}")
+
+
+def parse(item: Any, lines: Container[str]) -> Parcel:
+    """One parcel. Raises ValueError that says what is wrong."""
+    if not isinstance(item, dict):
+        raise ValueError('an object is needed, such as {"parcel": "p-17", "line": "S1", "codes": []}')
+    if unknown := [key for key in item if key not in _KEYS]:
+        raise ValueError(f"unknown key {unknown[0]!r}; known are {', '.join(_KEYS)}")
+    parcel, line, codes = item.get("parcel"), item.get("line"), item.get("codes")
+    if not isinstance(parcel, str) or not parcel:
+        raise ValueError("parcel must be a text that is not empty")
+    if not isinstance(line, str) or line not in lines:
+        raise ValueError(f"line {line!r} has no induction in the floor file")
+    if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
+        raise ValueError("codes must be a list of texts")
+    try:
+        texts = tuple(code.encode("latin-1") for code in codes)
+    except UnicodeEncodeError as error:
+        raise ValueError(f"codes must be latin-1 text, not {error.object!r}") from error
+    return Parcel(parcel, line, texts, _number(item, "length_mm", 300, 10_000), _number(item, "weight_g", 1000, 10**7))
+
+
+def _number(item: dict[str, Any], key: str, default: int, most: int) -> int:
+    value = item.get(key, default)
+    if type(value) is not int or not 1 <= value <= most:
+        raise ValueError(f"{key} must be a whole number from 1 to {most}, not {value!r}")
+    return value

@@ -1,0 +1,209 @@
+"""A simulated floor in real time: one loop, one timer, the wires, the manifest and the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from firmware_stubs.floor_file import Floor
+from firmware_stubs.manifest import Manifest
+from firmware_stubs.wires import BUFFER, Heard, Wire, open_wire, say
+from firmware_stubs.world import World
+
+WAIT_S = 30.0  # for controllers, before parcels come anyway
+LINGER_S = 1.0  # after the last parcel, so that the PLCs can report it
+DRAIN_EXTRA_S = 10.0
+_QUEUE_HIGH, _QUEUE_LOW = 10_000, 5_000  # parcels read ahead of the belts
+
+
+class Source:
+    """The manifest's file or pipe, read without blocking and no further ahead than the belts need."""
+
+    def __init__(self, fd: int, manifest: Manifest, world: World, turn: Callable[[], None]) -> None:
+        self.ended = False
+        self._fd = fd
+        self._manifest = manifest
+        self._world = world
+        self._turn = turn
+        self._loop = asyncio.get_running_loop()
+        self._reading = False
+        self._pollable = True  # a regular file is not
+
+    def resume(self) -> None:
+        """Read on when there is room."""
+        if self.ended or self._reading or self._world.waiting > _QUEUE_LOW:
+            return
+        self._reading = True
+        if self._pollable:
+            try:
+                self._loop.add_reader(self._fd, self._read)
+                return
+            except OSError:
+                self._pollable = False
+        self._loop.call_soon(self._read)
+
+    def close(self) -> None:
+        """Read no more."""
+        self.ended = True
+        if self._reading and self._pollable:
+            self._loop.remove_reader(self._fd)
+
+    def _read(self) -> None:
+        if self.ended:
+            return
+        try:
+            data = os.read(self._fd, BUFFER)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        now = self._loop.time() * 1000
+        for parcel in self._manifest.feed(data) if data else self._manifest.end():
+            self._world.add(parcel, now)
+        while self._manifest.complaints:
+            say(self._manifest.complaints.pop(0))
+        if not data:
+            self.close()
+        elif not self._pollable or self._world.waiting > _QUEUE_HIGH:
+            if self._pollable:
+                self._loop.remove_reader(self._fd)
+            self._reading = False
+        self._turn()
+
+
+class Simulation:
+    """One floor, from the first link to the end of the ledger. One loop, one timer; used once."""
+
+    def __init__(self, floor: Floor, ledger: TextIO | None, *, seed: int | None, utc_ms: float) -> None:
+        """`utc_ms`: now. Raises FloorError."""
+        self._loop = asyncio.get_running_loop()
+        self._ledger = ledger
+        self._wires: dict[str, Wire] = {}
+        self._floor = floor
+        self._source: Source | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._turned = asyncio.Event()
+        self._error: Exception | None = None
+        self._stopping = self._quitting = False
+        now = self._now()
+        self._world = World(floor, self._record, seed=seed, now=now, utc_offset_ms=utc_ms - now)
+
+    async def run(self, manifest_fd: int, *, wait: bool, real: bool) -> int:
+        """The exit code. Raises PortError, and OSError when the ledger cannot be written."""
+        manifest = Manifest({name for name, line in self._floor.lines.items() if line.induction})
+        try:
+            await self._open(real)
+            self._source = Source(manifest_fd, manifest, self._world, self._turn)
+            self._turn()
+            if wait and not await self._until(lambda: self._world.in_session or self._stopping, WAIT_S):
+                say(f"no controller at every PLC after {WAIT_S:g} s; the parcels come all the same")
+            empty = await self._flow(self._source)
+            self._record({"what": "end", "t": round(self._now(), 3), **self._world.counts(), **self._losses(manifest)})
+        finally:
+            self._close()
+            await asyncio.sleep(0)  # transports close in the next turn of the loop
+        return 0 if empty and not manifest.bad else 1
+
+    def stop(self) -> None:
+        """No more parcels, run empty, end; the second time: end now."""
+        if not self._stopping:
+            say(f"stopping: {self._world.on_belts} parcels run out, {self._world.waiting} are not inducted")
+        self._quitting = self._stopping
+        self._stopping = True
+        self._world.hold()
+        self._turned.set()
+
+    async def _open(self, real: bool) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self.stop)
+        for stub in self._floor.stubs:
+            self._wires[stub.name] = await open_wire(stub.link, self._listener(stub.name), real=real)
+        links = {name: wire.where for name, wire in self._wires.items()}
+        self._record({"what": "ready", "t": round(self._now(), 3), "links": links})
+        say("ready: " + ", ".join(f"{name} at {where}" for name, where in links.items()))
+
+    async def _flow(self, source: Source) -> bool:
+        """Parcels over the belts until the source has ended and the belts are empty; False = some are left on them."""
+        world = self._world
+        if not self._stopping:
+            world.release(self._now())
+            self._turn()
+        await self._until(lambda: self._stopping or (source.ended and not world.waiting))
+        empty = await self._until(lambda: not world.on_belts, world.longest_ms / 1000 + DRAIN_EXTRA_S)
+        if not empty:
+            say(f"{world.on_belts} parcels are still on the belts")
+        elif any(line.induction for line in self._floor.lines.values()) and world.in_session:
+            await self._until(lambda: False, LINGER_S)
+        return empty
+
+    def _losses(self, manifest: Manifest) -> dict[str, Any]:
+        dropped = {name: wire.dropped for name, wire in self._wires.items() if wire.dropped}
+        return {"bad_lines": manifest.bad, "dropped": dropped}
+
+    def _close(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.remove_signal_handler(number)
+        if self._timer:
+            self._timer.cancel()
+        if self._source:
+            self._source.close()
+        for wire in self._wires.values():
+            wire.close()
+
+    def _listener(self, stub: str) -> Heard:
+        def heard(data: bytes) -> None:
+            self._guarded(lambda: self._world.feed(stub, data, self._now()))
+            self._turn()
+
+        return heard
+
+    def _turn(self) -> None:
+        self._guarded(self._move)
+
+    def _move(self) -> None:
+        self._world.advance(self._now())
+        for name, data in self._world.output():
+            self._wires[name].write(data)
+        if self._source:
+            self._source.resume()
+        if self._timer:
+            self._timer.cancel()
+        at = self._world.next_at()
+        self._timer = None if at is None else self._loop.call_at(at / 1000, self._turn)
+        self._turned.set()
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        """An error inside a callback of the loop ends the run instead of being logged and forgotten."""
+        try:
+            act()
+        except Exception as error:
+            self._error = error
+            self._turned.set()
+
+    async def _until(self, done: Callable[[], bool], seconds: float | None = None) -> bool:
+        """Wait for something that only a turn can bring about; False = not in time, or told to end now."""
+        deadline = None if seconds is None else self._loop.time() + seconds
+        while not done():
+            if self._error:
+                raise self._error
+            if self._quitting:
+                return False
+            self._turned.clear()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._turned.wait()
+            except TimeoutError:
+                return done()
+        return True
+
+    def _now(self) -> float:
+        return self._loop.time() * 1000  # CLOCK_MONOTONIC
+
+    def _record(self, entry: dict[str, Any]) -> None:
+        if self._ledger:
+            self._ledger.write(json.dumps(entry) + "\n")
+            self._ledger.flush()
