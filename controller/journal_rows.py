@@ -1,0 +1,86 @@
+"""What goes into the journal and comes out of it, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One event. `time` is RFC 3339 UTC with ms; `body` the whole CloudEvents JSON as it will be published.
+
+    `code`: the code that a reader read, so that a parcel is found by it also where nobody was told of it.
+    """
+
+    seq: int
+    id: str
+    type: str
+    subject: str
+    visit: str | None
+    travel: str | None
+    parcel: str | None
+    time: str
+    topic: str
+    body: bytes
+    code: str | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """One transaction.
+
+    `channels`: channel -> its last (epoch, evt). `state`: (kind, key) -> JSON, None deletes. `advice`: parcel, aliases,
+    JSON, None deletes. `delivered`: seqs; `quarantined`: (seq, reason code). `tokens`: MQTT messages whose PUBACK may
+    leave after this commit; carried along, not stored.
+    """
+
+    events: list[Row] = field(default_factory=list)
+    channels: dict[str, tuple[int, int]] = field(default_factory=dict)
+    state: dict[tuple[str, str], bytes | None] = field(default_factory=dict)
+    advice: list[tuple[str, tuple[str, ...], bytes | None]] = field(default_factory=list)
+    delivered: list[int] = field(default_factory=list)
+    quarantined: list[tuple[int, int]] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+
+    def empty(self) -> bool:
+        """Whether there is nothing in it, not even a token."""
+        written = self.events or self.channels or self.state or self.advice or self.delivered or self.quarantined
+        return not (written or self.tokens)
+
+    def merge(self, other: Batch) -> None:
+        """Take in a later batch: where both speak of the same thing, the later one wins."""
+        self.events += other.events
+        self.channels.update(other.channels)
+        self.state.update(other.state)
+        self.advice += other.advice
+        self.delivered += other.delivered
+        self.quarantined += other.quarantined
+        self.tokens += other.tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a start finds.
+
+    `last_seq` is 0 where there is no event yet. `pending` counts the rows the broker has not accepted, refused ones
+    included; `oldest_pending` is the lowest of them. `parcels` counts the parcels with advice.
+    """
+
+    journal: str
+    boot: int
+    last_seq: int
+    channels: dict[str, tuple[int, int]]
+    state: dict[tuple[str, str], bytes]
+    pending: int
+    oldest_pending: int | None
+    parcels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Figures of a journal. `refused` are those of `pending` whose last answer was a refusal."""
+
+    first_seq: int | None
+    last_seq: int | None
+    pending: int
+    refused: int

@@ -1,0 +1,201 @@
+"""The outbox: which committed rows are published next, and which of them the broker has accepted. Pure, no I/O.
+
+- A small **window** of unacknowledged rows, fed in sequence order. At most `memory` rows wait here; what the broker's
+  absence piles up beyond that stays in the journal, is asked for with `wants()` and given with `backlog()`. A new
+  outbox asks first, so it needs to be told nothing about an earlier run.
+- **Pace**: at most `burst` rows a millisecond, so that draining a backlog leaves the loop to the scanners.
+- **After a reconnect** the rows in flight go first, in order; the broker may see them twice, never not at all.
+- **Delivered** only by a reason code < 0x80. A refused row goes to quarantine: it blocks nobody and is tried again
+  after 60 s, then at doubling intervals up to an hour. At most `QUARANTINE` refused rows are remembered here. Those
+  beyond it are not reported as quarantined, so the journal keeps them in its backlog, and when half of the remembered
+  ones have been accepted, the backlog is read again from the first of them.
+- A row that makes the broker **drop the connection** would block the rest for ever. When nothing was acknowledged on
+  `DEATHS` connections in a row, rows go one at a time; a row that ends as many connections alone is refused, too.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Sequence
+
+from controller.journal_rows import Row
+
+TICK_MS = 1.0
+PAGE = 500
+REFUSED = 0x80  # MQTT 5: reason codes from here on are failures
+CLOSED_ON_IT = 0x83  # MQTT 5, implementation specific error: here, the broker closes the connection on this row
+DEATHS = 3
+QUARANTINE = 1000
+RETRY_MS, RETRY_MAX_MS = 60_000.0, 3_600_000.0
+
+
+class Outbox:
+    """`now` is monotonic ms. Rows are committed ones; each has its sequence once and for ever.
+
+    `oldest`, `last`: the lowest undelivered and the highest sequence in the journal, where they are known.
+    """
+
+    def __init__(
+        self, window: int = 100, memory: int = 5000, *, oldest: int | None = None, last: int = 0, burst: int = 16
+    ) -> None:
+        self._window, self._memory, self._burst = window, memory, burst
+        self._ready: deque[Row] = deque()  # to be published for the first time, in order
+        self._resend: deque[Row] = deque()  # were in flight when the connection broke, in order
+        self._flying: dict[int, Row] = {}  # published on this connection, not acknowledged
+        self._refused: dict[int, Row] = {}
+        self._refusals: dict[int, int] = {}  # how often, of rows that are refused or being retried
+        self._retries: list[tuple[float, int]] = []  # heap of (due, seq)
+        self._spilled: int | None = None  # the first refused row that is not remembered
+        self._top = oldest - 1 if oldest else last  # rows up to here are, or were, in this outbox
+        self._last = max(last, self._top)  # the highest committed
+        self._behind = True  # rows after `_top` must be read from the journal
+        self._asked: tuple[int, int] | None = None
+        self._last_when_asked = 0
+        self._now = 0.0
+        self._tick, self._taken = 0.0, 0  # rows taken since that time
+        self._up = False
+        self._deaths, self._answered = 0, False
+        self._delivered: list[int] = []
+        self._quarantined: list[tuple[int, int]] = []
+
+    def offer(self, rows: Sequence[Row]) -> None:
+        """Take rows just committed, in order."""
+        for row in rows:
+            if row.seq <= self._top:
+                continue  # read from the journal before its commit was told
+            self._last = max(self._last, row.seq)
+            if not self._behind and len(self._ready) < self._memory:
+                self._ready.append(row)
+                self._top = row.seq
+            else:
+                self._behind = True
+
+    def wants(self) -> tuple[int, int] | None:
+        """(after_seq, limit) to be read from the journal's backlog now; the same until `backlog` brings it."""
+        self._turn_back()
+        if self._asked is None and self._behind and len(self._ready) <= self._window:
+            self._asked = (self._top, min(PAGE, self._memory))
+            self._last_when_asked = self._last
+        return self._asked
+
+    def backlog(self, rows: Sequence[Row]) -> None:
+        """Take what the journal has for `wants()`, in order; fewer than the limit = it has no more."""
+        if self._asked is None:
+            return
+        _, limit = self._asked
+        self._asked = None
+        here = self._flying.keys() | self._refusals.keys() | {row.seq for row in self._resend}
+        self._ready.extend(row for row in rows if row.seq > self._top and row.seq not in here)
+        if rows:
+            self._top = max(self._top, rows[-1].seq)
+        if len(rows) < limit:
+            self._top = max(self._top, self._last_when_asked)
+            self._behind = self._last > self._top
+
+    def connected(self) -> None:
+        """The broker is there; what was in flight is taken first."""
+        self._up, self._answered = True, False
+
+    def disconnected(self) -> None:
+        """The broker is gone, and with it every answer still to come. May be called again and again."""
+        if self._flying and not self._answered:
+            self._deaths += 1
+        if self._deaths >= 2 * DEATHS and len(self._flying) == 1:
+            (poison,) = self._flying
+            self._refuse(poison, CLOSED_ON_IT)
+            self._deaths = DEATHS  # the next one is tried alone as well
+        self._resend = deque(sorted((*self._resend, *self._flying.values()), key=lambda row: row.seq))
+        self._flying.clear()
+        self._up = self._answered = False
+
+    def take(self, now: float) -> list[Row]:
+        """The rows to publish now, in this order: from a broken connection, due again after a refusal, new ones."""
+        self._now = now
+        if now - self._tick >= TICK_MS:
+            self._tick, self._taken = now, 0
+        rows: list[Row] = []
+        while self._taken < self._burst and self._room() and (row := self._next(now)):
+            self._taken += 1
+            self._flying[row.seq] = row
+            rows.append(row)
+        return rows
+
+    def next_at(self) -> float | None:
+        """When `take` gives something again if nothing else happens; None = only after some call."""
+        if not self._room():
+            return None
+        if self._resend or self._ready:
+            return self._now if self._taken < self._burst else self._tick + TICK_MS
+        return self._retries[0][0] if self._retries else None
+
+    def _room(self) -> bool:
+        window = self._window if self._deaths < DEATHS else 1
+        return self._up and len(self._flying) < window
+
+    def _next(self, now: float) -> Row | None:
+        if self._resend:
+            return self._resend.popleft()
+        if self._retries and self._retries[0][0] <= now:
+            return self._refused.pop(heapq.heappop(self._retries)[1])
+        return self._ready.popleft() if self._ready else None
+
+    def puback(self, seq: int, code: int) -> str:
+        """The broker answered: `delivered`, `quarantined`, or `unknown` where no answer was awaited."""
+        if seq not in self._flying:
+            return "unknown"
+        self._answered, self._deaths = True, 0
+        if code >= REFUSED:
+            self._refuse(seq, code)
+            return "quarantined"
+        del self._flying[seq]
+        self._delivered.append(seq)
+        self._refusals.pop(seq, None)
+        return "delivered"
+
+    def _refuse(self, seq: int, code: int) -> None:
+        row = self._flying.pop(seq)
+        times = self._refusals.get(seq, 0)
+        if not times and len(self._refusals) >= QUARANTINE:
+            self._spilled = min(seq, self._spilled or seq)
+            return
+        self._refusals[seq] = times + 1
+        self._refused[seq] = row
+        heapq.heappush(self._retries, (self._now + min(RETRY_MS * 2.0**times, RETRY_MAX_MS), seq))
+        self._quarantined.append((seq, code))
+
+    def _turn_back(self) -> None:
+        if self._spilled is not None and self._asked is None and len(self._refusals) <= QUARANTINE // 2:
+            self._top, self._spilled, self._behind = self._spilled - 1, None, True
+            self._ready.clear()
+
+    def retry(self) -> None:
+        """Every remembered refused row is due at once."""
+        self._retries = [(self._now, seq) for seq in sorted(self._refused)]
+
+    def settled(self) -> tuple[list[int], list[tuple[int, int]]]:
+        """What became of rows since the last call, for the next Batch: delivered seqs, quarantined (seq, code)."""
+        settled = self._delivered, self._quarantined
+        self._delivered, self._quarantined = [], []
+        return settled
+
+    @property
+    def queued(self) -> int:
+        """Rows not delivered, without quarantined ones; an upper bound while some are in the journal only."""
+        unread = self._last - self._top if self._behind else 0
+        return len(self._flying) + len(self._resend) + len(self._ready) + unread
+
+    @property
+    def quarantined(self) -> int:
+        """Refused rows that are remembered here."""
+        return len(self._refused)
+
+    @property
+    def oldest(self) -> int | None:
+        """The lowest sequence not acknowledged, without quarantined ones; None = nothing waits."""
+        waiting = [row.seq for row in (*self._flying.values(), *self._resend) if row.seq not in self._refusals]
+        if self._ready:
+            waiting.append(self._ready[0].seq)
+        elif self._behind and self._last > self._top:
+            waiting.append(self._top + 1)
+        return min(waiting, default=None)
