@@ -1,0 +1,93 @@
+"""What the hub is told beforehand: advice about parcels, and the messages of the centre's topics.
+
+Advice names a parcel, all codes that may stand on it (aliases), where it goes, and what it belongs to. It works with
+the broker away: it lives in the journal's database (see journal.py) and is looked up by any alias or the parcel's id.
+These models are the contract of the inbound topics; a message that does not fit is refused with the field's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import from_json
+
+Id: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Inbound(BaseModel):
+    """A message of the centre. Fields we do not know are ignored: the centre may be newer than the node."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Advice(Inbound):
+    """One parcel. `customs = "none"`: domestic or inside the union, needs no release; otherwise a release must come."""
+
+    parcel: Id
+    version: int = 0
+    aliases: tuple[str, ...] = Field((), max_length=32)
+    pieces: int = Field(1, ge=1)
+    flow: Literal["import", "export", "transit"] | None = None
+    country: str | None = Field(None, pattern="^[A-Z]{2}$")
+    postcode: str | None = Field(None, max_length=16)
+    product: str | None = Field(None, max_length=32)
+    customs: Literal["none", "required"] = "required"
+    belongs: dict[Literal["consignment", "declaration", "bag", "air_waybill"], Id] = Field(default_factory=dict)
+    promise_by: str | None = None
+    weight_g: int | None = Field(None, ge=0)
+    length_mm: int | None = Field(None, ge=0)
+
+    @property
+    def subjects(self) -> tuple[tuple[str, str], ...]:
+        """Every (kind, id) whose customs records concern this parcel: itself and all it belongs to."""
+        return (("parcel", self.parcel), *self.belongs.items())
+
+
+Status: TypeAlias = Literal[
+    "pending", "do_not_load", "screen", "info_requested", "hold", "inspect", "release", "seize", "return"
+]
+
+
+class CustomsRecord(Inbound):
+    """A customs status. Keyed (scheme, authority, subject kind, subject id) with its own rising `sequence`.
+
+    `feed` is the site-wide running number of the feed, contiguous from 1.
+    """
+
+    scheme: Literal["ICS2", "H7", "UPU", "ACAS", "local"]
+    authority: Id
+    subject_kind: Literal["parcel", "consignment", "declaration", "bag", "air_waybill"]
+    subject_id: Id
+    sequence: int = Field(ge=0)
+    status: Status
+    raw: str = Field("", max_length=256, description="the authority's own code")
+    feed: int = Field(ge=1)
+
+
+class CustomsHead(Inbound):
+    """The feed's beat: `sequence` = its last number, `time_ms` = UTC when this beat was made.
+
+    `since` = the first number still in force: a node that knows nothing starts there.
+    """
+
+    sequence: int = Field(ge=0)
+    time_ms: int
+    since: int = Field(1, ge=1)
+
+    @model_validator(mode="after")
+    def _within(self) -> CustomsHead:
+        if self.since > self.sequence + 1:
+            raise ValueError(f"since = {self.since} lies beyond the feed, whose last number is {self.sequence}")
+        return self
+
+
+Look: TypeAlias = Callable[[str], tuple[Advice, ...]]
+"""The floor's one question: advice by alias or parcel id; none, one or several."""
+
+
+def items(body: bytes) -> list[Any]:
+    """One message or an array of them -> a list. Raises ValueError where it is no JSON."""
+    value = from_json(body)
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,81 @@
+"""`floord check`: everything that is wrong with a floor file and its sort plan, at once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import textwrap
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from controller.config import Floor, read
+from controller.plan import Plan, read_plan
+from controller.sheet import Problem, in_order
+
+EXIT_CONFIG = 78
+
+
+@click.command("check")
+@click.argument("floor_file", metavar="FLOOR.toml", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for scripts.")
+def command(floor_file: Path, as_json: bool) -> None:
+    """Check a floor file, its sort plan and the customs closure; nothing is started.
+
+    Exit code 0: all is well. 78: the problems are listed with file, line, key and what to write instead.
+    """
+    floor = read(floor_file)
+    problems, plan = list(floor.sheet.problems), None
+    if floor.plan_path is not None:
+        plan, sheet = read_plan(floor.plan_path, floor, also_lanes=floor.names("lane"))
+        problems += sheet.problems
+    problems = in_order(problems)
+    if as_json:
+        click.echo(json.dumps(_json(problems, floor, plan), indent=2, ensure_ascii=False))
+    elif problems:
+        for problem in problems:
+            click.echo(_wrapped(str(problem)))
+        click.echo(f"{_count(problems, 'problem')} found", err=True)
+    elif plan is not None:
+        click.echo(_summary(floor, plan))
+    if problems:
+        sys.exit(EXIT_CONFIG)
+
+
+def _wrapped(text: str) -> str:
+    """Broken between words for a person at a terminal; one line for everything else."""
+    if not sys.stdout.isatty():
+        return text
+    width = max(40, shutil.get_terminal_size((80, 24)).columns)
+    return textwrap.fill(text, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+
+
+def _summary(floor: Floor, plan: Plan) -> str:
+    supervised = sum(lane.supervised for lane in floor.lane.values())
+    counts = (
+        _count(floor.line, "line"),
+        _count(floor.point, "point"),
+        _count(floor.lane, "lane"),
+        f"{_count([*floor.scanner, *floor.plc], 'device')}",
+    )
+    return f"{floor.sheet.file}: {', '.join(counts)}; plan {plan.label}; closed, {supervised} supervised"
+
+
+def _count(things: object, word: str) -> str:
+    number = len(things)  # type: ignore[arg-type]
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _json(problems: list[Problem], floor: Floor, plan: Plan | None) -> dict[str, object]:
+    return {
+        "ok": not problems,
+        "problems": [asdict(problem) for problem in problems],
+        "lines": sorted(floor.line),
+        "points": sorted(floor.point),
+        "lanes": sorted(floor.lane),
+        "devices": sorted((*floor.scanner, *floor.plc)),
+        "supervised": sorted(name for name, lane in floor.lane.items() if lane.supervised),
+        "plan": plan.label if plan else None,
+    }

@@ -1,0 +1,74 @@
+"""The part of a device's section that belongs to its kind: the fields of the kind's `Settings`.
+
+The kind is imported here, because a configuration names it, and its driver is made once, to hear what it refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from controller.sheet import Sheet, fields
+from controller.toml_lines import KeyPath
+from controller.wording import guess, shown
+from devices import driver, links
+
+FAMILIES = {"scanner": "scanners", "plc": "plcs"}
+"""Table of the floor file -> family of its kinds."""
+FROM_LINK = ("baud", "transport")
+"""Settings that the link's URL gives where the section does not."""
+
+
+def settings(sheet: Sheet, at: KeyPath, raw: Mapping[str, Any], common: Collection[str]) -> object:
+    """The settings of the device at `at`; None when they cannot be made, with problems on the sheet.
+
+    Raises nothing. `common` = the keys that every device of this table has; all others must be the kind's own.
+    """
+    kind = _settings_type(sheet, at, raw.get("kind"))
+    own = fields(kind) if kind else ()
+    for key in raw:
+        # Of an unknown kind nobody knows the keys.
+        if key not in common and key not in own and (kind or "kind" not in raw):
+            sheet.unknown((*at, key), (*common, *own))
+    if kind is None:
+        return None
+    mine = {key: value for key, value in raw.items() if key in own and key not in common}
+    made = sheet.fill(kind, at, _from_link(raw.get("link"), own) | mine)
+    if made is None or sheet.hurt(at):
+        return None
+    try:
+        driver.make(str(raw["kind"]), made)
+    except ValueError as error:
+        sheet.refused(at, str(error), raw)
+        return None
+    return made
+
+
+def known(table: str) -> list[str]:
+    """The kinds that may stand in a table."""
+    return sorted(kind for kind, family in driver.kinds().items() if family == FAMILIES[table] and kind[0] != "_")
+
+
+def _settings_type(sheet: Sheet, at: KeyPath, kind: object) -> type[Any] | None:
+    if not isinstance(kind, str):
+        return None
+    fitting = known(str(at[0]))
+    if kind in fitting:
+        found: type[Any] = driver.load(kind).Settings
+        return found
+    family = driver.kinds().get(kind) if not kind.startswith("_") else None
+    if family:
+        sheet.report((*at, "kind"), f"{shown(kind)} is of the family {family}", f"known here: {', '.join(fitting)}")
+    else:
+        sheet.report((*at, "kind"), f"unknown kind {shown(kind)}", guess(kind, fitting, "known kinds"))
+    return None
+
+
+def _from_link(link: object, own: Collection[str]) -> dict[str, Any]:
+    """What the link says and the kind wants to know."""
+    try:
+        url = links.parse(str(link))
+    except ValueError:
+        return {}
+    said = {"transport": url.scheme} | ({"baud": url.baud} if url.scheme == "serial" else {})
+    return {key: value for key, value in said.items() if key in own}

@@ -1,0 +1,305 @@
+"""The events that the broker is told, and their topics: the hub's public contract, version 1.
+
+An event is a CloudEvents 1.0 envelope in structured JSON around one `Data` model below; JSON Schema comes from here
+(`schema()`). Only additive changes are made within v1. Every model carries the same set of ids where they are known, so
+that a consumer can join visit, travel, parcel, container and departure without knowing the event.
+
+Names: `family/name`, published on `hub/v1/{site}/{node}/event/{family}/{name}`, type `hubfloor.{family}.{name}.v1`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
+
+Mode = Literal["production", "test", "maintenance", "simulated"]
+Evidence = Literal["commanded", "gate", "chute_eye", "cell_empty", "scanned"]
+
+EVIDENCE: dict[str, Evidence] = {"C": "commanded", "G": "gate", "E": "chute_eye", "X": "cell_empty"}
+"""The PLC's evidence letter -> our word (PLC interface v1 §2)."""
+
+
+class Data(BaseModel):
+    """What every event may carry: who it is about and who did it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    visit: str | None = Field(None, description="the parcel's stay in the hub")
+    travel: str | None = Field(None, description="one trip of one item on one line")
+    parcel: str | None = Field(None, description="the parcel's id as its advice names it")
+    container: str | None = Field(None, description="bag, cage, pallet or ULD")
+    departure: str | None = Field(None, description="truck or flight")
+    actor: str | None = Field(None, description="the person or system that acted")
+    station: str | None = Field(None, description="where a person acted")
+    process: str | None = Field(None, description="unload, inspect, put, load, …")
+    evidence: Evidence | None = Field(None, description="how the fact is known")
+
+
+class Inducted(Data):
+    """A travel begins."""
+
+    line: str
+    point: str | None = None
+    track: int
+    epoch: int
+    via: Literal["INDU", "ARRV", "GHST", "HAND", "TRAK", "DIVC"] = Field(description="the message that named it first")
+    length_mm: int | None = None
+
+
+class ReadSeen(Data):
+    """One result of a reader: a code, or why there is none."""
+
+    reader: str
+    point: str | None = None
+    outcome: str = Field(description="READ NO_READ AMBIGUOUS BAD_CHECK; UNCLAIMED: nobody was at the reader then")
+    code: str | None = None
+    symbology: str | None = None
+    source: str = "tunnel"
+
+
+class Measured(Data):
+    """Weight and size as the machine gave them."""
+
+    point: str
+    weight_g: int | None = None
+    weight_status: str
+    record_id: str | None = None
+    length_mm: int | None = None
+    width_mm: int | None = None
+    height_mm: int | None = None
+    size_status: str
+
+
+class Routed(Data):
+    """A decision: the lanes in order and the reason for them."""
+
+    line: str
+    decision: int
+    lanes: tuple[str, ...]
+    reason: str = Field(description="4 letters, as in the PLC's log")
+    why: str = Field(description="the same in words")
+    destination: str | None = None
+    identity: str = Field(description="outcome of the identity: READ NO_READ CONFLICT …")
+    plan: str = Field(description="name and version of the sort plan")
+    customs: str = Field(description="effective customs status the decision used")
+    deadline_ms: int | None = Field(None, description="ms left until decide_by when it was made")
+    doubtful: bool = False
+
+
+class Refused(Data):
+    """A decision that will not be obeyed: refused by the PLC, or too late to be sent."""
+
+    line: str
+    decision: int
+    code: str = Field(description="the PLC's refusal, or EXPIRED when it was never (again) sent")
+    standing: int = Field(description="the decision that stands instead, 0 none")
+
+
+class Recirculated(Data):
+    """The item passed its gate and is still on the line."""
+
+    line: str
+    decision: int
+    wanted: str | None = None
+    result: str
+    lap: int
+
+
+class Recall(Data):
+    """A parcel that may not leave lies in an unsupervised lane: find it."""
+
+    line: str
+    lane: str
+    ordinal: int = Field(description="the how many-eth drop in that lane it was")
+    seconds_since_drop: float | None = Field(None, description="absent after a reboot of the machine in between")
+    customs: str
+    terminal: str = Field(description="the travel whose terminal event put it there")
+
+
+class Ended(Data):
+    """A travel's one terminal event: what the machine knew."""
+
+    line: str
+    track: int
+    decision: int = Field(description="the decision obeyed, 0 none")
+    wanted: str | None = None
+    lane: str | None = Field(None, description="where it went")
+    result: str = Field(description="the PLC's result code, or -")
+    reason: str = Field(description="why it ended so")
+    destination: str | None = None
+    identity: str
+    lap: int = 0
+    ordinal: int | None = None
+    decision_not_recorded: bool = False
+
+
+class Corrected(Data):
+    """What was learnt after the terminal event; never a second terminal."""
+
+    corrects: str = Field(description="the travel whose terminal event is corrected")
+    why: str
+
+
+class AtRisk(Data):
+    """No departure keeps the promise."""
+
+    promise_by: str
+    slack_min: int
+
+
+class ContainerChanged(Data):
+    """A container at a lane."""
+
+    lane: str | None = None
+    ordinal: int | None = None
+
+
+class LineChanged(Data):
+    """State of a line, as its PLC says."""
+
+    line: str
+    state: str
+    element: str = "LINE"
+    code: str | None = None
+    speed_mm_s: int | None = None
+
+
+class LaneChanged(Data):
+    """State of a lane, as its PLC says."""
+
+    lane: str
+    state: str
+    code: str | None = None
+
+
+class DeviceChanged(Data):
+    """State of a device's link or session."""
+
+    device: str
+    why: str
+
+
+class Alarm(Data):
+    """Something a person has to look at."""
+
+    alarm: str = Field(description="id of the alarm, stable while it stands")
+    what: str
+    priority: Literal["low", "medium", "high", "critical"] = "medium"
+
+
+class NodeChanged(Data):
+    """The daemon itself."""
+
+    boot: int
+    version: str
+    why: str = ""
+
+
+EVENTS: dict[str, type[Data]] = {
+    "parcel/inducted": Inducted,
+    "parcel/read": ReadSeen,
+    "parcel/measured": Measured,
+    "parcel/routed": Routed,
+    "parcel/rerouted": Routed,
+    "parcel/refused": Refused,
+    "parcel/recirculated": Recirculated,
+    "parcel/at_risk": AtRisk,
+    "parcel/recall": Recall,
+    "parcel/held_escaped": Recall,
+    "parcel/corrected": Corrected,
+    "parcel/sorted": Ended,
+    "parcel/mis_sorted": Ended,
+    "parcel/rejected": Ended,
+    "parcel/lost": Ended,
+    "parcel/removed": Ended,
+    "parcel/flushed": Ended,
+    **{f"container/{name}": ContainerChanged for name in ("opened", "added", "removed", "closed")},
+    **{
+        f"line/{name}": LineChanged
+        for name in ("started", "stopped", "jammed", "cleared", "estop", "inhibited", "flushed")
+    },
+    **{f"lane/{name}": LaneChanged for name in ("full", "half", "free", "locked", "opened")},
+    **{f"device/{name}": DeviceChanged for name in ("online", "offline", "degraded", "recovered")},
+    **{f"alarm/{name}": Alarm for name in ("raised", "acknowledged", "shelved", "cleared")},
+    **{f"node/{name}": NodeChanged for name in ("started", "stopping", "restarted")},
+}
+
+TERMINAL = frozenset(f"parcel/{name}" for name in ("sorted", "mis_sorted", "rejected", "lost", "removed", "flushed"))
+"""Every travel has exactly one event of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who speaks: goes into every envelope."""
+
+    site: str
+    node: str
+    journal: str
+    mode: Mode
+
+    @property
+    def base(self) -> str:
+        """The topic prefix of this node."""
+        return f"hub/v1/{self.site}/{self.node}"
+
+    @property
+    def source(self) -> str:
+        """The CloudEvents source."""
+        return f"urn:hub:{self.site}:{self.node}:{self.journal}"
+
+
+def envelope(
+    origin: Origin, *, seq: int, id: str, name: str, subject: str, time: str, recorded: str, degraded: bool, data: Data
+) -> bytes:
+    """The event as it is published: CloudEvents 1.0 structured JSON, absent fields left out."""
+    return to_json(
+        {
+            "specversion": "1.0",
+            "id": id,
+            "source": origin.source,
+            "type": f"hubfloor.{name.replace('/', '.')}.v1",
+            "subject": subject,
+            "time": time,
+            "datacontenttype": "application/json",
+            "sequence": f"{seq:020d}",
+            "recordedtime": recorded,
+            "mode": origin.mode,
+            "degraded": degraded,
+            "data": data.model_dump(exclude_none=True),
+        }
+    )
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of every event: the envelope with `data` chosen by `type`."""
+    models = {model.__name__: model.model_json_schema() for model in set(EVENTS.values())}
+    text = {"type": "string"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "hubfloor events v1",
+        "$defs": dict(sorted(models.items())),
+        "oneOf": [
+            {
+                "type": "object",
+                "required": ["specversion", "id", "source", "type", "subject", "time", "sequence", "mode", "data"],
+                "properties": {
+                    "specversion": {"const": "1.0"},
+                    "id": text,
+                    "source": text,
+                    "type": {"const": f"hubfloor.{name.replace('/', '.')}.v1"},
+                    "subject": text,
+                    "time": {"type": "string", "format": "date-time"},
+                    "datacontenttype": {"const": "application/json"},
+                    "sequence": {"type": "string", "pattern": "^[0-9]{20}$"},
+                    "recordedtime": {"type": "string", "format": "date-time"},
+                    "mode": {"enum": ["production", "test", "maintenance", "simulated"]},
+                    "degraded": {"type": "boolean"},
+                    "data": {"$ref": f"#/$defs/{model.__name__}"},
+                },
+            }
+            for name, model in EVENTS.items()
+        ],
+    }

@@ -1,0 +1,170 @@
+"""`floord check` and `floord schema`, as a technician and a script see them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from controller.__main__ import main
+from tests.test_config import FLOOR, changed, write
+from tests.test_plan import PLAN
+
+S1_PLAN = PLAN.replace(', "LP-L1"', "").replace('["LP-L1"]', '["S1-L01"]').replace(', "LP-EX"', "")
+
+
+def floord(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def check(folder: Path, floor: str = FLOOR, plan: str | None = S1_PLAN, *options: str) -> Result:
+    if plan is not None:
+        (folder / "plan.toml").write_text(plan)
+    return floord("check", write(folder, floor), *options)
+
+
+def test_a_good_floor_is_one_line(tmp_path: Path) -> None:
+    result = check(tmp_path)
+    assert result.exit_code == 0
+    assert result.output == (
+        f"{tmp_path}/floor.toml: 1 line, 4 points, 2 lanes, 2 devices; plan day 2026-11-23.1; closed, 1 supervised\n"
+    )
+
+
+def five_mistakes() -> tuple[str, list[int]]:
+    """A misspelt key, a missing lane, a port used twice, a wrong type and an open closure in one file."""
+    text = FLOOR
+    for old, new in (
+        ("password_file", "pasword_file"),
+        ('default_lane = "S1-EX"', 'default_lane = "S1-EY"'),
+        ("capacity = 40", 'capacity = "40"'),
+        ("supervised = true", "supervised = false"),
+        ("serial:///dev/hubfloor-none?baud=57600", "tcp://127.0.0.1:2112"),
+    ):
+        text, _ = changed(old, new, text)
+    parts = ("pasword", "S1-EY", '"40"', "supervised", 'tcp://127.0.0.1:2112"\nline')
+    return text, [changed(part, "", text)[1] for part in parts]
+
+
+def test_five_mistakes_at_once(tmp_path: Path) -> None:
+    text, lines = five_mistakes()
+    result = check(tmp_path, text)
+    assert result.exit_code == 78
+    told = [line for line in result.stdout.splitlines() if "line.S1: " not in line and "plan.toml" not in line]
+    file = tmp_path / "floor.toml"
+    assert told == [
+        f"{file}:{lines[0]}: broker.pasword_file: unknown key; did you mean 'password_file'?",
+        f"{file}:{lines[1]}: line.S1.default_lane: no lane 'S1-EY'; did you mean 'S1-EX'?",
+        f'{file}:{lines[2]}: lane.S1-L01.capacity: must be a whole number, not "40"; write 40',
+        f"{file}:{lines[3]}: lane.S1-EX.supervised: false, but line S1 ends in S1-EX and S1-EX has the role exception: "
+        "an item without a customs release can get there; "
+        "write supervised = true or let the line end in a supervised lane and take the role away",
+        f"{file}:{lines[4]}: plc.s1.link: 127.0.0.1:2112 is used by scanner.tunnel-1 (line 38) too; "
+        "a port serves one device",
+    ]
+
+
+def test_floor_and_plan_are_told_together(tmp_path: Path) -> None:
+    floor, at = changed("capacity", "capasity")
+    plan, line = changed('OVER = ["S1-EX"]', 'OVER = ["S1-L01"]', S1_PLAN)
+    result = check(tmp_path, floor, plan)
+    assert result.exit_code == 78
+    assert f"floor.toml:{at}: lane.S1-L01.capasity: unknown key" in result.stdout
+    assert f"plan.toml:{line}: waves.w1.OVER: S1-L01 is not supervised, but OVER is special.overflow" in result.stdout
+    assert "2 problems found" in result.stderr
+
+
+def test_a_lane_that_cannot_be_read_is_still_a_lane(tmp_path: Path) -> None:
+    result = check(tmp_path, changed('line = "S1"\nposition_mm = 5000\n', "", FLOOR)[0])
+    assert "no lane" not in result.stdout
+    assert "lane.S1-L01.position_mm: missing" in result.stdout
+    assert result.exit_code == 78
+
+
+def test_a_mistake_does_not_hide_the_others_of_its_section(tmp_path: Path) -> None:
+    floor = FLOOR.replace('default_lane = "S1-EX"', 'default_lane = "S1-EXX"\nlength = 3', 1)
+    floor = floor.replace("speed_mm_s = 2500", 'speed_mm_s = "fast"', 1)
+    told = check(tmp_path, floor).output
+    for said in ("speed_mm_s: must be a whole number", "did you mean 'S1-EX'", "line.S1.length: unknown key"):
+        assert said in told, told
+
+
+def test_the_plan_is_missing(tmp_path: Path) -> None:
+    result = check(tmp_path, plan=None)
+    assert result.exit_code == 78
+    assert result.stdout == f"{tmp_path}/plan.toml: no such file or directory; give a TOML file\n"
+
+
+def test_the_floor_is_missing(tmp_path: Path) -> None:
+    result = floord("check", tmp_path / "none.toml")
+    assert result.exit_code == 78
+    assert result.stdout == f"{tmp_path}/none.toml: no such file or directory; give a TOML file\n"
+
+
+def test_json(tmp_path: Path) -> None:
+    good = json.loads(check(tmp_path, FLOOR, S1_PLAN, "--json").stdout)
+    assert good == {
+        "ok": True,
+        "problems": [],
+        "lines": ["S1"],
+        "points": ["DOCK", "S1-DEC", "S1-IND", "S1-T1"],
+        "lanes": ["S1-EX", "S1-L01"],
+        "devices": ["s1", "tunnel-1"],
+        "supervised": ["S1-EX"],
+        "plan": "day 2026-11-23.1",
+    }
+    text, line = changed("prefix", "prefx")
+    result = check(tmp_path, text, S1_PLAN, "--json")
+    assert result.exit_code == 78
+    bad = json.loads(result.stdout)
+    assert not bad["ok"]
+    assert bad["problems"] == [
+        {
+            "file": f"{tmp_path}/floor.toml",
+            "line": line,
+            "key": "scanner.tunnel-1.prefx",
+            "what": "unknown key",
+            "instead": "did you mean 'prefix'?",
+        }
+    ]
+
+
+def schema(what: str) -> Any:
+    result = floord("schema", what)
+    assert result.exit_code == 0
+    return json.loads(result.stdout)
+
+
+def test_the_schema_of_the_floor_knows_every_kind() -> None:
+    found = schema("config")
+    kinds = {one["title"]: one for one in found["$defs"]["Scanner"]["oneOf"]}
+    assert {"point", "link", "window_mm", "prefix", "suffix"} <= set(kinds["line"]["properties"])
+    assert kinds["line"]["properties"]["kind"] == {"const": "line"}
+    assert "settings" not in kinds["line"]["properties"]
+    assert not kinds["line"]["additionalProperties"]
+    [telegram] = found["$defs"]["Plc"]["oneOf"]
+    assert {"plc", "controller", "line"} <= set(telegram["properties"])
+    assert found["properties"]["stub"]["type"] == "object"
+    assert set(found["required"]) == {"site", "node", "mode", "state_dir", "plan", "broker"}
+
+
+def test_the_schema_of_the_plan() -> None:
+    found = schema("plan")
+    assert set(found["properties"]) == {"plan", "version", "wave", "rule", "special", "waves"}
+    assert set(found["$defs"]["Special"]["required"]) == {"held", "unknown", "no_read", "overflow"}
+
+
+def test_the_schema_of_the_events() -> None:
+    assert schema("events")["$schema"].startswith("https://json-schema.org/")
+
+
+def test_schema_of_nothing() -> None:
+    assert floord("schema", "weather").exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["check", "schema"])
+def test_help_fits_a_terminal(name: str) -> None:
+    assert max(map(len, floord(name, "--help").output.splitlines())) <= 80

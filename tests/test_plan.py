@@ -1,0 +1,243 @@
+"""The sort plan: the first rule that fits, the lanes of a line, and what a plan is refused for."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from controller.advice import Advice
+from controller.config import Config, load
+from controller.plan import Plan, destination, lanes, load_plan
+from controller.sheet import ConfigErrors, Problem
+from tests.test_config import DOCS, FLOOR, LOOP, changed, write
+
+PLAN = """\
+plan = "day"
+version = "2026-11-23.1"
+wave = "w1"
+[[rule]]
+country = "DE"
+postcode = "1"
+flow = "import"
+destination = "DE-1"
+[[rule]]
+country = "DE"
+destination = "DE"
+[[rule]]
+product = "express"
+destination = "FAST"
+[[rule]]
+postcode = "sw1 a"
+destination = "GB"
+[[rule]]
+destination = "REST"
+[special]
+held = "BOND"
+unknown = "EXC"
+no_read = "EXC"
+overflow = "OVER"
+[waves.w1]
+DE-1 = ["S1-L01", "LP-L1", "S1-EX"]
+DE = ["S1-L01"]
+FAST = ["S1-L01"]
+GB = ["LP-L1"]
+REST = ["S1-L01"]
+BOND = ["S1-EX", "LP-EX"]
+EXC = ["S1-EX"]
+OVER = ["S1-EX"]
+[waves.night]
+REST = ["S1-L01"]
+"""
+LP_L1 = '[lane.LP-L1]\nline = "LP"\nposition_mm = 80000\n'
+
+
+@dataclass(frozen=True)
+class Parcel:
+    country: str | None = None
+    postcode: str | None = None
+    flow: str | None = None
+    product: str | None = None
+
+
+@pytest.fixture
+def floor(tmp_path: Path) -> Config:
+    return load(write(tmp_path, FLOOR + LOOP + LP_L1))
+
+
+def planned(floor: Config, text: str = PLAN) -> Plan:
+    floor.plan.write_text(text)
+    return load_plan(floor.plan, floor)
+
+
+def problems(floor: Config, text: str) -> list[Problem]:
+    with pytest.raises(ConfigErrors) as caught:
+        planned(floor, text)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize(
+    ("parcel", "target", "rule"),
+    [
+        (Parcel("DE", "10115", "import"), "DE-1", "rule 1: DE 1* import"),
+        (Parcel("DE", "10115", "export"), "DE", "rule 2: DE"),
+        (Parcel("DE", "10115"), "DE", "rule 2: DE"),
+        (Parcel("DE", None, "import"), "DE", "rule 2: DE"),
+        (Parcel("DE", "20095", "import", "express"), "DE", "rule 2: DE"),
+        (Parcel("FR", "10115", "import", "express"), "FAST", "rule 3: express"),
+        (Parcel("GB", "SW1A 1AA"), "GB", "rule 4: SW1A*"),
+        (Parcel(None, "SW1"), "REST", "rule 5: everything"),
+        (Parcel(), "REST", "rule 5: everything"),
+        (Advice(parcel="p", country="DE", postcode="1", flow="import"), "DE-1", "rule 1: DE 1* import"),
+    ],
+)
+def test_the_first_rule_that_fits(floor: Config, parcel: Parcel, target: str, rule: str) -> None:
+    assert destination(planned(floor), parcel) == (target, rule)
+
+
+def test_where_no_rule_fits(floor: Config) -> None:
+    plan = planned(floor, changed('[[rule]]\ndestination = "REST"\n', "", PLAN)[0])
+    assert destination(plan, Parcel("FR")) == ("EXC", "no rule fits")
+
+
+def test_lanes_of_a_line_in_the_plans_order(floor: Config) -> None:
+    plan = planned(floor)
+    assert lanes(plan, "DE-1", "S1") == ("S1-L01", "S1-EX")
+    assert lanes(plan, "DE-1", "LP") == ("LP-L1",)
+    assert lanes(plan, "GB", "S1") == ()
+    assert lanes(plan, "NONE", "S1") == ()
+
+
+def test_the_wave_in_force_counts(floor: Config) -> None:
+    text = (
+        PLAN.replace('wave = "w1"', 'wave = "w2"')
+        + "[waves.w2]\n"
+        + PLAN[PLAN.index("DE-1 =") : PLAN.index("[waves.n")]
+    )
+    plan = planned(floor, text.replace('GB = ["LP-L1"]', 'GB = ["S1-L01"]'))
+    assert lanes(plan, "GB", "S1") == ("S1-L01",)
+
+
+def test_what_a_decision_keeps_of_the_plan(floor: Config) -> None:
+    plan = planned(floor)
+    assert (plan.plan, plan.version, plan.wave, plan.label) == ("day", "2026-11-23.1", "w1", "day 2026-11-23.1")
+    assert plan.special.held == "BOND"
+    assert len(plan.rules) == 5
+
+
+def test_the_documents_example_is_good(tmp_path: Path) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    plan = planned(load(write(tmp_path, blocks[0] + blocks[1])), blocks[2])
+    assert destination(plan, Parcel("DE", "10115")) == ("DE-1", "rule 1: DE 1*")
+
+
+def test_the_index_agrees_with_reading_the_rules_one_by_one(floor: Config) -> None:
+    rng = random.Random(7)
+    choices = {
+        "country": ["DE", "FR", "BE", None],
+        "postcode": ["1", "10", "101", "2", None],
+        "flow": ["import", "export", None],
+        "product": ["express", None],
+    }
+    conditions = [{key: rng.choice(of) for key, of in choices.items()} for _ in range(200)]
+    conditions = [one for one in conditions if any(one.values())]
+    targets = ["DE-1", "DE", "FAST", "GB"]
+    rules = "".join(
+        "[[rule]]\n" + "".join(f'{key} = "{value}"\n' for key, value in one.items() if value)
+        + f'destination = "{targets[number % 4]}"\n'
+        for number, one in enumerate(conditions)
+    )  # fmt: skip
+    plan = planned(floor, PLAN[: PLAN.index("[[rule]]")] + rules + PLAN[PLAN.index("[special]") :])
+    found = set()
+    for _ in range(500):
+        parcel = Parcel(*(rng.choice([*of, "10115"]) for of in choices.values()))
+        for number, one in enumerate(conditions):
+            wanted = one["postcode"]
+            fits = all(value in (None, getattr(parcel, key)) for key, value in one.items() if key != "postcode")
+            if fits and (wanted is None or (parcel.postcode or "").startswith(wanted)):
+                expected = targets[number % 4]
+                break
+        else:
+            expected = "EXC"
+        assert destination(plan, parcel)[0] == expected
+        found.add(expected)
+    assert found == {*targets, "EXC"}
+
+
+WRONG = [
+    ('version = "2026-11-23.1"', 'versoin = "1"', "versoin", "unknown key", "did you mean 'version'?"),
+    ('version = "2026-11-23.1"', "version = 2026-11-23", "version", "no date", "quotes"),
+    ('wave = "w1"', 'wave = "w2"', "wave", "no wave 'w2'", "waves are: night, w1"),
+    ('flow = "import"', 'flow = "imports"', "rule.1.flow", 'cannot be "imports"', "did you mean 'import'?"),
+    ('country = "DE"\npostcode', 'country = "de"\npostcode', "rule.1.country", 'cannot be "de"', 'write "DE"'),
+    ('postcode = "1"', "postcode = 1", "rule.1.postcode", "must be a text in quotes, not 1", 'write "1"'),
+    ('postcode = "1"', 'postcod = "1"', "rule.1.postcod", "unknown key", "did you mean 'postcode'?"),
+    ('destination = "FAST"', 'destination = "FASTT"', "rule.3.destination", "unknown destination 'FASTT'", "'FAST'?"),
+    ('product = "express"\n', "", "rule.4", "is never reached: rule 3 has no conditions", "last"),
+    ('held = "BOND"\n', "", "special.held", "missing", "write held"),
+    ('held = "BOND"', 'held = "BONDS"', "special.held", "unknown destination 'BONDS'", "did you mean 'BOND'?"),
+    ('FAST = ["S1-L01"]', 'FAST = ["S1-L1"]', "waves.w1.FAST", "no lane 'S1-L1'", "did you mean 'S1-L01'?"),
+    ('FAST = ["S1-L01"]', "FAST = []", "rule.3.destination", "FAST has no lanes in wave w1", "write FAST = "),
+    ('FAST = ["S1-L01"]', 'FAST = "S1-L01"', "waves.w1.FAST", "must be a list of lanes", "write ["),
+    ('wave = "w1"', 'wave = "night"', "special.held", "BOND has no lanes in wave night", "in [waves.night]"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "key", "what", "instead"), WRONG)
+def test_a_wrong_plan(floor: Config, old: str, new: str, key: str, what: str, instead: str) -> None:
+    text, _ = changed(old, new, PLAN)
+    found = problems(floor, text)
+    [problem] = [problem for problem in found if problem.key == key]
+    assert problem.file == str(floor.plan)
+    assert what in problem.what
+    assert instead in problem.instead
+    assert problem.line > 0
+    line = text.splitlines()[problem.line - 1]
+    assert key.rpartition(".")[2] in line or line.startswith("[")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "lane", "use", "instead"),
+    [
+        ('OVER = ["S1-EX"]', 'OVER = ["S1-EX", "S1-L01"]', "waves.w1.OVER", "S1-L01", "overflow", "S1-EX"),
+        ('EXC = ["S1-EX"]', 'EXC = ["LP-L1"]', "waves.w1.EXC", "LP-L1", "unknown and special.no_read", "LP-EX"),
+        ('[waves.night]\n', '[waves.night]\nBOND = ["S1-L01"]\n', "waves.night.BOND", "S1-L01", "held", "S1-EX"),
+    ],
+)  # fmt: skip
+def test_a_plan_that_opens_the_closure(
+    floor: Config, old: str, new: str, key: str, lane: str, use: str, instead: str
+) -> None:
+    text, line = changed(old, new, PLAN)
+    [problem] = problems(floor, text)
+    assert (problem.key, problem.line) == (key, line + new.count("\n") // 2)
+    target = key.rpartition(".")[2]
+    assert problem.what == (
+        f"{lane} is not supervised, but {target} is special.{use}: an item without a customs release can get there"
+    )
+    assert problem.instead.endswith(f"only supervised lanes may stand here: {instead}")
+
+
+def test_every_problem_of_a_plan_at_once(floor: Config) -> None:
+    text = PLAN
+    for old, new, *_ in (WRONG[3], WRONG[5], WRONG[7]):
+        text, _ = changed(old, new, text)
+    text = text.replace('OVER = ["S1-EX"]', 'OVER = ["S1-L01"]')
+    found = problems(floor, text)
+    assert [problem.key for problem in found] == [
+        *("rule.1.postcode", "rule.1.flow", "rule.3.destination", "waves.w1.OVER")
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "rule = 5", "[[waves]]", "waves = 1\nspecial = 2", "plan = [", "[rule]\nx = 1", "rule = [1]"]
+)
+def test_a_file_that_is_no_plan(floor: Config, text: str) -> None:
+    assert problems(floor, text)
+
+
+def test_a_plan_that_is_not_there(floor: Config) -> None:
+    with pytest.raises(ConfigErrors, match=r"plan\.toml: no such file or directory"):
+        load_plan(floor.plan, floor)
