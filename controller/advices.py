@@ -1,0 +1,58 @@
+"""The advice store as the node sees it: what is committed, under what is not committed yet.
+
+`fetch` reads committed advice (the journal's database); what arrived since the last commit lies over it in memory, so
+that a look-up finds advice from the moment it was taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from controller.advice import Advice
+
+Fetch: TypeAlias = Callable[[str], Iterable[tuple[str, bytes]]]
+"""(parcel, JSON) of all committed advice that a key names."""
+
+
+class Advices:
+    """Upserts with versions, looked up by parcel id or alias."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._fresh: dict[str, Advice] = {}
+        self._by_key: dict[str, set[str]] = {}
+
+    def take(self, advice: Advice) -> bool:
+        """Store it over what is known; False when a newer version is known already."""
+        known = next((old for old in self.look(advice.parcel) if old.parcel == advice.parcel), None)
+        if known is not None and advice.version < known.version:
+            return False
+        self._forget(advice.parcel)
+        self._fresh[advice.parcel] = advice
+        for key in (advice.parcel, *advice.aliases):
+            self._by_key.setdefault(key, set()).add(advice.parcel)
+        return True
+
+    def look(self, key: str) -> tuple[Advice, ...]:
+        """All advice that names this code or parcel id; none, one or several."""
+        found = {parcel: self._fresh[parcel] for parcel in self._by_key.get(key, ())}
+        for parcel, body in self._fetch(key):
+            if parcel not in self._fresh:
+                found[parcel] = Advice.model_validate_json(body)
+        return tuple(found.values())
+
+    def committed(self, parcels: Iterable[str], bodies: Iterable[bytes | None]) -> None:
+        """These are found by `fetch` from now on, unless newer advice came meanwhile."""
+        for parcel, body in zip(parcels, bodies, strict=True):
+            fresh = self._fresh.get(parcel)
+            if fresh is not None and fresh.model_dump_json().encode() == body:
+                self._forget(parcel)
+
+    def _forget(self, parcel: str) -> None:
+        old = self._fresh.pop(parcel, None)
+        for key in (old.parcel, *old.aliases) if old else ():
+            members = self._by_key.get(key, set())
+            members.discard(parcel)
+            if not members:
+                self._by_key.pop(key, None)

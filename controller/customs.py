@@ -1,0 +1,163 @@
+"""What customs says, and whether a parcel has a positive release.
+
+A record is keyed (scheme, authority, subject kind, subject id) and latches: only the same scheme and authority lifts
+its own status, with a newer sequence. The status of a parcel is the most restrictive over all records of itself and of
+everything it belongs to. Unknown, absent and stale mean hold. Nobody releases by timeout, by default or by hand.
+
+The feed numbers its records site-wide without gaps, and a head beat tells its last number. Statuses are believed only
+while the feed is fresh: a head made since the broker was last reached and not older than `stale_ms`, everything up to
+it heard at least once in this connection, no gap in what came, and the head not ahead of it for longer than `GRACE_MS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from controller.advice import Advice, CustomsHead, CustomsRecord
+
+Key: TypeAlias = tuple[str, str, str, str]
+Subject: TypeAlias = tuple[str, str]
+
+RANK = {
+    status: rank
+    for rank, status in enumerate(
+        ("release", "pending", "return", "info_requested", "screen", "inspect", "hold", "seize", "do_not_load")
+    )
+}
+"""From the only positive one to the most restrictive."""
+
+GRACE_MS = 1000.0
+"""A head may overtake the records it counts: brokers keep the order of a topic, not that between two of them."""
+
+AHEAD_LIMIT = 10_000
+"""Feed numbers beyond a gap that are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`released`: the parcel may enter an unsupervised lane. `status` and `why` for the decision and the trace."""
+
+    released: bool
+    status: str
+    why: str
+
+
+@dataclass(slots=True)
+class Book:
+    """All customs records in force and the position in the feed."""
+
+    stale_ms: float
+    records: dict[Key, CustomsRecord] = field(default_factory=dict)
+    by_subject: dict[Subject, set[Key]] = field(default_factory=dict)
+    position: int = 0
+    """the last feed number up to which nothing is missing"""
+    ahead: set[int] = field(default_factory=set)
+    head: int | None = None
+    head_at: float | None = None
+    head_time_ms: int = 0
+    """when the newest beat was made"""
+    caught_up: bool = False
+    """nothing has been missing at some moment of this connection"""
+    behind_at: float | None = None
+    """since when the head has been ahead of what was heard, None: it is not"""
+    asked_utc_ms: float = float("inf")
+    """UTC of the last (re)connection: an older beat proves nothing"""
+    utc_offset: float = 0.0
+    """UTC minus monotonic ms"""
+
+    def connected(self, utc_ms: float, now: float) -> None:
+        """The broker was reached: what was missed meanwhile is unknown until the next head."""
+        self.asked_utc_ms, self.utc_offset = utc_ms, utc_ms - now
+        self.head, self.head_at = None, None
+        self.caught_up, self.behind_at = False, None
+
+    def beat(self, head: CustomsHead, now: float) -> bool:
+        """Take a head beat; False when the feed has gone back behind what was heard: nothing is believed then.
+
+        It is as old as its time says, however long it was on its way. A feed that moved its start forward takes a newer
+        node with it.
+        """
+        if head.time_ms < max(self.asked_utc_ms, self.head_time_ms):
+            return True
+        self.head_time_ms = head.time_ms
+        self._advance(head.since - 1)
+        if head.sequence < self.position:
+            self.head, self.head_at, self.caught_up = None, None, False
+            return False
+        self.head, self.head_at = head.sequence, min(now, head.time_ms - self.utc_offset)
+        self._weigh(now)
+        return True
+
+    def fresh(self, now: float) -> bool:
+        """Whether statuses may be believed."""
+        ends = self.stale_at()
+        return self.caught_up and not self.ahead and ends is not None and now <= ends
+
+    def stale_at(self) -> float | None:
+        """When freshness ends by itself: the head grows old, or what it counts does not come."""
+        if self.head_at is None:
+            return None
+        stale = self.head_at + self.stale_ms
+        return stale if self.behind_at is None else min(stale, self.behind_at + GRACE_MS)
+
+    def take(self, record: CustomsRecord, now: float) -> bool:
+        """Note a record; True when the status of its key changed. A newer one is kept also where it says the same."""
+        if record.feed > self.position and len(self.ahead) < AHEAD_LIMIT:
+            self.ahead.add(record.feed)
+            self._advance(self.position)
+            self._weigh(now)
+        key = (record.scheme, record.authority, record.subject_kind, record.subject_id)
+        known = self.records.get(key)
+        if known is not None and record.sequence <= known.sequence:
+            return False
+        self.restore(record)
+        return known is None or known.status != record.status
+
+    def newest(self, record: CustomsRecord) -> bool:
+        """Whether this very record is the one in force for its key."""
+        return self.records.get((record.scheme, record.authority, record.subject_kind, record.subject_id)) is record
+
+    def restore(self, record: CustomsRecord) -> None:
+        """Put a record in its place, as it stood in the journal."""
+        key = (record.scheme, record.authority, record.subject_kind, record.subject_id)
+        self.records[key] = record
+        self.by_subject.setdefault((record.subject_kind, record.subject_id), set()).add(key)
+
+    def verdict(self, advice: Advice | None, now: float) -> Verdict:
+        """Effective status of a parcel for a decision made now."""
+        if advice is None:
+            return Verdict(False, "hold", "not identified")
+        if advice.customs != "none" and not self.fresh(now):
+            return Verdict(False, "hold", "the customs feed is not fresh")
+        return self.latched(advice)
+
+    def latched(self, advice: Advice) -> Verdict:
+        """The same from the records alone, whether or not the feed is fresh: for parcels that have left the line.
+
+        That a parcel needs no release stands for the record that is absent, never for one that says something else.
+        """
+        found = [self.records[key] for subject in advice.subjects for key in self.by_subject.get(subject, ())]
+        if not found:
+            free = advice.customs == "none"
+            return Verdict(True, "none", "needs no release") if free else Verdict(False, "hold", "no customs status")
+        worst = max(found, key=lambda record: RANK[record.status])
+        who = f"{worst.scheme} {worst.authority} on {worst.subject_kind} {worst.subject_id}"
+        return Verdict(worst.status == "release", worst.status, who)
+
+    def _weigh(self, now: float) -> None:
+        """Whether something is missing now."""
+        if self.head is None or self.ahead:
+            return
+        if self.position >= self.head:
+            self.caught_up, self.behind_at = True, None
+        elif self.behind_at is None:
+            self.behind_at = now
+
+    def _advance(self, position: int) -> None:
+        self.position = max(self.position, position)
+        while self.position + 1 in self.ahead:
+            self.position += 1
+            self.ahead.discard(self.position)
+        if self.ahead and min(self.ahead) <= self.position:
+            self.ahead = {number for number in self.ahead if number > self.position}

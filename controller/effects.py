@@ -1,0 +1,46 @@
+"""What a step wants done, in order. The floor never does anything itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from controller.events import Data
+from devices.types import Command
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Give a command to the PLC of a line; after `expires` (monotonic ms) it must not be sent. `ref` comes back."""
+
+    line: str
+    command: Command
+    expires: float | None
+    ref: tuple[str, int] | None = None
+    """(travel id, decision number) of a DEST"""
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Report an event; `seq` is its place in the node's stream, `at` the monotonic ms when it happened."""
+
+    seq: int
+    name: str
+    subject: str
+    at: float
+    data: Data
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Durable floor state changed: `value` stays in force until the next Keep of the same (kind, key); None = gone.
+
+    It is written when the batch is made, so that only the last state of a transaction costs anything.
+    """
+
+    kind: str
+    key: str
+    value: object | None
+
+
+Effect: TypeAlias = Send | Emit | Keep

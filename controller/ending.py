@@ -1,0 +1,185 @@
+"""The end of a travel: one terminal event, and what must be said when a parcel lies where it may not.
+
+A parcel without a release in an unsupervised lane raises `held_escaped`. A hold that comes after the point of no return
+makes a `recall`: where the parcel is, and since when.
+"""
+
+from __future__ import annotations
+
+from controller.advice import Advice, Look
+from controller.drops import DROPS_KEPT, Drop
+from controller.events import EVIDENCE, Ended, Recall
+from controller.floor_state import FloorState
+from controller.line import LineState
+from controller.travel import Travel
+from devices.types import Discharged
+
+
+def discharged(floor: FloorState, line: LineState, travel: Travel, item: Discharged, now: float, look: Look) -> None:
+    """DIVC: the travel ends with what the PLC says of it."""
+    decision = travel.decisions.get(item.decision)
+    lane = floor.lanes.get(item.actual) if item.actual else None
+    ordinal = lane.dropped() if lane else None
+    name, reason = _outcome(floor, line, travel, item)
+    at = item.edge if item.edge is not None else now
+    data = Ended(
+        visit=travel.visit,
+        travel=travel.id,
+        parcel=travel.parcel,
+        container=lane.container if lane else None,
+        evidence=EVIDENCE.get(item.evidence),
+        line=line.id,
+        track=travel.track,
+        decision=item.decision,
+        wanted=item.wanted,
+        lane=item.actual,
+        result=item.result,
+        reason=reason,
+        destination=decision.destination if decision else None,
+        identity=travel.identity,
+        lap=item.lap,
+        ordinal=ordinal,
+        decision_not_recorded=item.decision != 0 and decision is None,
+    )
+    _end(floor, line, travel, name, at, data)
+    if lane is None:
+        return
+    floor.keep("lane", lane.id, lane)
+    if not lane.config.supervised:
+        released = decision is not None and decision.released and not travel.doubtful
+        _dropped(floor, line, travel, lane.id, ordinal or 0, at, now, look, released)
+
+
+def lost(floor: FloorState, line: LineState, travel: Travel, reason: str, at: float) -> None:
+    """Tracking of the travel was lost; where the item is nobody knows."""
+    data = Ended(
+        visit=travel.visit,
+        travel=travel.id,
+        parcel=travel.parcel,
+        line=line.id,
+        track=travel.track,
+        decision=travel.obeyed,
+        result="-",
+        reason=reason,
+        identity=travel.identity,
+    )
+    _end(floor, line, travel, "lost", at, data)
+
+
+def check_drop(floor: FloorState, drop: Drop, now: float, look: Look) -> None:
+    """A customs record or advice concerns a parcel in an unsupervised lane: recall it if it may not be there."""
+    advice = _advice(drop.parcel, look)
+    if advice is None:
+        return
+    verdict = floor.book.latched(advice)
+    if verdict.released == drop.recalled:
+        drop.recalled = not verdict.released
+        floor.keep("drop", drop.travel, drop)
+        if drop.recalled:
+            floor.emit("parcel/recall", f"parcel/{drop.parcel}", now, _recall(drop, verdict.status, now))
+
+
+def advised(floor: FloorState, advice: Advice, now: float, look: Look) -> None:
+    """Advice came for parcels that lie in unsupervised lanes: what they belong to may be news."""
+    for travel_id in sorted(floor.drops_by_subject.get(("parcel", advice.parcel), ())):
+        drop = floor.drops[travel_id]
+        if drop.subjects != advice.subjects:
+            forget(floor, travel_id)
+            drop.subjects = advice.subjects
+            remember(floor, drop)
+        check_drop(floor, drop, now, look)
+
+
+def remember(floor: FloorState, drop: Drop) -> None:
+    """Keep a drop, findable by everything its parcel belongs to."""
+    floor.drops[drop.travel] = drop
+    for subject in drop.subjects:
+        floor.drops_by_subject.setdefault(subject, set()).add(drop.travel)
+    floor.keep("drop", drop.travel, drop)
+
+
+def _dropped(
+    floor: FloorState,
+    line: LineState,
+    travel: Travel,
+    lane: str,
+    ordinal: int,
+    at: float,
+    now: float,
+    look: Look,
+    released: bool,
+) -> None:
+    """The item lies in an unsupervised lane. `released`: the decision obeyed had a release in force."""
+    advice = _advice(travel.parcel, look)
+    subjects = advice.subjects if advice else ()
+    drop = Drop(travel.parcel or "", travel.id, travel.visit, line.id, lane, ordinal, at, subjects)
+    if not released:
+        status = floor.book.latched(advice).status if advice else "hold"
+        floor.emit("parcel/held_escaped", f"travel/{travel.id}", now, _recall(drop, status, now))
+        what = f"travel {travel.id} lies in {lane} without a customs release"
+        floor.alarm(f"held-escaped-{travel.id}", what, now, "critical")
+    if advice is None:
+        return
+    remember(floor, drop)
+    check_drop(floor, drop, now, look)
+    while len(floor.drops) > DROPS_KEPT:
+        forget(floor, next(iter(floor.drops)))
+
+
+def forget(floor: FloorState, travel_id: str) -> None:
+    """A dropped parcel can no longer be recalled (its container left, or the memory is full)."""
+    drop = floor.drops.pop(travel_id)
+    for subject in drop.subjects:
+        members = floor.drops_by_subject.get(subject, set())
+        members.discard(travel_id)
+        if not members:
+            floor.drops_by_subject.pop(subject, None)
+    floor.keep("drop", travel_id, None)
+
+
+def _outcome(floor: FloorState, line: LineState, travel: Travel, item: Discharged) -> tuple[str, str]:
+    """(terminal event, reason)."""
+    decision = travel.decisions.get(item.decision)
+    if item.result == "MR":
+        return "removed", "taken off by hand"
+    if item.actual is None:
+        return "lost", "left the line, nobody knows where to"
+    wanted = decision.lanes if decision else ((item.wanted,) if item.wanted else ())
+    lane = floor.lanes.get(item.actual)
+    if item.actual not in (*wanted, line.config.default_lane):
+        return "mis_sorted", f"wanted {' '.join(wanted) or line.config.default_lane}"
+    if lane is not None and "exception" in lane.config.roles:
+        return "rejected", decision.reason if decision and item.actual in wanted else item.result
+    return "sorted", item.result
+
+
+def _end(floor: FloorState, line: LineState, travel: Travel, name: str, at: float, data: Ended) -> None:
+    travel.move("end")
+    line.remove(travel)
+    if travel.decision:
+        for lane in travel.decision.lanes[:1]:
+            floor.lanes[lane].on_way = max(0, floor.lanes[lane].on_way - 1)
+    floor.ended(travel)
+    floor.emit(f"parcel/{name}", f"travel/{travel.id}", at, data)
+    floor.keep("travel", travel.id, None)
+
+
+def _recall(drop: Drop, status: str, now: float) -> Recall:
+    return Recall(
+        visit=drop.visit,
+        travel=drop.travel,
+        parcel=drop.parcel or None,
+        container=drop.container,
+        line=drop.line,
+        lane=drop.lane,
+        ordinal=drop.ordinal,
+        seconds_since_drop=None if drop.at is None else round(max(0.0, now - drop.at) / 1000, 1),
+        customs=status,
+        terminal=drop.travel,
+    )
+
+
+def _advice(parcel: str | None, look: Look) -> Advice | None:
+    if parcel is None:
+        return None
+    return next((advice for advice in look(parcel) if advice.parcel == parcel), None)

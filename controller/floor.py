@@ -1,0 +1,118 @@
+"""The floor: the only writer of floor state. `step(input, now, look) -> effects`; no I/O, no clock, no randomness.
+
+What comes in is an item of a device, a message of the centre or the passing of time; what goes out is a list of effects
+in the order in which they must happen. The state stands in `floor_state`, the handlers in `plc_events` (what a PLC
+says), `reading` (what a reader says), `deciding` (the decision) and `ending` (the end of a travel); what the centre
+says is handled here.
+"""
+
+from __future__ import annotations
+
+from controller import deciding, ending, plc_events, reading
+from controller.advice import Advice, CustomsHead, CustomsRecord, Look
+from controller.effects import Effect
+from controller.floor_state import FloorState
+from controller.inputs import Advised, CameBack, Connection, Heard, Input, Reached, Tick, Told
+
+__all__ = ["Advised", "CameBack", "Connection", "Floor", "Heard", "Input", "Reached", "Tick", "Told"]
+
+
+class Floor(FloorState):
+    """The floor and its one way in."""
+
+    def step(self, what: Input, now: float, look: Look) -> list[Effect]:
+        """Take one input and return what is to be done, in order."""
+        self.effects = []
+        match what:
+            case Heard(device, item):
+                if device in self.plc_line:
+                    plc_events.handle(self, self.plc_line[device], item, now, look)
+                else:
+                    reading.said(self, device, item, now, look)
+            case CameBack(device, travel_id, decision, refusal):
+                line = self.plc_line[device]
+                travel = line.travels.get(travel_id)
+                if travel_id == deciding.INDUCTION:
+                    deciding.induction_answered(self, line, decision, refusal, now)
+                elif travel is not None:
+                    deciding.came_back(self, line, travel, decision, refusal, now, look)
+            case Connection(device, up):
+                reading.connection(self, device, up, now)
+            case Advised(advices):
+                self._advised(advices, now, look)
+            case Told(CustomsRecord() as record):
+                self._customs(record, now, look)
+            case Told(CustomsHead() as head):
+                self._beat(head, now)
+            case Reached(utc_ms):
+                self.book.connected(utc_ms, now)
+            case Tick():
+                self._due(now, look)
+        self._freshness(now, look)
+        return self.effects
+
+    def next_at(self) -> float | None:
+        """When a Tick is wanted."""
+        times = [t.decide_at for line in self.lines.values() for t in line.travels.values() if t.decide_at is not None]
+        waiting = (line.expires_at(reader) for line, reader in self.readers.values() if reader.recent)
+        times += [at for at in waiting if at is not None]
+        stale = self.book.stale_at()
+        if stale is not None and self.was_fresh:
+            times.append(stale + 1)
+        return min(times, default=None)
+
+    # --- the centre ---------------------------------------------------------------------------------------------------
+
+    def _advised(self, advices: tuple[Advice, ...], now: float, look: Look) -> None:
+        keys = {code for advice in advices for code in (advice.parcel, *advice.aliases)}
+        for line, travel in self.travels():
+            if travel.parcel in keys or any(result.code in keys for result in travel.results):
+                deciding.consider(self, line, travel, now, look)
+        for advice in advices:
+            ending.advised(self, advice, now, look)
+
+    def _customs(self, record: CustomsRecord, now: float, look: Look) -> None:
+        news = self.book.take(record, now)
+        self._keep_feed()
+        if self.book.newest(record):
+            key = "|".join((record.scheme, record.authority, record.subject_kind, record.subject_id))
+            self.keep("customs", key, record)
+        if not news:
+            return
+        subject = (record.subject_kind, record.subject_id)
+        for line, travel in self.travels():
+            if travel.parcel is not None and any(subject in advice.subjects for advice in look(travel.parcel)):
+                deciding.consider(self, line, travel, now, look)
+        for travel_id in sorted(self.drops_by_subject.get(subject, ())):
+            ending.check_drop(self, self.drops[travel_id], now, look)
+
+    def _beat(self, head: CustomsHead, now: float) -> None:
+        went_on = self.book.beat(head, now)
+        if not went_on and not self.feed_went_back:
+            what = (
+                f"the customs feed went back to {head.sequence}, {self.book.position} was heard: statuses count as hold"
+            )
+            self.alarm("customs-feed", what, now, "high")
+        self.feed_went_back = not went_on
+        self._keep_feed()
+
+    def _keep_feed(self) -> None:
+        self.keep("feed", "position", self.book.position)
+        self.keep("feed", "ahead", sorted(self.book.ahead) or None)
+
+    def _freshness(self, now: float, look: Look) -> None:
+        fresh = self.book.fresh(now)
+        if fresh != self.was_fresh:
+            self.was_fresh = fresh
+            for line, travel in self.travels():
+                deciding.consider(self, line, travel, now, look)
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def _due(self, now: float, look: Look) -> None:
+        for line, reader in self.readers.values():
+            reading.expire(self, line, reader, now)
+        for line, travel in self.travels():
+            if travel.decide_at is not None and travel.decide_at <= now:
+                travel.decide_at = None
+                deciding.consider(self, line, travel, now, look)

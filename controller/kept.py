@@ -1,0 +1,97 @@
+"""Durable floor state <-> JSON: what a restart finds as it stood in the last commit.
+
+(kind, key): `travel`, `line` and `lane` by id, `customs` by record key, `feed` position and numbers ahead of a gap,
+`visit` by parcel, `drop` by travel.
+Moments are monotonic ms of one boot of the machine. After a reboot of the machine they mean nothing: positions are
+unknown and every open deadline is over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic_core import to_json
+
+from controller.advice import CustomsRecord
+from controller.drops import Drop
+from controller.floor import Floor
+from controller.lanes import LaneState
+from controller.line import LineState
+from controller.travel import TRAVEL, State, Travel
+
+DROP: TypeAdapter[Drop] = TypeAdapter(Drop)
+LANE_FIELDS = ("state", "inside", "drops", "container")
+
+
+def dump(value: object) -> bytes:
+    """One value as JSON."""
+    if isinstance(value, Travel):
+        return TRAVEL.dump_json(value)
+    if isinstance(value, LaneState):
+        return to_json({name: getattr(value, name) for name in LANE_FIELDS})
+    if isinstance(value, LineState):
+        return to_json(
+            {"inhibited": value.inhibited, "told": value.told, "state": value.state, "odometer": value.odometer.kept()}
+        )
+    if isinstance(value, BaseModel):
+        return value.model_dump_json().encode()
+    return to_json(value)
+
+
+def restore(floor: Floor, state: Mapping[tuple[str, str], bytes], *, same_boot: bool) -> None:
+    """Put everything back into an empty floor."""
+    for key, body in _of(state, "lane"):
+        if key in floor.lanes:
+            for name, value in json.loads(body).items():
+                setattr(floor.lanes[key], name, value)
+    for _, body in _of(state, "customs"):
+        floor.book.restore(CustomsRecord.model_validate_json(body))
+    for key, body in _of(state, "feed"):
+        if key == "position":
+            floor.book.position = json.loads(body)
+        else:
+            floor.book.ahead = set(json.loads(body))
+    for key, body in _of(state, "line"):
+        if key in floor.lines:
+            _line(floor.lines[key], json.loads(body), same_boot)
+    for key, body in _of(state, "visit"):
+        floor.visits[key] = json.loads(body)
+    for key, body in _of(state, "drop"):
+        drop = DROP.validate_json(body)
+        drop.at = drop.at if same_boot else None
+        floor.drops[key] = drop
+        for subject in drop.subjects:
+            floor.drops_by_subject.setdefault(subject, set()).add(key)
+    for _, body in _of(state, "travel"):
+        _travel(floor, TRAVEL.validate_json(body), same_boot)
+
+
+def _line(line: LineState, kept: dict[str, Any], same_boot: bool) -> None:
+    line.inhibited, line.told, line.state = kept["inhibited"], kept["told"], kept["state"]
+    if same_boot:
+        line.odometer.restore(kept["odometer"])
+
+
+def _travel(floor: Floor, travel: Travel, same_boot: bool) -> None:
+    line = floor.lines.get(travel.line)
+    if line is None:
+        return
+    travel.decide_at = None
+    if not same_boot:
+        travel.mark_mm = None
+        if travel.state is not State.INDUCTED:
+            travel.decide_by = 0.0
+    line.epoch = travel.epoch
+    line.add(travel)
+    if travel.parcel is not None:
+        floor.live.setdefault(travel.parcel, set()).add(travel.id)
+    decision = travel.decision
+    if decision is not None and decision.lanes and decision.lanes[0] in floor.lanes:
+        floor.lanes[decision.lanes[0]].on_way += 1
+
+
+def _of(state: Mapping[tuple[str, str], bytes], kind: str) -> Iterable[tuple[str, bytes]]:
+    return [(key, body) for (its, key), body in state.items() if its == kind]

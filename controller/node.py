@@ -1,0 +1,348 @@
+"""Node: the whole daemon as data, without I/O, without a clock.
+
+The real daemon and every test that kills it run this same object: bytes, messages and time go in; bytes to write,
+transactions to commit and messages to publish come out. A restart is a new Node made from what `committed` had
+confirmed.
+
+Order of things (design: answer first, record at once, tell the machine when durable): `received` lets a driver make
+items of bytes, the floor makes effects of items; commands are ready in `take(link)` at once, events and changed state
+wait for `rows()`. Only `committed(batch)` lets a driver tell its machine "durable", lets a broker message be
+acknowledged, and an event be published.
+
+Time: `now` is monotonic ms. UTC is an offset that was taken at the start; wall time is a label.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from controller import __version__, inbound, kept
+from controller.advices import Advices, Fetch
+from controller.config import Config
+from controller.effects import Effect, Emit, Keep, Send
+from controller.events import Alarm, Data, DeviceChanged, NodeChanged, Origin, ReadSeen, envelope
+from controller.floor import Floor
+from controller.inputs import CameBack, Connection, Heard, Input, Reached, Tick
+from controller.journal_rows import Batch, Restored, Row
+from controller.outbox import Outbox
+from controller.plan import Plan
+from controller.stamps import rfc3339, uuid7
+from controller.states import Publish, States
+from devices.driver import Driver, make
+from devices.types import Answered, Destination, GivenUp, Item, Kept, SessionLost, SetTime, Synchronised
+
+TIME_EVERY_MS = 600_000.0
+"""TIME goes to a PLC after SYEN and every 10 minutes (PLC interface v1 §2)."""
+
+ALARM_AGAIN_MS = 60_000.0
+"""The same complaint about inbound messages is raised at most so often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a Node is told at its start: the moment, UTC at that moment, whether moments in the journal still count."""
+
+    now: float
+    utc_ms: float
+    same_boot: bool
+    rng: Random
+
+
+class Node:
+    """One daemon. Call `take` for the links in `dirty`, `rows`, `publishes` and `acks` after each input."""
+
+    def __init__(self, config: Config, plan: Plan, restored: Restored, fetch: Fetch, start: Start) -> None:
+        self.config = config
+        self.origin = Origin(config.site, config.node, restored.journal, config.mode)
+        self.boot = restored.boot
+        self.floor = Floor(config, plan, restored.journal, restored.last_seq)
+        self.outbox = Outbox(oldest=restored.oldest_pending, last=restored.last_seq)
+        self.drivers: dict[str, Driver] = {}
+        self.dirty: set[str] = set()
+        self.online = False
+        self.links_up: dict[str, bool] = dict.fromkeys((*config.scanner, *config.plc), False)
+        self.errors: dict[str, int] = {}
+        """inbound messages refused, by topic"""
+        self._states = States(self.origin, self.boot, self.floor, self.outbox, self.links_up)
+        self._utc_offset = start.utc_ms - start.now
+        self._rng = start.rng
+        self._advices = Advices(fetch)
+        self._batch = Batch()
+        self._state: dict[tuple[str, str], object | None] = {}
+        self._emitted: list[tuple[Emit, float, bool]] = []
+        """(event, now, degraded): made into rows after the answers have left"""
+        self._channels = dict(restored.channels)
+        self._acks: list[int] = []
+        self._hang_ups: list[tuple[str, str]] = []
+        self._held: deque[tuple[int, Send]] = deque()
+        """commands of lines with `durable_first`, each waiting for the commit of a sequence"""
+        self._refs: dict[tuple[str, int], tuple[str, int]] = {}
+        self._plc_of = {plc.line: name for name, plc in config.plc.items()}
+        self._time_at: dict[str, float] = {}
+        self._alarmed: dict[str, float] = {}
+        for name, scanner in config.scanner.items():
+            self.drivers[name] = make(scanner.kind, scanner.settings)
+        for name, plc in config.plc.items():
+            self.drivers[name] = make(plc.kind, plc.settings)
+        kept.restore(self.floor, restored.state, same_boot=start.same_boot)
+        for name, (epoch, _) in self._channels.items():
+            if name in self.floor.plc_line:
+                self.floor.plc_line[name].epoch = epoch
+        name = "node/restarted" if restored.last_seq else "node/started"
+        self._emit(name, f"node/{config.node}", start.now, self._changed(""))
+
+    # --- in: devices ------------------------------------------------------------------------------------------------
+
+    def link_up(self, link: str, now: float) -> None:
+        """The channel of a device is open."""
+        epoch, evt = self._channels.get(link, (0, 0))
+        self.links_up[link] = True
+        self.drivers[link].opened(now, Kept(epoch, evt, self.boot, 1))
+        self._emit("device/online", f"device/{link}", now, DeviceChanged(device=link, why="link open"))
+        self._step(Connection(link, True), now)
+        self.dirty.add(link)
+
+    def link_down(self, link: str, now: float, why: str) -> None:
+        """The channel of a device is gone."""
+        self.links_up[link] = False
+        self._items(link, self.drivers[link].closed(now), now)
+        self._emit("device/offline", f"device/{link}", now, DeviceChanged(device=link, why=why))
+        self._step(Connection(link, False), now)
+
+    def received(self, link: str, data: bytes, at: float) -> None:
+        """Bytes of a device, stamped when they arrived."""
+        self._items(link, self.drivers[link].feed(data, at), at)
+        self.dirty.add(link)
+
+    # --- in: the centre ---------------------------------------------------------------------------------------------
+
+    def connected(self, now: float) -> None:
+        """The broker is there: what was published without an answer goes again, then the rest in order."""
+        self.online = True
+        self.outbox.connected()
+        self._states.connected(now)
+        self._step(Reached(self.utc_ms(now)), now)
+
+    def disconnected(self, now: float) -> None:
+        """The broker is gone; deciding goes on from local advice."""
+        self.online = False
+        self.outbox.disconnected()
+
+    def message(self, topic: str, payload: bytes, token: int, now: float) -> None:
+        """A message of the centre. Its acknowledgement leaves after the commit of what it caused."""
+        self._batch.tokens.append(token)
+        name = topic.removeprefix(f"hub/v1/{self.config.site}/")
+        understood = inbound.read(name, payload, self._advices)
+        for why in understood.refused:
+            self._complain(name, why, now)
+        self._batch.advice.extend(understood.advice)
+        for what in understood.inputs:
+            self._step(what, now)
+
+    def puback(self, seq: int, code: int, now: float) -> None:
+        """The broker answered a publish of the journal with this reason code."""
+        self.outbox.puback(seq, code)
+
+    def backlog(self, rows: list[Row]) -> None:
+        """Rows that `outbox.wants()` asked for."""
+        self.outbox.backlog(rows)
+
+    # --- in: durability and time ------------------------------------------------------------------------------------
+
+    def committed(self, batch: Batch, now: float) -> None:
+        """This batch of `rows()` is on disk."""
+        for link, token in batch.channels.items():
+            self.drivers[link].confirm(token, now)
+            self.dirty.add(link)
+        self._acks.extend(batch.tokens)
+        self._advices.committed((parcel for parcel, _, _ in batch.advice), (body for _, _, body in batch.advice))
+        self.outbox.offer(batch.events)
+        durable = batch.events[-1].seq if batch.events else 0
+        while self._held and self._held[0][0] <= durable:
+            self._send_held(self._held.popleft()[1], now)
+
+    def tick(self, now: float) -> None:
+        """Time has passed."""
+        for link, driver in self.drivers.items():
+            due = driver.next_at()
+            if due is not None and due <= now:
+                self._items(link, driver.tick(now), now)
+                self.dirty.add(link)
+        due = self.floor.next_at()
+        if due is not None and due <= now:
+            self._step(Tick(), now)
+        for link, at in list(self._time_at.items()):
+            if at <= now:
+                self._set_time(link, now)
+
+    def stopping(self, now: float, why: str) -> None:
+        """The daemon is about to end."""
+        self._emit("node/stopping", f"node/{self.config.node}", now, self._changed(why))
+
+    # --- out --------------------------------------------------------------------------------------------------------
+
+    def next_at(self) -> float | None:
+        """When `tick` (or, for a paced outbox, `publishes`) wants to be called next."""
+        times = [due for driver in self.drivers.values() if (due := driver.next_at()) is not None]
+        floor = self.floor.next_at()
+        outbox = self.outbox.next_at()
+        times += [due for due in (floor, outbox, *self._time_at.values()) if due is not None]
+        if self.online:
+            times.append(self._states.next_at)
+        return min(times, default=None)
+
+    def take(self, link: str) -> bytes:
+        """What shall be written to a device now."""
+        data = self.drivers[link].take()
+        if not isinstance(data, bytes):
+            raise TypeError(f"{link}: its driver speaks MQTT, its link does not")
+        return data
+
+    def rows(self) -> Batch | None:
+        """One transaction: everything since the last call; None when there is nothing."""
+        delivered, quarantined = self.outbox.settled()
+        self._batch.delivered.extend(delivered)
+        self._batch.quarantined.extend(quarantined)
+        self._batch.events.extend(self._row(*emitted) for emitted in self._emitted)
+        self._emitted.clear()
+        for key, value in self._state.items():
+            self._batch.state[key] = None if value is None else kept.dump(value)
+        self._state.clear()
+        if self._batch.empty():
+            return None
+        batch, self._batch = self._batch, Batch()
+        return batch
+
+    def publishes(self, now: float) -> list[Publish]:
+        """What shall be published now, in order; empty while the broker is away."""
+        if not self.online:
+            return []
+        out = self._states.take(now, self.utc_ms(now))
+        out += [Publish(row.seq, row.topic, row.body) for row in self.outbox.take(now)]
+        return out
+
+    def hang_ups(self) -> list[tuple[str, str]]:
+        """(link, why) of connections that shall be broken now: their machine no longer keeps its session."""
+        hang_ups, self._hang_ups = self._hang_ups, []
+        return hang_ups
+
+    def acks(self) -> list[int]:
+        """Tokens of messages whose PUBACK may leave now."""
+        acks, self._acks = self._acks, []
+        return acks
+
+    def utc_ms(self, now: float) -> float:
+        """UTC of a monotonic moment."""
+        return now + self._utc_offset
+
+    def will(self) -> Publish:
+        """What the broker says when we vanish."""
+        return self._states.will()
+
+    def subscriptions(self) -> list[str]:
+        """Topics of the centre that this node hears."""
+        return [f"hub/v1/{self.config.site}/{name}" for name in inbound.TOPICS]
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _items(self, link: str, items: Sequence[Item], now: float) -> None:
+        for item in items:
+            if isinstance(item, Answered | GivenUp):
+                self._came_back(link, item, now)
+                continue
+            self._step(Heard(link, item), now)
+            token = getattr(item, "token", None)
+            if token is not None:
+                self._channels[link] = self._batch.channels[link] = token
+            if isinstance(item, Synchronised | SessionLost):
+                self._states.changed(f"line/{self.floor.plc_line[link].id}")
+                self._set_time(link, now)
+            if isinstance(item, SessionLost) and item.hang_up:
+                self._hang_ups.append((link, item.why))
+
+    def _came_back(self, link: str, item: Answered | GivenUp, now: float) -> None:
+        ref = self._refs.pop((link, item.id), None)
+        if ref is not None:
+            refusal = item.refusal if isinstance(item, Answered) else "EXPIRED"
+            self._step(CameBack(link, *ref, refusal), now)
+
+    def _step(self, what: Input, now: float) -> None:
+        self._apply(self.floor.step(what, now, self._advices.look), now)
+
+    def _apply(self, effects: list[Effect], now: float) -> None:
+        for effect in effects:
+            match effect:
+                case Send(line):
+                    if self.config.line[line].durable_first:
+                        self._held.append((self.floor.sequence, effect))
+                    else:
+                        self._send(effect, now)
+                case Emit():
+                    self._states.changed(effect.subject)
+                    self._emitted.append((effect, now, not self.online))
+                case Keep(kind, key, value):
+                    self._state[kind, key] = value
+
+    def _send_held(self, effect: Send, now: float) -> None:
+        """What waited for the disk, if it still means the same item in the same session of the PLC."""
+        line = self.floor.lines[effect.line]
+        if isinstance(effect.command, Destination) and effect.ref is not None:
+            travel = line.travels.get(effect.ref[0])
+            if travel is None or travel.current != effect.ref[1] or not line.in_session or travel.id not in line.named:
+                return
+        self._send(effect, now)
+
+    def _send(self, effect: Send, now: float) -> None:
+        link = self._plc_of[effect.line]
+        number = self.drivers[link].send(effect.command, now, effect.expires)
+        self.dirty.add(link)
+        if effect.ref is not None:
+            self._refs[link, number] = effect.ref
+
+    def _emit(self, name: str, subject: str, now: float, data: Data) -> None:
+        self.floor.sequence += 1
+        self._apply([Emit(self.floor.sequence, name, subject, now, data)], now)
+
+    def _row(self, emit: Emit, now: float, degraded: bool) -> Row:
+        utc = self.utc_ms(now)
+        row_id, time = uuid7(utc, self._rng), rfc3339(self.utc_ms(min(emit.at, now)))
+        body = envelope(
+            self.origin,
+            seq=emit.seq,
+            id=row_id,
+            name=emit.name,
+            subject=emit.subject,
+            time=time,
+            recorded=rfc3339(utc),
+            degraded=degraded,
+            data=emit.data,
+        )
+        data = emit.data
+        topic = f"{self.origin.base}/event/{emit.name}"
+        kind, code = f"hubfloor.{emit.name.replace('/', '.')}.v1", data.code if isinstance(data, ReadSeen) else None
+        who = (data.visit, data.travel, data.parcel)
+        return Row(emit.seq, row_id, kind, emit.subject, *who, time, topic, body, code)
+
+    def _changed(self, why: str) -> NodeChanged:
+        return NodeChanged(boot=self.boot, version=__version__, why=why)
+
+    def _set_time(self, link: str, now: float) -> None:
+        line = self.floor.plc_line[link]
+        if line.synchronised:
+            self.drivers[link].send(SetTime(round(self.utc_ms(now))), now, now + 5000)
+            self.dirty.add(link)
+            self._time_at[link] = now + TIME_EVERY_MS
+        else:
+            self._time_at.pop(link, None)
+
+    def _complain(self, topic: str, what: str, now: float) -> None:
+        known = topic if topic in inbound.TOPICS else "other"
+        self.errors[known] = self.errors.get(known, 0) + 1
+        if now - self._alarmed.get(known, float("-inf")) >= ALARM_AGAIN_MS:
+            self._alarmed[known] = now
+            text = f"a message on {topic[:64]!r} was refused: {what}"
+            alarm = Alarm(alarm="inbound", what=text, priority="high")
+            self._emit("alarm/raised", "alarm/inbound", now, alarm)

@@ -1,0 +1,108 @@
+"""What readers say: each result is given to the parcel that was at the reader's transmit point, and given again when a
+better position is known.
+"""
+
+from __future__ import annotations
+
+from controller import deciding
+from controller.advice import Look
+from controller.events import ReadSeen
+from controller.floor_state import FloorState
+from controller.identity import Result
+from controller.line import LineState, Reader, Recent
+from controller.travel import Travel
+from devices.types import Code, Garbled, Item, NoRead, Read
+
+
+def said(floor: FloorState, device: str, item: Item, now: float, look: Look) -> None:
+    """A reader gave a result: settle whose it is. At a presence point the read itself is the event."""
+    result = _result(device, item)
+    if result is None:
+        return
+    if device not in floor.readers:
+        _report_read(floor, result, floor.config.scanner[device].point, None)
+        return
+    line, reader = floor.readers[device]
+    if line.again(reader, result):
+        return
+    recent = Recent(result)
+    reader.recent.append(recent)
+    _settle(floor, line, reader, [recent], now, look)
+
+
+def rematch(floor: FloorState, line: LineState, travel: Travel, now: float, look: Look) -> None:
+    """A travel's position is known better: settle anew the results that this concerns."""
+    for reader in line.readers:
+        concerned = line.concerned(reader, travel) if reader.recent else []
+        if concerned:
+            _settle(floor, line, reader, concerned, now, look)
+
+
+def _settle(floor: FloorState, line: LineState, reader: Reader, results: list[Recent], now: float, look: Look) -> None:
+    """Settle whose these results are, report news, and decide again where it matters."""
+    changed = line.assign(reader, results)
+    expire(floor, line, reader, now)
+    for recent in reader.recent:
+        if recent.travel is not None and not recent.reported:
+            recent.reported = True
+            _report_read(floor, recent.result, reader.point, line.travels.get(recent.travel))
+    for travel in changed:
+        floor.keep("travel", travel.id, travel)
+        deciding.consider(floor, line, travel, now, look)
+
+
+def expire(floor: FloorState, line: LineState, reader: Reader, now: float) -> None:
+    """Report and forget results that nobody claimed in time."""
+    for recent in line.expired(reader, now):
+        if not recent.reported:
+            unclaimed = recent.result.outcome == "READ"
+            _report_read(floor, recent.result, reader.point, None, "UNCLAIMED" if unclaimed else None)
+
+
+def from_plc(
+    floor: FloorState, line: LineState, travel: Travel, codes: tuple[Code, ...], outcome: str, at: float
+) -> None:
+    """Results of a scanner that hangs on the PLC: it says itself whose they are."""
+    device = f"plc-{line.id}"
+    results = [Result(device, "READ", code.text, at, source="plc") for code in codes]
+    if outcome == "N":
+        results.append(Result(device, "NO_READ", None, at, source="plc"))
+    for result in results:
+        if travel.heard(result):
+            _report_read(floor, result, travel.point or None, travel)
+
+
+def _report_read(
+    floor: FloorState, result: Result, point: str | None, travel: Travel | None, outcome: str | None = None
+) -> None:
+    data = ReadSeen(
+        visit=travel.visit if travel else None,
+        travel=travel.id if travel else None,
+        reader=result.reader,
+        point=point,
+        outcome=outcome or result.outcome,
+        code=result.code,
+        symbology=result.symbology or None,
+        source=result.source,
+    )
+    floor.emit("parcel/read", f"travel/{travel.id}" if travel else f"device/{result.reader}", result.at, data)
+
+
+def connection(floor: FloorState, device: str, up: bool, now: float) -> None:
+    """The link of a reader came up or went down."""
+    if device in floor.readers:
+        _, reader = floor.readers[device]
+        if up and not reader.up:
+            reader.up_since = now
+        reader.up = up
+
+
+def _result(device: str, item: Item) -> Result | None:
+    match item:
+        case Read():
+            return Result(device, "READ", item.text, item.at, item.symbology)
+        case NoRead():
+            return Result(device, "NO_READ", None, item.at)
+        case Garbled() if "check digit" in item.why:
+            return Result(device, "BAD_CHECK", None, item.at)
+    return None

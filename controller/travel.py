@@ -1,0 +1,148 @@
+"""The travel: one trip of one item on one line, from induction to exactly one terminal outcome.
+
+The states and moves are the TRANSITIONS table; a move that the table lacks raises ImpossibleMove, which names both:
+it is our bug, never the floor's. Everything a restart needs is a field here; the whole travel is kept in the journal as
+JSON in the same transaction as the events it caused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pydantic import TypeAdapter
+
+from controller.identity import Result
+from controller.routing import Decision
+
+KEPT_DECISIONS = 8
+"""A DIVC names the decision obeyed; so many past ones are remembered by number."""
+
+KEPT_RESULTS = 32
+"""Results of readers per travel; more are reported but not weighed."""
+
+
+class State(StrEnum):
+    """Where a travel stands between induction and its end."""
+
+    INDUCTED = "inducted"
+    ARRIVED = "arrived"
+    ROUTED = "routed"
+    OBEYED = "obeyed"
+    ENDED = "ended"
+
+
+class ImpossibleMove(RuntimeError):
+    """The table has no such move."""
+
+
+TRANSITIONS: dict[State, dict[str, State]] = {
+    State.INDUCTED: {"arrive": State.ARRIVED, "obey": State.OBEYED, "end": State.ENDED},
+    State.ARRIVED: {
+        "arrive": State.ARRIVED,
+        "route": State.ROUTED,
+        "obey": State.OBEYED,
+        "refuse": State.ARRIVED,
+        "end": State.ENDED,
+    },
+    State.ROUTED: {
+        "arrive": State.ROUTED,
+        "route": State.ROUTED,
+        "obey": State.OBEYED,
+        "refuse": State.ARRIVED,
+        "end": State.ENDED,
+    },
+    State.OBEYED: {
+        "arrive": State.OBEYED,
+        "route": State.ROUTED,
+        "obey": State.OBEYED,
+        "refuse": State.OBEYED,
+        "end": State.ENDED,
+    },
+    State.ENDED: {},
+}
+"""state -> what happens -> state. `route` = a DEST is sent, `obey` = the PLC took one, `refuse` = it took none."""
+
+
+@dataclass(slots=True)
+class Travel:
+    """One trip. Moments are monotonic ms of this machine's boot; positions mm from the start of the line."""
+
+    id: str
+    line: str
+    epoch: int
+    track: int
+    visit: str
+    state: State = State.INDUCTED
+    mark_mm: float | None = None
+    """position of the last certain eye, None: never seen with a known age"""
+    mark_at: float = 0.0
+    point: str = ""
+    """the decision point whose ARRV wants a DEST"""
+    length_mm: int = 0
+    weight_g: int | None = None
+    certainty: str = "S"
+    suspect: bool = False
+    decide_by: float | None = None
+    results: list[Result] = field(default_factory=list)
+    parcel: str | None = None
+    identity: str = "SCANNER_LATE"
+    number: int = 0
+    """the highest decision number used"""
+    current: int = 0
+    """the decision in force or on its way, 0 none"""
+    obeyed: int = 0
+    decisions: dict[int, Decision] = field(default_factory=dict)
+    refused: tuple[str, ...] | None = None
+    """lanes of the last refused decision: not tried again as they are"""
+    expired: bool = False
+    resend: bool = False
+    """the PLC may not hold `current`: it is decided and sent anew"""
+    decide_at: float | None = None
+    lap: int = 0
+
+    @property
+    def doubtful(self) -> bool:
+        """Tracking was lost near it: it may be another item."""
+        return self.certainty != "S"
+
+    @property
+    def decision(self) -> Decision | None:
+        """The decision in force."""
+        return self.decisions.get(self.current)
+
+    def move(self, what: str) -> None:
+        """Make one move of the table."""
+        after = TRANSITIONS[self.state].get(what)
+        if after is None:
+            raise ImpossibleMove(f"travel {self.id}: {what!r} in state {self.state.value}")
+        self.state = after
+
+    def seen(self, position_mm: float, edge: float, predicted_mm: float | None, jitter_mm: float) -> bool:
+        """An eye saw it. A message may come late, never early: of two estimates that differ by less than `jitter_mm`
+        the one further ahead holds. True when the position changed."""
+        if predicted_mm is not None and 0 <= predicted_mm - position_mm < jitter_mm:
+            return False
+        self.mark_mm, self.mark_at = position_mm, edge
+        return True
+
+    def heard(self, result: Result) -> bool:
+        """Note a result; False when this reader said the same before, or too much already."""
+        said = ((old.reader, old.code, old.outcome) for old in self.results)
+        if (result.reader, result.code, result.outcome) in said or len(self.results) >= KEPT_RESULTS:
+            return False
+        self.results.append(result)
+        return True
+
+    def take(self, decision: Decision) -> None:
+        """Make `decision` the one in force."""
+        self.decisions[decision.number] = decision
+        self.number = self.current = decision.number
+        self.resend = False
+        for old in sorted(self.decisions)[:-KEPT_DECISIONS]:
+            if old not in (self.obeyed, self.current):
+                del self.decisions[old]
+
+
+TRAVEL: TypeAdapter[Travel] = TypeAdapter(Travel)
+"""Travel <-> JSON for the journal."""

@@ -1,0 +1,280 @@
+"""Customs: latches, the most restrictive status, and nothing believed that is unknown, absent or stale (P17)."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.advice import CustomsHead, Status
+from controller.customs import AHEAD_LIMIT, GRACE_MS, RANK, Book
+from tests.floor_fixture import UTC, advice, ready, record, ride
+
+LATER = GRACE_MS + 1
+BELONGS = {"consignment": "K1", "declaration": "D1", "bag": "G1", "air_waybill": "W1"}
+
+
+def head(sequence: int, time: float = 1.0, since: int = 1) -> CustomsHead:
+    return CustomsHead(sequence=sequence, time_ms=int(UTC + time), since=since)
+
+
+def book(*records: tuple[str, int], position: int | None = None) -> Book:
+    """A fresh book: (status, sequence) of P1 in order, then a head."""
+    made = Book(60_000.0)
+    made.connected(UTC, 0.0)
+    for feed, (status, sequence) in enumerate(records, 1):
+        made.take(record(status, sequence, feed), 0.0)
+    made.beat(head(len(records) if position is None else position), 0.0)
+    return made
+
+
+# --- one record -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", get_args(Status))
+def test_only_release_releases(status: str) -> None:
+    found = book((status, 1)).verdict(advice(), 0.0)
+    assert (found.released, found.status) == (status == "release", status)
+
+
+def test_absent_and_unidentified_hold() -> None:
+    assert not book().verdict(advice(), 0.0).released
+    assert not book(("release", 1)).verdict(None, 0.0).released
+
+
+def test_a_parcel_that_needs_none_is_released_with_the_feed_away() -> None:
+    assert Book(60_000.0).verdict(advice(customs="none"), 0.0).released
+    assert not Book(60_000.0).verdict(advice(), 0.0).released
+
+
+def test_a_newer_sequence_only() -> None:
+    assert not book(("release", 1), ("hold", 2)).verdict(advice(), 0.0).released
+    assert book(("hold", 1), ("release", 2)).verdict(advice(), 0.0).released
+    assert not book(("hold", 2), ("release", 1)).verdict(advice(), 0.0).released, "older"
+    assert not book(("hold", 2), ("release", 2)).verdict(advice(), 0.0).released, "the same number again"
+
+
+def test_what_is_news() -> None:
+    made = Book(1.0)
+    assert made.take(record("hold", 1, 1), 0.0)
+    assert not made.take(record("hold", 1, 1), 0.0), "a duplicate"
+    assert not made.take(record("hold", 2, 2), 0.0), "the same status"
+    assert made.take(record("release", 3, 3), 0.0)
+
+
+# --- latches ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("other", [{"scheme": "ICS2"}, {"authority": "NL"}, {"scheme": "local", "authority": "hub"}])
+def test_nobody_lifts_the_latch_of_another(other: dict[str, Any]) -> None:
+    made = book(("hold", 1))
+    made.take(record("release", 99, 2, **other), 0.0)
+    assert made.verdict(advice(), 0.0).status == "hold"
+    made.take(record("release", 2, 3), 0.0)
+    assert made.verdict(advice(), 0.0).released
+
+
+@pytest.mark.parametrize("kind", BELONGS)
+def test_a_hold_of_anything_it_belongs_to(kind: str) -> None:
+    made = book(("release", 1))
+    made.take(record("hold", 1, 2, (kind, BELONGS[kind])), 0.0)
+    assert not made.verdict(advice(belongs=BELONGS), 0.0).released
+    assert made.verdict(advice(), 0.0).released, "another parcel's waybill"
+    made.take(record("release", 2, 3, (kind, BELONGS[kind])), 0.0)
+    assert made.verdict(advice(belongs=BELONGS), 0.0).released
+
+
+def test_a_kind_and_an_id_are_one_key() -> None:
+    made = book(("release", 1))
+    made.take(record("seize", 1, 2, ("bag", "P1")), 0.0)
+    assert made.verdict(advice(), 0.0).released
+
+
+def test_a_release_of_the_waybill_alone_is_a_positive_release() -> None:
+    made = Book(60_000.0)
+    made.connected(UTC, 0.0)
+    made.take(record("release", 1, 1, ("air_waybill", "W1")), 0.0)
+    made.beat(head(1), 0.0)
+    assert made.verdict(advice(belongs=BELONGS), 0.0).released
+
+
+def test_the_most_restrictive_counts_in_any_order() -> None:
+    said = [
+        record("release", 1, 1),
+        record("hold", 1, 2, ("bag", "G1")),
+        record("seize", 1, 3, ("air_waybill", "W1"), scheme="ICS2"),
+        record("pending", 1, 4, scheme="ACAS"),
+    ]
+    for order in permutations(said):
+        made = Book(60_000.0)
+        for one in order:
+            made.take(one, 0.0)
+        assert made.latched(advice(belongs=BELONGS)).status == "seize"
+
+
+def test_every_status_has_a_rank_and_release_the_lowest() -> None:
+    assert set(RANK) == set(get_args(Status))
+    assert min(RANK, key=lambda status: RANK[status]) == "release"
+
+
+SAID = st.lists(
+    st.tuples(
+        st.sampled_from(get_args(Status)),
+        st.integers(0, 4),
+        st.sampled_from((("parcel", "P1"), ("bag", "G1"), ("air_waybill", "W1"), ("parcel", "P2"))),
+        st.sampled_from(("H7", "ICS2")),
+    ),
+    max_size=12,
+)
+
+
+@given(SAID)
+def test_against_a_model_that_keeps_everything(said: list[tuple[str, int, tuple[str, str], str]]) -> None:
+    made = Book(60_000.0)
+    latest: dict[tuple[tuple[str, str], str], tuple[int, str]] = {}
+    for feed, (status, sequence, subject, scheme) in enumerate(said, 1):
+        made.take(record(status, sequence, feed, subject, scheme=scheme), 0.0)
+        if sequence > latest.get((subject, scheme), (-1, ""))[0]:
+            latest[subject, scheme] = sequence, status
+    mine = [status for (subject, _), (_, status) in latest.items() if subject[1] in ("P1", "G1", "W1")]
+    found = made.latched(advice(belongs={"bag": "G1", "air_waybill": "W1"}))
+    assert found.released == (bool(mine) and set(mine) == {"release"})
+
+
+# --- the feed ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_gap_holds_until_it_is_closed() -> None:
+    made = book(("release", 1))
+    made.take(record("hold", 1, 3, ("parcel", "P3")), 0.0)
+    made.beat(head(3), 0.0)
+    assert made.verdict(advice(), LATER).status == "hold"
+    made.take(record("hold", 1, 2, ("parcel", "P2")), LATER)
+    assert made.verdict(advice(), LATER).released
+
+
+def test_a_record_beyond_a_gap_holds_before_any_head_tells() -> None:
+    made = book(("release", 1))
+    made.take(record("hold", 1, 3, ("parcel", "P3")), 0.0)
+    assert not made.fresh(LATER)
+
+
+def test_while_a_gap_stands_further_records_do_not_prolong_the_grace() -> None:
+    made = book(("release", 1))
+    for feed in range(3, 40):
+        made.take(record("hold", 1, feed, ("parcel", f"X{feed}")), feed * 100.0)
+    assert not made.fresh(3 * 100.0 + GRACE_MS + 1)
+
+
+def test_a_head_that_is_further_than_what_came_holds() -> None:
+    made = book(("release", 1))
+    made.beat(head(2), 0.0)
+    assert not made.verdict(advice(), LATER).released
+    made.take(record("hold", 1, 2, ("parcel", "P2")), LATER)
+    assert made.verdict(advice(), LATER).released
+
+
+def test_without_any_head_nothing_is_believed() -> None:
+    made = Book(60_000.0)
+    made.connected(UTC, 0.0)
+    made.take(record("release", 1, 1), 0.0)
+    assert not made.verdict(advice(), 0.0).released
+
+
+def test_a_stale_head() -> None:
+    made = book(("release", 1))
+    assert made.verdict(advice(), 60_000.0).released
+    assert not made.verdict(advice(), 60_001.0).released
+    made.beat(head(1, time=60_002), 60_002.0)
+    assert made.verdict(advice(), 60_002.0).released
+
+
+def test_a_head_older_than_the_connection_proves_nothing() -> None:
+    made = book(("release", 1))
+    made.connected(UTC + 5000, 0.0)
+    assert not made.fresh(0.0)
+    made.beat(head(1, time=4999), 0.0)
+    assert not made.fresh(0.0)
+    made.beat(head(1, time=5000), 0.0)
+    assert made.fresh(0.0)
+
+
+def test_before_the_first_connection_a_head_proves_nothing() -> None:
+    made = Book(60_000.0)
+    made.beat(head(0, time=1e12), 0.0)
+    assert not made.fresh(0.0)
+
+
+def test_a_node_that_knows_nothing_starts_where_the_feed_does() -> None:
+    made = Book(60_000.0)
+    made.connected(UTC, 0.0)
+    made.take(record("release", 1, 41), 0.0)
+    made.beat(head(41, since=41), 0.0)
+    assert made.position == 41
+    assert made.verdict(advice(), 0.0).released
+    made.beat(head(41, since=5), 0.0)
+    assert made.position == 41, "never back"
+
+
+def test_repeats_of_the_feed_change_nothing() -> None:
+    made = book(("release", 1), ("hold", 2))
+    for _ in range(3):
+        made.take(record("release", 1, 1), 0.0)
+    assert (made.position, made.fresh(0.0)) == (2, True)
+    assert made.verdict(advice(), 0.0).status == "hold"
+
+
+def test_memory_ahead_of_a_gap_is_bounded_and_stays_closed() -> None:
+    made = book(("release", 1))
+    for feed in range(3, AHEAD_LIMIT + 5000):
+        made.take(record("hold", feed, feed, ("parcel", "P3")), 0.0)
+    assert len(made.ahead) <= AHEAD_LIMIT
+    made.take(record("hold", 1, 2, ("parcel", "P2")), 0.0)
+    made.beat(head(AHEAD_LIMIT + 4999), 0.0)
+    assert not made.fresh(LATER), "what was not remembered is missing"
+
+
+@given(st.permutations(list(range(1, 9))), st.integers(0, 8))
+def test_fresh_exactly_when_nothing_is_missing(order: list[int], came: int) -> None:
+    made = Book(60_000.0)
+    made.connected(UTC, 0.0)
+    for feed in order[:came]:
+        made.take(record("hold", 1, feed, ("parcel", f"X{feed}")), 0.0)
+    made.beat(head(max(order[:came], default=0)), 0.0)
+    assert made.fresh(0.0) == (set(order[:came]) == set(range(1, came + 1)))
+
+
+# --- on the floor -----------------------------------------------------------------------------------------------------
+
+
+def test_a_late_head_lets_a_held_parcel_go() -> None:
+    bench = ready(parcels=(advice(),))
+    bench.customs("release")
+    bench.lose_session()
+    bench.reach()
+    bench.session()
+    ride(bench)
+    assert bench.dests() == [(1, ("BOND", "EX"), "HOLD")]
+    bench.answer()
+    bench.head()
+    assert bench.dests()[-1] == (2, ("L01", "L02", "EX"), "PLAN")
+
+
+def test_the_feed_going_stale_holds_what_is_on_the_belt() -> None:
+    bench = ready(parcels=(advice(), advice("P2", customs="none")))
+    bench.customs("release")
+    bench.head()
+    bench.after(55_000)
+    ride(bench, 1, left=20_000)
+    bench.answer()
+    ride(bench, 2, "CP2", left=20_000)
+    bench.answer()
+    assert [reason for _, _, reason in bench.dests()] == ["PLAN", "PLAN"]
+    bench.after(900)
+    assert len(bench.dests()) == 2
+    bench.after(200)
+    assert bench.dests()[2:] == [(2, ("BOND", "EX"), "HOLD")]
+    assert bench.destinations()[2].ref == (bench.travel(1).id, 2), "the other one needs no release"
