@@ -1,0 +1,137 @@
+"""`floord status`: how the running daemon does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from controller.commands._where import ask, floor_option, state_dir
+
+FEW, MOST = 10, 4
+"""So many links and lines together get a row each; of more only those in trouble, and at most MOST of each. So 24 rows
+hold everything, and `--json` names all."""
+
+
+@click.command("status")
+@floor_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for scripts.")
+def command(floor: Path, as_json: bool) -> None:
+    """Show links, lines, lanes, journal and broker of the running daemon.
+
+    Exit code 0: links, sessions, broker and customs feed are there. 1: something is missing. 69: no daemon answers.
+    """
+    closed: dict[str, Any] = {"ok": False, "error": "the daemon closed the connection"}
+    answer = next(ask(state_dir(floor), {"do": "status"}), closed)
+    if not answer.pop("ok"):
+        raise click.ClickException(str(answer.get("error")))
+    if as_json:
+        click.echo(json.dumps(answer))
+    else:
+        click.echo("\n".join(shown(answer, max(40, shutil.get_terminal_size((80, 24)).columns))))
+    sys.exit(1 if _problems(answer) else 0)
+
+
+def shown(s: dict[str, Any], width: int) -> list[str]:
+    """The answer of the daemon (controller/status.py) in rows of at most `width` characters."""
+    broker, customs = s["broker"], s["customs"]
+    most = FEW if len(s["links"]) + len(s["lines"]) <= FEW else MOST
+    rows = [
+        f"{s['site']}/{s['node']}  {s['mode']}  plan {s['plan']}  journal {s['journal']}  sequence {s['sequence']}",
+        f"broker   {'online' if broker['online'] else 'AWAY':<10} {broker['queued']} queued, "
+        f"{broker['quarantined']} quarantined",
+        f"customs  {'fresh' if customs['fresh'] else 'NOT FRESH':<10} {customs['records']} records, "
+        f"position {customs['position']} in the feed",
+        "",
+        *_links(s["links"], most),
+        "",
+        *_lines(s["lines"], most),
+        "",
+        *_lanes(s["lanes"], s["late"]),
+    ]
+    problems = _problems(s)
+    rows.append("not well: " + "; ".join(problems) if problems else "all well")
+    wrapped = (textwrap.wrap(row, width, subsequent_indent="    ") or [""] for row in rows)
+    return [part for parts in wrapped for part in parts]
+
+
+def _picked(things: dict[str, Any], most: int, troubled: Callable[[Any], bool]) -> tuple[dict[str, Any], list[Any]]:
+    """Those that get a row (of more than `most` only some in trouble), and the rest."""
+    found = {name: thing for name, thing in things.items() if len(things) <= most or troubled(thing)}
+    shown = dict(list(found.items())[:most])
+    return shown, [thing for name, thing in things.items() if name not in shown]
+
+
+def _links(links: dict[str, Any], most: int) -> list[str]:
+    rows = [f"{'link':<18}{'':<6}{'last byte':>10}{'frames':>9}{'garbled':>9}{'reopened':>9}"]
+    shown, rest = _picked(links, most, lambda link: not link["up"])
+    for name, link in shown.items():
+        state, why = ("up", "") if link["up"] else ("DOWN", f"  {link['why']}")
+        rows.append(f"{name[:17]:<18}{state:<6}{_figures([link])}{why}")
+    if rest:
+        down = sum(not link["up"] for link in rest)
+        rows.append(f"{_rest(shown, rest, 'link'):<18}{f'{down} DOWN' if down else 'up':<6}{_figures(rest)}")
+    return rows
+
+
+def _rest(shown: dict[str, Any], rest: list[Any], word: str) -> str:
+    return f"{len(rest)} other {word}s" if shown else f"{len(rest)} {word}s"
+
+
+def _figures(links: list[dict[str, Any]]) -> str:
+    """Figures of some links: the longest silence, the sums of the rest."""
+    silences = [link["last_byte_ms"] for link in links]
+    last = "never" if None in silences else f"{max(silences) / 1000:.1f} s"
+    garbled = sum(sum(link["garbled"].values()) for link in links)
+    frames, reopened = (sum(link[name] for link in links) for name in ("frames", "reopened"))
+    return f"{last:>10}{frames:>9}{garbled:>9}{reopened:>9}"
+
+
+def _lines(lines: dict[str, Any], most: int) -> list[str]:
+    rows = [f"{'line':<18}{'session':<10}{'state':<7}{'mm/s':>6}{'travels':>9}"]
+    shown, rest = _picked(lines, most, _in_trouble)
+    for name, line in shown.items():
+        session = "normal" if line["synchronised"] else "begun" if line["session"] else "NONE"
+        inhibited = "  induction inhibited" if line["inhibited"] else ""
+        rows.append(f"{name:<18}{session:<10}{line['state']:<7}{line['speed_mm_s']:>6}{line['travels']:>9}{inhibited}")
+    if rest:
+        bad = sum(map(_in_trouble, rest))
+        travels = sum(line["travels"] for line in rest)
+        rows.append(
+            f"{_rest(shown, rest, 'line'):<18}{f'{bad} in trouble' if bad else 'normal and RUN':<23}{travels:>9}"
+        )
+    return rows
+
+
+def _in_trouble(line: dict[str, Any]) -> bool:
+    return not line["synchronised"] or line["inhibited"] or line["state"] != "RUN"
+
+
+def _lanes(lanes: dict[str, Any], late: int) -> list[str]:
+    busy = [f"{name} {lane['state']}" for name, lane in lanes.items() if lane["state"] not in ("FREE", "RUN")]
+    drops, on_way = (sum(lane[key] for lane in lanes.values()) for key in ("drops", "on_way"))
+    more = [f"{len(busy) - MOST} more"] if len(busy) > MOST else []
+    return [
+        f"{len(lanes)} lanes, {drops} drops, {on_way} on their way; {', '.join([*busy[:MOST], *more]) or 'all free'}",
+        f"late answers {late}",
+    ]
+
+
+def _problems(s: dict[str, Any]) -> list[str]:
+    """What makes the exit code 1."""
+    down = [name for name, link in s["links"].items() if not link["up"]]
+    lost = [name for name, line in s["lines"].items() if not line["synchronised"]]
+    found = [] if s["broker"]["online"] else ["the broker is away"]
+    if s["customs"]["expected"] and not s["customs"]["fresh"]:
+        found.append("the customs feed is not fresh: what needs a release counts as held")
+    for what, names in (("link down", down), ("line without session", lost)):
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            found.append(f"{what}: {', '.join(names[:3])}{more}")
+    return found

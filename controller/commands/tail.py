@@ -1,0 +1,42 @@
+"""`floord tail`: events as they are recorded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from controller.commands._story import line_of
+from controller.commands._where import JOURNAL, ask, floor_option, state_dir
+
+
+@click.command("tail")
+@floor_option
+@click.option("--since", type=click.IntRange(min=1), help="First print what the journal holds from this sequence on.")
+@click.option("--json", "as_json", is_flag=True, help="The whole events, one a line.")
+def command(floor: Path, since: int | None, as_json: bool) -> None:
+    """Print every event from now on, one a line, until Ctrl-C.
+
+    With --since it begins with the journal, and works with the daemon down.
+    """
+    state = state_dir(floor)
+    last = 0
+    if since is not None:
+        from controller.journal_reader import Reader
+
+        for row in Reader(state / JOURNAL).since(since):
+            last = row.seq
+            _show(json.loads(row.body), as_json)
+        if not (state / "control.sock").exists():
+            return
+    for event in ask(state, {"do": "tail"}):
+        if "missed" in event:
+            click.echo(f"-- {event['missed']} events missed: this terminal is too slow", err=True)
+        elif "sequence" in event and int(event["sequence"]) > last:
+            _show(event, as_json)
+
+
+def _show(event: dict[str, Any], as_json: bool) -> None:
+    click.echo(json.dumps(event, ensure_ascii=False) if as_json else line_of(event))

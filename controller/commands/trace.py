@@ -1,0 +1,72 @@
+"""`floord trace`: the whole story of one parcel."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import textwrap
+from pathlib import Path
+
+import click
+
+from controller.commands._story import Event, moment, name_of, safe, say
+from controller.commands._where import JOURNAL, floor_option, state_dir
+
+
+@click.command("trace")
+@click.argument("parcel")
+@floor_option
+@click.option("--json", "as_json", is_flag=True, help="The whole events, one a line.")
+def command(parcel: str, floor: Path, as_json: bool) -> None:
+    """Tell what happened to PARCEL: a parcel id, a code on it, a visit or a travel.
+
+    Reads the journal and works with the daemon down. Exit code 1 when the journal knows nothing of it.
+    """
+    from controller.journal_file import JournalError
+    from controller.journal_reader import Reader
+
+    try:
+        reader = Reader(state_dir(floor) / JOURNAL)
+        rows = reader.trace(parcel)
+    except JournalError as error:
+        raise click.ClickException(str(error)) from None
+    events = [json.loads(row.body) for row in rows]
+    if as_json:
+        for event in events:
+            click.echo(json.dumps(event, ensure_ascii=False))
+    else:
+        _tell(parcel, events)
+    if reader.damaged:
+        click.echo(f"{len(reader.damaged)} events are damaged and left out", err=True)
+    sys.exit(0 if events else 1)
+
+
+def _tell(parcel: str, events: list[Event]) -> None:
+    if not events:
+        click.echo(
+            f"the journal knows nothing of {safe(parcel)}: ask for a parcel id, an advised code, a visit or a travel\n"
+            f"a parcel that was not identified has a travel only: floord tail --since 1 shows them"
+        )
+        return
+    click.echo("\n".join(told(events, max(40, shutil.get_terminal_size((80, 24)).columns))))
+
+
+def told(events: list[Event], width: int) -> list[str]:
+    """The story in rows of at most `width` characters; times are ms after its first event."""
+    events = sorted(events, key=lambda event: (moment(event), event["sequence"]))
+    start = moment(events[0])
+    parcels = sorted({event["data"]["parcel"] for event in events if event["data"].get("parcel")})
+    rows = [f"parcel {safe(', '.join(parcels)) or 'not identified'}, began {start:%Y-%m-%d %H:%M:%S.%f}"[:-3] + " UTC"]
+    travel = None
+    for event in events:
+        data = event["data"]
+        if data.get("travel") not in (None, travel):
+            travel = data["travel"]
+            visit = data.get("visit") or travel
+            rows.append(f"travel {safe(travel)}" + (f" of visit {safe(visit)}" if visit != travel else ""))
+        after = (moment(event) - start).total_seconds() * 1000
+        away = " (the broker was away)" if event.get("degraded") else ""
+        head = f"{after:>+9.0f} ms  {name_of(event).split('/')[1]:<10} "
+        rows += textwrap.wrap(say(event) + away, width, initial_indent=head, subsequent_indent=" " * len(head))
+    return [row for row in rows for row in textwrap.wrap(row, width, drop_whitespace=False)]

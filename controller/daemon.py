@@ -1,0 +1,266 @@
+"""floord: moves what Node takes and gives between sockets, the journal's thread and the broker.
+
+All of its work happens in callbacks of one loop: bytes arrive, Node is asked what that means, the answer is written
+before anything else is done (`_pump`), then rows go to the journal and publishes to the broker. While one transaction
+is being written the next one gathers in Node, so the disk sets the size of a commit and never delays an answer.
+
+Exit codes: 0 stopped by a signal; 70 the journal's disk failed (a restart reads what is really there); 75 another
+floord holds the state_dir; 78 the configuration is wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+from random import Random
+from typing import TextIO
+
+from controller.config import Config
+from controller.control import Answer, Control
+from controller.journal import Journal, Writer
+from controller.journal_rows import Batch
+from controller.node import Node, Start
+from controller.plan import Plan
+from controller.status import status
+from controller.uplink import Options, Uplink
+from devices.links import Link, open_link
+from devices.types import Message
+
+EXIT_OK, EXIT_DISK, EXIT_RUNNING = 0, 70, 75
+LONGEST_SLEEP_S = 1.0
+STOP_S = 5.0
+
+
+def monotonic_ms() -> float:
+    """The one clock: CLOCK_MONOTONIC in ms."""
+    return time.monotonic() * 1000
+
+
+class AlreadyRunning(RuntimeError):
+    """Another floord holds the state_dir."""
+
+
+class Daemon:
+    """One running node. Also the handler of its links and of its uplink."""
+
+    def __init__(self, config: Config, plan: Plan) -> None:
+        self.config = config
+        self._loop = asyncio.get_running_loop()
+        self._done: asyncio.Future[int] = self._loop.create_future()
+        config.state_dir.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(config.state_dir / "lock")
+        rng = Random(secrets.randbits(128))
+        self._journal = Journal.open(config.state_dir / "journal.db", rng=rng, utc_ms=round(time.time() * 1000))
+        restored = self._journal.restored()
+        same_boot = _same_boot(config.state_dir / "boot-id")
+        start = Start(monotonic_ms(), time.time() * 1000, same_boot, rng)
+        self.node = Node(config, plan, restored, self._journal.look, start)
+        self._writer = Writer(self._journal, self._loop, self._committed, self._disk_failed)
+        self._committing = False
+        self._timer: asyncio.TimerHandle | None = None
+        self.links: dict[str, Link] = {}
+        self._said = ""
+        self._urls = {name: scanner.link for name, scanner in config.scanner.items()}
+        self._urls |= {name: plc.link for name, plc in config.plc.items()}
+        for name, url in self._urls.items():
+            self.links[name] = open_link(name, url, self, self._loop, rng)
+        self._uplink = Uplink(self._loop, _options(config, self.node), self)
+        self.control = Control(config.state_dir / "control.sock", {"status": self._status})
+
+    async def run(self) -> int:
+        """Run until a signal or a failure; the exit code."""
+        await self.control.start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._stop_by, number)
+        for link in self.links.values():
+            link.start()
+        self._uplink.start()
+        self._pump(monotonic_ms())
+        code = await self._done
+        await self._close()
+        return code
+
+    # --- links ---------------------------------------------------------------------------------------------------
+
+    def up(self, link_name: str, at: float) -> None:
+        """A link is open."""
+        self.node.link_up(link_name, at)
+        self._pump(at)
+
+    def down(self, link_name: str, why: str, at: float) -> None:
+        """A link is gone; it reopens by itself."""
+        say(f"{link_name}: {why}")
+        self.node.link_down(link_name, at, why)
+        self._pump(at)
+
+    def received(self, link_name: str, data: bytes, at: float) -> None:
+        """Bytes of a device."""
+        self.node.received(link_name, data, at)
+        self._pump(at)
+
+    # --- broker --------------------------------------------------------------------------------------------------
+
+    def connected(self, session_present: bool) -> None:
+        """The broker is there."""
+        self._said = ""
+        now = monotonic_ms()
+        self.node.connected(now)
+        self._pump(now)
+
+    def disconnected(self, why: str) -> None:
+        """The broker is gone; the uplink reconnects by itself."""
+        if why != self._said and "Unsupported protocol version" not in why:  # 3.1.1 follows at once, and is told
+            self._said = why
+            say(f"broker: {why}")
+        now = monotonic_ms()
+        self.node.disconnected(now)
+        self._pump(now)
+
+    def puback(self, key: int, code: int) -> None:
+        """The broker's answer to a publish."""
+        if key > 0:
+            now = monotonic_ms()
+            self.node.puback(key, code, now)
+            self._pump(now)
+
+    def message(self, topic: str, payload: bytes, retain: bool, token: int) -> None:
+        """A message of the centre."""
+        now = monotonic_ms()
+        self.node.message(topic, payload, token, now)
+        self._pump(now)
+
+    # --- the one way out -----------------------------------------------------------------------------------------
+
+    def _pump(self, now: float) -> None:
+        node = self.node
+        while node.dirty:
+            link = node.dirty.pop()
+            data = node.take(link)
+            if data:
+                self.links[link].write(data)
+        for link, why in node.hang_ups():
+            if self._urls[link].startswith("tcp:"):  # on a serial line there is no connection to break
+                self.links[link].hang_up(why)
+        if not self._committing:
+            batch = node.rows()
+            if batch is not None:
+                self._committing = True
+                self._writer.submit(batch)
+        wanted = node.outbox.wants()
+        if wanted is not None and node.online:
+            node.backlog(self._journal.backlog(*wanted))
+        for publish in node.publishes(now):
+            self._uplink.publish(publish.key, publish.topic, publish.payload, 1, publish.retain)
+        for token in node.acks():
+            self._uplink.ack(token)
+        self._wake_at(node.next_at(), now)
+
+    def _wake_at(self, due: float | None, now: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        delay = LONGEST_SLEEP_S if due is None else min(max(0.0, due - now) / 1000, LONGEST_SLEEP_S)
+        self._timer = self._loop.call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        now = monotonic_ms()
+        self.node.tick(now)
+        self._pump(now)
+
+    def _committed(self, batch: Batch) -> None:
+        self._committing = False
+        now = monotonic_ms()
+        self.node.committed(batch, now)
+        self.control.events(batch.events)
+        self._pump(now)
+
+    def _disk_failed(self, error: Exception) -> None:
+        say(f"the journal cannot be written: {error}; stopping, so that the next start reads what is really on disk")
+        self._finish(EXIT_DISK)
+
+    def _status(self, request: Answer) -> Answer:
+        return status(self.node, {name: link.health for name, link in self.links.items()}, monotonic_ms())
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    def _stop_by(self, number: int) -> None:
+        say(f"stopping: {signal.Signals(number).name}")
+        self.node.stopping(monotonic_ms(), signal.Signals(number).name)
+        self._finish(EXIT_OK)
+
+    def _finish(self, code: int) -> None:
+        if not self._done.done():
+            self._done.set_result(code)
+
+    async def _close(self) -> None:
+        for link in self.links.values():
+            link.stop()
+        await self._drain(monotonic_ms() + STOP_S * 1000)
+        await self._loop.run_in_executor(None, self._writer.close, STOP_S)
+        await self._uplink.stop()
+        self.control.stop()
+        self._journal.close()
+
+    async def _drain(self, until: float) -> None:
+        """Give what is recorded a last chance to reach the broker; what does not stays in the journal."""
+        while (now := monotonic_ms()) < until:
+            self._pump(now)
+            waiting = self._committing or (self.node.online and self.node.outbox.queued)
+            if not waiting:
+                break
+            await asyncio.sleep(0.005)
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def say(text: str) -> None:
+    """One line for the service's log."""
+    print(f"floord: {text}", file=sys.stderr, flush=True)
+
+
+def _lock(path: Path) -> TextIO:
+    """Hold the state_dir for this process, for as long as it lives."""
+    file = path.open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        file.close()
+        raise AlreadyRunning(f"{path.parent} is in use by the floord with process id {holder}") from None
+    file.seek(0)
+    file.truncate()
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return file
+
+
+def _same_boot(path: Path) -> bool:
+    """Whether the machine has not been rebooted since the last start; notes the boot for the next one."""
+    kernel = Path("/proc/sys/kernel/random/boot_id")
+    now = kernel.read_text().strip() if kernel.exists() else ""
+    before = path.read_text().strip() if path.exists() else ""
+    if now != before:
+        path.write_text(now + "\n")
+    return bool(now) and now == before
+
+
+def _options(config: Config, node: Node) -> Options:
+    will = node.will()
+    broker = config.broker
+    password = broker.password_file.read_text().strip() if broker.password_file else None
+    return Options(
+        broker.url,
+        f"floord-{config.site}-{config.node}",
+        username=broker.username,
+        password=password,
+        ca_file=str(broker.ca_file) if broker.ca_file else None,
+        keepalive_s=broker.keepalive_s,
+        subscriptions=[(topic, 1) for topic in node.subscriptions()],
+        will=Message(will.topic, will.payload, 1, True),
+    )
