@@ -107,21 +107,23 @@ def _stands(floor: FloorState, line: LineState, travel: Travel, decision: Decisi
     """A decision will not be obeyed: the older one stands."""
     travel.current = travel.obeyed
     travel.move("obey" if travel.obeyed else "refuse")
+    floor.heads_for(decision, -1)
+    floor.heads_for(travel.decision, 1)
+    _report_refused(floor, line, travel, decision.number, code, now)
+
+
+def _report_refused(floor: FloorState, line: LineState, travel: Travel, number: int, code: str, now: float) -> None:
+    """`number` 0: it was never made, for it would have been too late."""
     data = Refused(
         visit=travel.visit,
         travel=travel.id,
         parcel=travel.parcel,
         line=line.id,
-        decision=decision.number,
+        decision=number,
         code=code,
         standing=travel.obeyed,
     )
     floor.emit("parcel/refused", f"travel/{travel.id}", now, data)
-    for lane in decision.lanes[:1]:
-        floor.lanes[lane].on_way = max(0, floor.lanes[lane].on_way - 1)
-    if travel.decision:
-        for lane in travel.decision.lanes[:1]:
-            floor.lanes[lane].on_way += 1
 
 
 def _send(floor: FloorState, line: LineState, travel: Travel, decision: Decision, now: float) -> None:
@@ -131,10 +133,8 @@ def _send(floor: FloorState, line: LineState, travel: Travel, decision: Decision
     name = "parcel/rerouted" if travel.number else "parcel/routed"
     travel.take(decision)
     travel.move("route")
-    for lane in before.lanes[:1] if before else ():
-        floor.lanes[lane].on_way = max(0, floor.lanes[lane].on_way - 1)
-    for lane in decision.lanes[:1]:
-        floor.lanes[lane].on_way += 1
+    floor.heads_for(before, -1)
+    floor.heads_for(decision, 1)
     command = Destination(travel.point, travel.track, decision.number, decision.reason, lanes)
     floor.send(Send(line.id, command, travel.decide_by, (travel.id, decision.number)))
     data = Routed(
@@ -171,7 +171,7 @@ def _same(travel: Travel, decision: Decision, question: Question) -> bool:
     if decision.lanes[:1] == standing.lanes[:1]:
         return True  # only alternatives differ, and whether they are free the PLC knows best
     # Past its first gate it is in the chute, or goes on to what is left: its DIVC is on the way.
-    first = question.lanes[standing.lanes[0]] if standing.lanes else None
+    first = question.lanes.get(standing.lanes[0]) if standing.lanes else None
     return first is not None and first.config.position_mm <= question.position_mm
 
 
@@ -179,16 +179,7 @@ def _expired(floor: FloorState, line: LineState, travel: Travel, now: float) -> 
     """Too late to be sent: counted and reported, never sent. The PLC's default lane or the older decision stands."""
     travel.expired = True
     floor.late += 1
-    data = Refused(
-        visit=travel.visit,
-        travel=travel.id,
-        parcel=travel.parcel,
-        line=line.id,
-        decision=0,
-        code="EXPIRED",
-        standing=travel.obeyed,
-    )
-    floor.emit("parcel/refused", f"travel/{travel.id}", now, data)
+    _report_refused(floor, line, travel, 0, "EXPIRED", now)
     floor.keep("travel", travel.id, travel)
 
 

@@ -156,9 +156,7 @@ def _outcome(floor: FloorState, line: LineState, travel: Travel, item: Discharge
 def _end(floor: FloorState, line: LineState, travel: Travel, name: str, at: float, data: Ended) -> None:
     travel.move("end")
     line.remove(travel)
-    if travel.decision:
-        for lane in travel.decision.lanes[:1]:
-            floor.lanes[lane].on_way = max(0, floor.lanes[lane].on_way - 1)
+    floor.heads_for(travel.decision, -1)
     floor.ended(travel)
     floor.emit(f"parcel/{name}", f"travel/{travel.id}", at, data)
     floor.keep("travel", travel.id, None)

@@ -17,6 +17,7 @@ from controller.lanes import LaneState
 from controller.line import LineState, Reader
 from controller.matching import Odometer
 from controller.plan import Plan
+from controller.routing import Decision
 from controller.travel import Travel
 
 
@@ -107,6 +108,12 @@ class FloorState:
         line.named.add(travel_id)
         self.keep("travel", travel_id, travel)
         return travel
+
+    def heads_for(self, decision: Decision | None, change: int) -> None:
+        """One more (1) or one less (-1) is on its way to a decision's first lane, which may be gone from the floor."""
+        lane = self.lanes.get(decision.lanes[0]) if decision and decision.lanes else None
+        if lane is not None:
+            lane.on_way = max(0, lane.on_way + change)
 
     def ended(self, travel: Travel) -> None:
         """The travel carries nothing any more."""

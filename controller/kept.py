@@ -88,9 +88,7 @@ def _travel(floor: Floor, travel: Travel, same_boot: bool) -> None:
     line.add(travel)
     if travel.parcel is not None:
         floor.live.setdefault(travel.parcel, set()).add(travel.id)
-    decision = travel.decision
-    if decision is not None and decision.lanes and decision.lanes[0] in floor.lanes:
-        floor.lanes[decision.lanes[0]].on_way += 1
+    floor.heads_for(travel.decision, 1)
 
 
 def _of(state: Mapping[tuple[str, str], bytes], kind: str) -> Iterable[tuple[str, bytes]]:

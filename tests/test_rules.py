@@ -507,3 +507,23 @@ def test_weight_after_decision() -> None:
 def test_half_distance_same_side() -> None:
 
     assert match(1200, 80, [("A", 1130, 0.0), ("B", 1080, 0.0)]).travel is None
+
+
+def test_a_lane_that_is_gone_after_a_restart_stops_nothing() -> None:
+    """The floor file lost a lane while a travel was on its way to it: it is decided anew and ends as ever."""
+    b = rel()
+    ride(b)
+    b.answer()
+    state = {key: kept.dump(value) for key, value in b.kept.items()}
+    c = Bench()
+    c.store, c.now = b.store, b.now
+    kept.restore(c.floor, {key: body.replace(b"S1-L01", b"S1-GONE") for key, body in state.items()}, same_boot=True)
+    c.floor.sequence = 0
+    c.reach()
+    c.feed = b.feed
+    c.head()
+    c.session(said.TrackOnBelt(1, "S1-DEC", None, 0, "S", 0, c.now - 10))
+    assert c.dests()[-1][:2] == (2, ("L01", "L02", "EX"))
+    c.answer()
+    c.divc(1, "S1-L01", 2)
+    assert [name for name, _ in c.terminals()] == ["parcel/sorted"]
