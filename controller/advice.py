@@ -36,6 +36,9 @@ class Advice(Inbound):
     customs: Literal["none", "required"] = "required"
     belongs: dict[Literal["consignment", "declaration", "bag", "air_waybill"], Id] = Field(default_factory=dict)
     promise_by: str | None = None
+    accepted: str | None = None
+    goods: str | None = Field(None, max_length=32)
+    screened: bool = False
     weight_g: int | None = Field(None, ge=0)
     length_mm: int | None = Field(None, ge=0)
 
@@ -81,6 +84,39 @@ class CustomsHead(Inbound):
         if self.since > self.sequence + 1:
             raise ValueError(f"since = {self.since} lies beyond the feed, whose last number is {self.sequence}")
         return self
+
+
+class Departure(Inbound):
+    """A truck or flight that takes containers of some destinations.
+
+    `cut_off` and `arrives`: RFC 3339; a cut-off without an offset is local time of the site's `time_zone`. `capacity`
+    in parcels, 0 = not counted. `closed` and `departed` take nothing more. An older `version` is ignored.
+    """
+
+    departure: Id
+    version: int = 0
+    destinations: tuple[Id, ...] = Field((), max_length=256)
+    cut_off: str
+    arrives: str
+    capacity: int = Field(0, ge=0)
+    status: Literal["scheduled", "delayed", "closing", "closed", "departed", "cancelled"] = "scheduled"
+
+
+class ContainerRecord(Inbound):
+    """A container at a lane, as the centre knows it: `open` = it stands there and takes drops, `closed` = it takes
+    none, `removed` = it is gone. An older `version` is ignored."""
+
+    container: Id
+    lane: Id
+    version: int = 0
+    status: Literal["open", "closed", "removed"]
+
+
+class AskAnswer(Inbound):
+    """The answer to an ask: advice, or null where the centre does not know the code."""
+
+    code: Annotated[str, Field(min_length=1, max_length=256)]
+    advice: Advice | None = None
 
 
 Look: TypeAlias = Callable[[str], tuple[Advice, ...]]

@@ -4,6 +4,10 @@ Whatever fails, an item that nobody released must end in a supervised lane. So e
 the lane that the PLC chooses alone (with the controller dead, too), the lane at the end of a line, the lanes kept for
 exceptions, overflow and recirculation, and those to which the sort plan sends what is held, unknown, unread or left
 over. Computed from the floor and the plan alone, and refused before anything runs.
+
+A loop has no end: what is not sent off is sent to the default lane by its PLC. A lane that leads to another line is
+supervised and no end; that line has its own closure. But somewhere an item on hold must come to lie: from every line a
+supervised lane that is an end can be reached.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from controller.sheet import Sheet
 from controller.toml_lines import KeyPath
 
 if TYPE_CHECKING:
-    from controller.config import Lane, Line
+    from controller.sections import Lane, Line
 
 UNRELEASED_ROLES = ("exception", "overflow", "recirculate")
 UNRELEASED = ("held", "unknown", "no_read", "overflow")
@@ -124,18 +128,41 @@ def report(floor: ReadLayout) -> None:
                 "no lane of this line is supervised: an item on customs hold has nowhere to go",
                 f"write supervised = true at {default if default in lanes else 'one of its lanes'}",
             )
+    if all(len(getattr(floor, table)) == len(_raw(floor, table)) for table in ("line", "lane")):
+        _report_endless(floor)
+
+
+def _report_endless(floor: ReadLayout) -> None:
+    """Note every line from which supervised lanes only lead on and on."""
+    supervised = [lane for lane in floor.lane.values() if lane.supervised]
+    ends = {lane.line for lane in supervised if lane.leads_to not in floor.line}
+    for _ in floor.line:  # each round one line farther from an end
+        ends |= {lane.line for lane in supervised if lane.leads_to in ends}
+    for name in floor.line:
+        leading = [id for id, lane in floor.lane.items() if lane.supervised and lane.line == name]
+        if leading and name not in ends:
+            floor.sheet.report(
+                ("line", name),
+                "its supervised lanes only lead on to lines that lead on: an item on customs hold comes to no end",
+                f"take leads_to away at one of {', '.join(leading[:6])}, or add a supervised lane",
+            )
 
 
 def _of_broken_lines(floor: ReadLayout) -> list[Way]:
     """The default lanes of lines that have another mistake."""
-    lines = floor.sheet.data.get("line")
-    broken = {name: raw for name, raw in lines.items() if name not in floor.line} if isinstance(lines, dict) else {}
+    broken = {name: raw for name, raw in _raw(floor, "line").items() if name not in floor.line}
     defaults = [(name, raw.get("default_lane")) for name, raw in broken.items() if isinstance(raw, dict)]
     return [
         Way(lane, f"{lane} is the default lane of line {name}", "choose another default_lane")
         for name, lane in defaults
         if isinstance(lane, str) and lane in floor.lane
     ]
+
+
+def _raw(floor: ReadLayout, table: str) -> Mapping[str, object]:
+    """A table as it stands in the file."""
+    sections = floor.sheet.data.get(table)
+    return sections if isinstance(sections, dict) else {}
 
 
 def _last(layout: Layout, line: str) -> list[str]:

@@ -1,181 +1,47 @@
-"""The floor file: TOML -> frozen models. docs/configuration.md is its manual.
+"""The floor file: TOML -> frozen models (sections.py). docs/configuration.md is its manual.
 
 `read` gets as far as it can and keeps every problem; `load` raises them all at once. A section that cannot be read does
-not hide the others: the cross-checks (config_checks.py) and the closure (closure.py) run on what could be read.
+not hide the others: the cross-checks (config_checks.py, config_uses.py) and the closure (closure.py) run on what could
+be read.
 
 A device's section holds the keys of `Scanner` or `Plc` and, beside them, the fields of the `Settings` of its kind.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import BaseModel
 
-from controller import closure, config_checks, config_devices
+from controller import closure, config_checks, config_devices, config_uses
+from controller.sections import (
+    FLOORSIM_TABLES,
+    ID_OF,
+    SECTIONS,
+    Ask,
+    Broker,
+    Config,
+    Customs,
+    Head,
+    Lane,
+    Line,
+    Plc,
+    Point,
+    Promise,
+    Scanner,
+    Switch,
+    check_id,
+)
 from controller.sheet import ConfigErrors, Problem, Sheet, fields
 from controller.toml_lines import KeyPath
 from controller.wording import shown, told
 
-__all__ = ["Config", "ConfigErrors", "Problem", "load", "read"]
+__all__ = ["FLOORSIM_TABLES", "SECTIONS", "Config", "ConfigErrors", "Floor", "Lane", "Line", "Problem", "load", "read"]
 
 M = TypeVar("M", bound=BaseModel)
-
-FLOORSIM_TABLES = ("belt", "induction", "chute", "stub")
-
-ID, LINE_ID, FLOOR_ID = "[A-Za-z0-9_-]{1,64}", "[A-Z0-9_-]{1,4}", "[A-Z0-9_-]{1,12}"
-ID_OF = {"line": LINE_ID, "point": FLOOR_ID, "lane": FLOOR_ID, "scanner": ID, "plc": ID}
-ID_WORDS = {
-    ID: "1 to 64 of A-Z a-z 0-9 _ -",
-    LINE_ID: "1 to 4 of A-Z 0-9 _ -",
-    FLOOR_ID: "1 to 12 of A-Z 0-9 _ -",
-}
-"""Lines, points and lanes are named in the PLC's telegrams (PLC interface v1 §3), the others in topics."""
-
-
-def check_id(name: str, pattern: str = ID) -> str:
-    """`name`, or ValueError in the form `what is wrong; what to write`."""
-    if not re.fullmatch(pattern, name):
-        raise ValueError(f"{shown(name)} cannot be an id here; write {ID_WORDS[pattern]}")
-    return name
-
-
-def check_broker(url: str) -> str:
-    """`url`, or ValueError in the form `what is wrong; what to write`."""
-    match = re.fullmatch(r"mqtts?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?/?", url)
-    if re.match(r"mqtts?://[^/]*@", url):
-        raise ValueError("no name or password in the url; write username = … and password_file = …")
-    if match is None or int(match[1] or 1) not in range(1, 65536):
-        raise ValueError(f'{shown(url)} is no broker; write "mqtt://host:1883" or "mqtts://host:8883"')
-    return url
-
-
-def check_file(path: Path) -> Path:
-    """`path`, or ValueError in the form `what is wrong; what to write`."""
-    if path == Path() or "\0" in str(path):
-        raise ValueError(f"{shown(str(path))} is no file; write its path, as seen from this file or from /")
-    return path
-
-
-File: TypeAlias = Annotated[Path, AfterValidator(check_file)]
-Id: TypeAlias = Annotated[str, AfterValidator(check_id), WithJsonSchema({"type": "string", "pattern": f"^{ID}$"})]
-IdKey: TypeAlias = Annotated[str, StringConstraints(pattern=f"^{ID}$")]
-LineKey: TypeAlias = Annotated[str, StringConstraints(pattern=f"^{LINE_ID}$")]
-FloorKey: TypeAlias = Annotated[str, StringConstraints(pattern=f"^{FLOOR_ID}$")]
-Millimetres: TypeAlias = Annotated[int, Field(ge=0, le=10_000_000)]
-
-
-class Section(BaseModel):
-    """A table of the floor file; a key it does not know is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Broker(Section):
-    """Where events go and commands come from."""
-
-    url: Annotated[str, AfterValidator(check_broker)]
-    username: str | None = None
-    password_file: File | None = None
-    ca_file: File | None = None
-    keepalive_s: int = Field(5, ge=1, le=3600)
-
-
-class Customs(Section):
-    """`stale_s`: without a head beat for so long, older statuses count as hold. `feed` = there is a customs feed."""
-
-    stale_s: int = Field(60, ge=1, le=86_400)
-    feed: bool = True
-
-
-class Line(Section):
-    """A conveyor or sorter with one PLC channel.
-
-    `margin_ms`: decide_by = edge + left - margin_ms. `coast_mm`: how far the belt runs on when it stops.
-    """
-
-    kind: Literal["line", "loop"]
-    speed_mm_s: int = Field(ge=1, le=99_999)
-    length_mm: int = Field(ge=1, le=10_000_000)
-    default_lane: str
-    margin_ms: int = Field(50, ge=0, le=60_000)
-    coast_mm: int = Field(0, ge=0, le=100_000)
-    durable_first: bool = False
-
-
-class Point(Section):
-    """A named place: `tracked` = on a line at a position, `presence` = the read itself is the event."""
-
-    kind: Literal["tracked", "presence"] = "tracked"
-    line: str | None = None
-    position_mm: Millimetres | None = None
-    induction: bool = False
-    decision: bool = False
-
-
-class Lane(Section):
-    """A physical exit; `position_mm` of its gate, `capacity` in parcels with those on their way (0 = not counted)."""
-
-    line: str
-    position_mm: Millimetres
-    capacity: int = Field(0, ge=0, le=100_000)
-    roles: tuple[Literal["sort", "exception", "overflow", "recirculate"], ...] = ("sort",)
-    supervised: bool = False
-    max_length_mm: int | None = Field(None, ge=1, le=99_999)
-    max_weight_g: int | None = Field(None, ge=1, le=99_999_999)
-
-
-class Scanner(Section):
-    """A reader. `late_mm`: a parcel closer than this behind one that got no result from it is not trusted.
-
-    `settings` is the `Settings` of its kind, made of the section's other keys."""
-
-    kind: str
-    link: str
-    point: str
-    window_mm: int = Field(80, ge=1, le=100_000)
-    late_mm: int = Field(1000, ge=0, le=100_000)
-    reports_no_read: bool = True
-    settings: SkipJsonSchema[Any] = None
-
-
-class Plc(Section):
-    """The PLC of a line. `settings` is the `Settings` of its kind, made of the section's other keys."""
-
-    kind: str
-    link: str
-    line: str
-    settings: SkipJsonSchema[Any] = None
-
-
-class Head(Section):
-    """The keys before the first table. Paths are taken from the folder of the file."""
-
-    site: Id
-    node: Id
-    mode: Literal["production", "test", "maintenance", "simulated"]
-    state_dir: File
-    plan: File
-
-
-class Config(Head):
-    """A whole floor that passed every check."""
-
-    broker: Broker
-    customs: Customs = Customs()
-    line: dict[LineKey, Line] = Field(default_factory=dict)
-    point: dict[FloorKey, Point] = Field(default_factory=dict)
-    lane: dict[FloorKey, Lane] = Field(default_factory=dict)
-    scanner: dict[IdKey, Scanner] = Field(default_factory=dict)
-    plc: dict[IdKey, Plc] = Field(default_factory=dict)
-
-
-SECTIONS: dict[str, type[Section]] = {"line": Line, "point": Point, "lane": Lane, "scanner": Scanner, "plc": Plc}
 
 
 @dataclass
@@ -188,6 +54,8 @@ class Floor:
     lane: dict[str, Lane] = field(default_factory=dict)
     scanner: dict[str, Scanner] = field(default_factory=dict)
     plc: dict[str, Plc] = field(default_factory=dict)
+    switch: dict[int, Switch] = field(default_factory=dict)
+    """by their number in the file, from 0"""
     config: Config | None = None
 
     def names(self, table: str) -> list[str]:
@@ -196,14 +64,15 @@ class Floor:
         return list(tables) if isinstance(tables, dict) else []
 
     @property
-    def plan_path(self) -> Path | None:
-        """Where the sort plan lies, if the file says so."""
-        plan = self.sheet.data.get("plan")
-        return (
-            Path(self.sheet.file).parent / plan
-            if isinstance(plan, str) and ("plan",) not in self.sheet.broken
-            else None
-        )
+    def plan_paths(self) -> list[tuple[KeyPath, Path]]:
+        """Where the sort plans lie, the one in force at the start first, as far as the file says so."""
+        plan, plans = self.sheet.data.get("plan"), self.sheet.data.get("plans")
+        named: list[tuple[KeyPath, object]] = [(("plan",), plan)]
+        named += [(("plans", number), path) for number, path in enumerate(plans if isinstance(plans, list) else ())]
+        folder = Path(self.sheet.file).parent
+        return [
+            (at, folder / path) for at, path in named if isinstance(path, str) and not self.sheet.broken & {at, at[:1]}
+        ]
 
 
 def load(path: Path | str) -> Config:
@@ -220,31 +89,39 @@ def read(path: Path | str) -> Floor:
     floor = Floor(sheet)
     if not sheet.readable:
         return floor
-    tables = (*SECTIONS, "broker", "customs", *FLOORSIM_TABLES)
+    tables = (*SECTIONS, "broker", "customs", "promise", "ask", "switch", *FLOORSIM_TABLES)
     head = sheet.fill(Head, (), {key: value for key, value in sheet.data.items() if key not in tables}, also=tables)
     if "broker" not in sheet.data and ("broker",) not in sheet.broken:
         sheet.report(("broker",), "missing", 'write [broker] and url = "mqtt://…"')
     broker = _single(sheet, "broker", Broker)
-    customs = _single(sheet, "customs", Customs)
+    singles = {
+        "customs": _single(sheet, "customs", Customs),
+        "promise": _single(sheet, "promise", Promise),
+        "ask": _single(sheet, "ask", Ask),
+    }
+    floor.switch = _list(sheet, "switch", Switch)
     floor.line = _many(sheet, "line", Line)
     floor.point = _many(sheet, "point", Point)
     floor.lane = _many(sheet, "lane", Lane)
     floor.scanner = _devices(sheet, "scanner", Scanner)
     floor.plc = _devices(sheet, "plc", Plc)
     config_checks.check(floor)
+    config_uses.check(floor)
     closure.report(floor)
     if head and broker and not sheet.problems:
-        floor.config = _whole(floor, head, broker, customs or Customs())
+        floor.config = _whole(floor, head, broker, {name: table for name, table in singles.items() if table})
     return floor
 
 
-def _whole(floor: Floor, head: Head, broker: Broker, customs: Customs) -> Config:
+def _whole(floor: Floor, head: Head, broker: Broker, singles: dict[str, Any]) -> Config:
     folder = Path(floor.sheet.file).parent
     files = {key: folder / value for key in ("password_file", "ca_file") if (value := getattr(broker, key)) is not None}
+    paths = {"state_dir": folder / head.state_dir, "plan": folder / head.plan}
     return Config(
-        **(dict(head) | {"state_dir": folder / head.state_dir, "plan": folder / head.plan}),
+        **(dict(head) | paths | {"plans": tuple(folder / path for path in head.plans)}),
         broker=broker.model_copy(update=files),
-        customs=customs,
+        switch=tuple(floor.switch.values()),
+        **singles,
         **{table: getattr(floor, table) for table in SECTIONS},
     )
 
@@ -276,6 +153,12 @@ def _sections(sheet: Sheet, table: str) -> Iterable[tuple[KeyPath, dict[str, Any
 def _many(sheet: Sheet, table: str, kind: type[M]) -> dict[str, M]:
     filled = {str(at[1]): sheet.fill(kind, at, raw) for at, raw in _sections(sheet, table)}
     return {name: model for name, model in filled.items() if model is not None}
+
+
+def _list(sheet: Sheet, table: str, kind: type[M]) -> dict[int, M]:
+    tables = sheet.tables((table,), sheet.data.get(table, []))
+    filled = {number: sheet.fill(kind, (table, number), raw) for number, raw in enumerate(tables)}
+    return {number: model for number, model in filled.items() if model is not None}
 
 
 def _devices(sheet: Sheet, table: str, kind: type[M]) -> dict[str, M]:

@@ -29,6 +29,7 @@ def _names(floor: Floor) -> None:
     for table, key, there in (
         ("point", "line", "line"),
         ("lane", "line", "line"),
+        ("lane", "leads_to", "line"),
         ("plc", "line", "line"),
         ("scanner", "point", "point"),
     ):

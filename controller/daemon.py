@@ -17,6 +17,7 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import TextIO
@@ -49,7 +50,7 @@ class AlreadyRunning(RuntimeError):
 class Daemon:
     """One running node. Also the handler of its links and of its uplink."""
 
-    def __init__(self, config: Config, plan: Plan) -> None:
+    def __init__(self, config: Config, plans: Mapping[str, Plan]) -> None:
         self.config = config
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[int] = self._loop.create_future()
@@ -60,7 +61,7 @@ class Daemon:
         restored = self._journal.restored()
         same_boot = _same_boot(config.state_dir / "boot-id")
         start = Start(monotonic_ms(), time.time() * 1000, same_boot, rng)
-        self.node = Node(config, plan, restored, self._journal.look, start)
+        self.node = Node(config, plans, restored, self._journal.look, start)
         self._writer = Writer(self._journal, self._loop, self._committed, self._disk_failed)
         self._committing = False
         self._timer: asyncio.TimerHandle | None = None

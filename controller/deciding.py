@@ -6,24 +6,21 @@ the judge, the computed deadline only the reason not to try.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from controller import booking, questions
 from controller.advice import Look
 from controller.effects import Send
-from controller.events import LineChanged, Refused, Routed
+from controller.events import Refused, Routed
 from controller.floor_state import FloorState
-from controller.identity import Identity, Outcome, identify
+from controller.identity import Identity, identify
 from controller.line import LineState
 from controller.routing import Decision, Question, decide
 from controller.travel import State, Travel
-from devices.types import Destination, Request
+from devices.types import Destination
 
 VISITS_KEPT = 200_000
 """Parcels whose visit is remembered; one seen again after so many others begins a new visit."""
-
-LONGEST_WAIT_MS = 10_000.0
-"""For a reader on a belt that stands, where the PLC states no deadline."""
-
-INDUCTION = "induction"
-"""In place of a travel: the command was INHB or ENAB."""
 
 TRY_AGAIN = frozenset(("NSYN", "BUSY", "MODE"))
 """Refusals that say nothing about the decision: it is sent anew at the next occasion."""
@@ -40,14 +37,18 @@ def consider(floor: FloorState, line: LineState, travel: Travel, now: float, loo
     if not line.in_session or travel.id not in line.named or travel.expired:
         return
     if travel.current == 0 and identity.advice is None:
-        wait = _readers_until(line, travel, now)
+        wait = questions.readers_until(line, travel, now)
         if wait is not None and wait > now:
             travel.decide_at = wait
+            floor.timed[travel.id] = line, travel
             return
     travel.decide_at = None
-    question = _question(floor, line, travel, identity, now)
+    question = questions.question(floor, line, travel, identity, now)
     decision = decide(question)
+    _nowhere(floor, line, travel, decision, now)
+    booking.at_risk(floor, travel, decision, question.due_ms, now)
     if _same(travel, decision, question):
+        _rebook(floor, travel, decision)
         return
     if travel.decide_by is not None and now >= travel.decide_by:
         _expired(floor, line, travel, now)
@@ -55,16 +56,42 @@ def consider(floor: FloorState, line: LineState, travel: Travel, now: float, loo
     _send(floor, line, travel, decision, now)
 
 
+def _rebook(floor: FloorState, travel: Travel, decision: Decision) -> None:
+    """The lanes stay, the departure may be another one."""
+    standing = travel.decision
+    if standing is not None and standing.lanes[:1] == decision.lanes[:1] and standing.departure != decision.departure:
+        booking.moves(floor, standing, decision)
+        travel.decisions[standing.number] = replace(standing, departure=decision.departure)
+        floor.keep("travel", travel.id, travel)
+
+
+def _nowhere(floor: FloorState, line: LineState, travel: Travel, decision: Decision, now: float) -> None:
+    """No lane at all may be entered, not even the PLC's default lane: at the last moment its line is asked to stop."""
+    default = floor.lanes.get(line.config.default_lane)
+    stuck = not decision.lanes and not decision.stay and default is not None and default.refuses() is not None
+    if stuck and travel.stop_at is None:
+        travel.stop_at = max(now, travel.decide_by or now)
+        floor.timed[travel.id] = line, travel
+    elif not stuck:
+        travel.stop_at = None
+
+
+def reconsider(floor: FloorState, now: float, look: Look) -> None:
+    """Something changed that may concern every travel: decide them again."""
+    for line, travel in floor.travels():
+        consider(floor, line, travel, now, look)
+
+
 def settle(floor: FloorState, line: LineState, travel: Travel, now: float, look: Look) -> Identity:
     """Settle the identity and what depends on it: the parcel, its visit, and who else carries the same parcel."""
-    identity = identify(travel.results, look, suspect=travel.suspect, silent=_silent(line, travel))
+    identity = identify(travel.results, look, suspect=travel.suspect, silent=questions.silent(line, travel))
     parcel = identity.parcel
     if parcel != travel.parcel:
         floor.carries(travel, parcel)
         if parcel is not None:
             _join_visit(floor, travel, parcel)
         floor.keep("travel", travel.id, travel)
-    others = floor.live.get(parcel, set()) - {travel.id} if parcel is not None else set()
+    others = _also(floor, travel, parcel) if parcel is not None else set()
     was_double = travel.identity == "DUPLICATE_LIVE"
     if identity.advice is not None and (was_double or len(others) >= identity.advice.pieces):
         also = min(others, default="a travel that has ended")
@@ -77,6 +104,15 @@ def settle(floor: FloorState, line: LineState, travel: Travel, now: float, look:
                     consider(floor, other_line, other, now, look)
     travel.identity = identity.outcome
     return identity
+
+
+def _also(floor: FloorState, travel: Travel, parcel: str) -> set[str]:
+    """Other travels that carry this parcel now; one that handed it over, or took it over, is no other."""
+    others = floor.live.get(parcel, set()) - {travel.id, travel.before}
+    if not others:
+        return set()
+    after = {other.id for _, other in floor.travels() if other.before == travel.id}
+    return {other for other in others - after if other is not None}
 
 
 def came_back(
@@ -109,6 +145,7 @@ def _stands(floor: FloorState, line: LineState, travel: Travel, decision: Decisi
     travel.move("obey" if travel.obeyed else "refuse")
     floor.heads_for(decision, -1)
     floor.heads_for(travel.decision, 1)
+    booking.moves(floor, decision, travel.decision)
     _report_refused(floor, line, travel, decision.number, code, now)
 
 
@@ -135,7 +172,13 @@ def _send(floor: FloorState, line: LineState, travel: Travel, decision: Decision
     travel.move("route")
     floor.heads_for(before, -1)
     floor.heads_for(decision, 1)
-    command = Destination(travel.point, travel.track, decision.number, decision.reason, lanes)
+    booking.moves(floor, before, decision)
+    _gives(floor, before, -1)
+    _gives(floor, decision, 1)
+    if_none = "K" if decision.stay else "D"
+    command = Destination(
+        travel.point, travel.track, decision.number, decision.reason, lanes, if_none, no_default=decision.stay
+    )
     floor.send(Send(line.id, command, travel.decide_by, (travel.id, decision.number)))
     data = Routed(
         visit=travel.visit,
@@ -150,11 +193,19 @@ def _send(floor: FloorState, line: LineState, travel: Travel, decision: Decision
         identity=decision.identity,
         plan=decision.plan,
         customs=decision.customs,
+        departure=decision.departure,
         deadline_ms=None if travel.decide_by is None else round(travel.decide_by - now),
         doubtful=travel.doubtful,
     )
     floor.emit(name, f"travel/{travel.id}", now, data)
     floor.keep("travel", travel.id, travel)
+
+
+def _gives(floor: FloorState, decision: Decision | None, change: int) -> None:
+    """Count for the shares of the plan in force."""
+    if decision is not None and decision.lanes and decision.plan == floor.plan.label:
+        given = floor.given.setdefault(decision.destination, {})
+        given[decision.lanes[0]] = max(0, given.get(decision.lanes[0], 0) + change)
 
 
 def _same(travel: Travel, decision: Decision, question: Question) -> bool:
@@ -164,15 +215,15 @@ def _same(travel: Travel, decision: Decision, question: Question) -> bool:
         return decision.lanes == travel.refused and travel.refused is not None
     if travel.resend:
         return False
-    if decision.lanes in (standing.lanes, travel.refused):
+    if decision.lanes == travel.refused or (decision.lanes, decision.stay) == (standing.lanes, standing.stay):
         return True
     if standing.released and not decision.released:
         return False
     if decision.lanes[:1] == standing.lanes[:1]:
         return True  # only alternatives differ, and whether they are free the PLC knows best
     # Past its first gate it is in the chute, or goes on to what is left: its DIVC is on the way.
-    first = question.lanes.get(standing.lanes[0]) if standing.lanes else None
-    return first is not None and first.config.position_mm <= question.position_mm
+    first = question.lanes.get(standing.lanes[0]) if standing.lanes and not question.lap_mm else None
+    return first is not None and question.passed(first)
 
 
 def _expired(floor: FloorState, line: LineState, travel: Travel, now: float) -> None:
@@ -181,53 +232,6 @@ def _expired(floor: FloorState, line: LineState, travel: Travel, now: float) -> 
     floor.late += 1
     _report_refused(floor, line, travel, 0, "EXPIRED", now)
     floor.keep("travel", travel.id, travel)
-
-
-def _question(floor: FloorState, line: LineState, travel: Travel, identity: Identity, now: float) -> Question:
-    position = line.position(travel, now)
-    advice = identity.advice
-    weight = travel.weight_g if travel.weight_g is not None else advice.weight_g if advice else None
-    standing = travel.decision
-    return Question(
-        line.id,
-        identity,
-        floor.book.verdict(advice, now),
-        floor.plan,
-        floor.lanes,
-        position if position is not None else 0.0,
-        travel.length_mm,
-        weight,
-        travel.doubtful,
-        standing.lanes[0] if standing and standing.lanes else None,
-    )
-
-
-def _silent(line: LineState, travel: Travel) -> Outcome:
-    """Why nobody said anything: no reader was connected when it passed, or one was and was not heard in time."""
-    for reader in line.readers:
-        there = line.position(travel, reader.up_since) or 0.0
-        if reader.up and there <= reader.transmit_mm + reader.window_mm:
-            return "SCANNER_LATE"
-    return "SCANNER_DOWN"
-
-
-def _readers_until(line: LineState, travel: Travel, now: float) -> float | None:
-    """Until when it is worth waiting for readers that have said nothing of this travel yet; None = not at all."""
-    if travel.mark_mm is None:
-        return None
-    heard = {result.reader for result in travel.results}
-    until: float | None = None
-    position = line.position(travel, now) or 0.0
-    for reader in line.readers:
-        end = reader.transmit_mm + reader.window_mm
-        if reader.up and reader.device not in heard and end > position:
-            closes = line.odometer.when(line.odometer.at(now) + end - position)
-            if closes is None:  # the belt stands, and with it the window
-                closes = travel.decide_by - 1 if travel.decide_by is not None else now + LONGEST_WAIT_MS
-            until = closes if until is None else max(until, closes)
-    if until is None or travel.decide_by is None:
-        return until
-    return min(until, travel.decide_by - 1)
 
 
 def _join_visit(floor: FloorState, travel: Travel, parcel: str) -> None:
@@ -240,26 +244,3 @@ def _join_visit(floor: FloorState, travel: Travel, parcel: str) -> None:
         oldest = next(iter(floor.visits))
         del floor.visits[oldest]
         floor.keep("visit", oldest, None)
-
-
-def inhibit(floor: FloorState, line: LineState, now: float) -> None:
-    """No supervised lane free: inhibit induction until one is. Asked until the PLC has taken it."""
-    supervised = [lane for lane in floor.lanes.values() if lane.config.line == line.id and lane.config.supervised]
-    wish = all(lane.refuses() is not None for lane in supervised)
-    if wish != line.inhibited:
-        line.inhibited = wish
-        floor.keep("line", line.id, line)
-        if wish:
-            floor.emit("line/inhibited", f"line/{line.id}", now, LineChanged(line=line.id, state="INHB"))
-    if wish != line.told and line.in_session and not line.asking:
-        line.asking, line.told = True, None
-        command = Request("LINE", "INHB" if wish else "ENAB", f"{floor.sequence:08d}"[-8:])
-        floor.send(Send(line.id, command, None, (INDUCTION, int(wish))))
-
-
-def induction_answered(floor: FloorState, line: LineState, wish: int, refusal: str | None, now: float) -> None:
-    """What became of INHB (1) or ENAB (0). Refused, it is asked again when the line's state or a session changes."""
-    line.asking, line.told = False, bool(wish) if refusal is None else None
-    floor.keep("line", line.id, line)
-    if refusal is None:
-        inhibit(floor, line, now)

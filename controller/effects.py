@@ -43,4 +43,23 @@ class Keep:
     value: object | None
 
 
-Effect: TypeAlias = Send | Emit | Keep
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the centre for the advice of a code, at once; an answer after `until` (monotonic ms) is too late."""
+
+    code: str
+    travel: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Tell the centre what became of its command, after the commit of what it caused."""
+
+    verb: str
+    command: str
+    done: bool
+    why: str = ""
+
+
+Effect: TypeAlias = Send | Emit | Keep | Ask | Reply

@@ -6,13 +6,17 @@ makes a `recall`: where the parcel is, and since when.
 
 from __future__ import annotations
 
+from controller import booking
 from controller.advice import Advice, Look
 from controller.drops import DROPS_KEPT, Drop
-from controller.events import EVIDENCE, Ended, Recall
+from controller.events import EVIDENCE, Corrected, Ended, Recall
 from controller.floor_state import FloorState
 from controller.line import LineState
 from controller.travel import Travel
 from devices.types import Discharged
+
+HANDED_KEPT = 1000
+"""Travels that left for another line and were not seen there yet."""
 
 
 def discharged(floor: FloorState, line: LineState, travel: Travel, item: Discharged, now: float, look: Look) -> None:
@@ -36,6 +40,7 @@ def discharged(floor: FloorState, line: LineState, travel: Travel, item: Dischar
         result=item.result,
         reason=reason,
         destination=decision.destination if decision else None,
+        departure=decision.departure if decision and item.actual in decision.lanes[:1] else None,
         identity=travel.identity,
         lap=item.lap,
         ordinal=ordinal,
@@ -45,9 +50,25 @@ def discharged(floor: FloorState, line: LineState, travel: Travel, item: Dischar
     if lane is None:
         return
     floor.keep("lane", lane.id, lane)
+    if lane.config.leads_to is not None:
+        _hands_over(floor, line, travel)
+        return
     if not lane.config.supervised:
         released = decision is not None and decision.released and not travel.doubtful
         _dropped(floor, line, travel, lane.id, ordinal or 0, at, now, look, released)
+
+
+def _hands_over(floor: FloorState, line: LineState, travel: Travel) -> None:
+    """It goes on on another line, whose PLC will name it by its number here (HAND)."""
+    if any(other.before == travel.id for _, other in floor.travels()):
+        return  # it is there already
+    key = f"{line.id}|{travel.epoch}|{travel.track}"
+    floor.handed[key] = travel
+    floor.keep("handed", key, travel)
+    while len(floor.handed) > HANDED_KEPT:
+        oldest = next(iter(floor.handed))
+        del floor.handed[oldest]
+        floor.keep("handed", oldest, None)
 
 
 def lost(floor: FloorState, line: LineState, travel: Travel, reason: str, at: float) -> None:
@@ -77,6 +98,28 @@ def check_drop(floor: FloorState, drop: Drop, now: float, look: Look) -> None:
         floor.keep("drop", drop.travel, drop)
         if drop.recalled:
             floor.emit("parcel/recall", f"parcel/{drop.parcel}", now, _recall(drop, verdict.status, now))
+
+
+def cleared(floor: FloorState, travel: str, place: str, actor: str, now: float) -> str | None:
+    """A recalled parcel was found and taken away from its lane, so what it lay in may leave. Why not, or None."""
+    drop = floor.drops.get(travel)
+    if drop is None:
+        return f"no travel {travel} lies in an unsupervised lane; write the travel of its parcel/recall"
+    if not drop.recalled:
+        return f"travel {travel} is not recalled; nothing is to be cleared"
+    forget(floor, travel)
+    data = Corrected(
+        visit=drop.visit,
+        travel=travel,
+        parcel=drop.parcel or None,
+        container=drop.container,
+        actor=actor,
+        station=place,
+        corrects=travel,
+        why=f"found and taken out of {drop.lane}",
+    )
+    floor.emit("parcel/corrected", f"travel/{travel}", now, data)
+    return None
 
 
 def advised(floor: FloorState, advice: Advice, now: float, look: Look) -> None:
@@ -157,6 +200,8 @@ def _end(floor: FloorState, line: LineState, travel: Travel, name: str, at: floa
     travel.move("end")
     line.remove(travel)
     floor.heads_for(travel.decision, -1)
+    if name != "sorted" or travel.decision is None or data.lane not in travel.decision.lanes[:1]:
+        booking.moves(floor, travel.decision, None)
     floor.ended(travel)
     floor.emit(f"parcel/{name}", f"travel/{travel.id}", at, data)
     floor.keep("travel", travel.id, None)

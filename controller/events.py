@@ -144,17 +144,42 @@ class Corrected(Data):
 
 
 class AtRisk(Data):
-    """No departure keeps the promise."""
+    """No departure keeps the promise, or none with the minutes to spare that leaving the plan's order takes."""
 
-    promise_by: str
-    slack_min: int
+    promise_by: str = Field(description="UTC when it is due")
+    slack_min: int | None = Field(
+        None,
+        description="minutes from the best arrival that is left to the promise, negative when it is later; absent: "
+        "no departure is left",
+    )
 
 
 class ContainerChanged(Data):
-    """A container at a lane."""
+    """A container at a lane: opened, an item added, closed for further ones, removed."""
 
     lane: str | None = None
-    ordinal: int | None = None
+    ordinal: int | None = Field(None, description="of the drop that was added")
+    count: int | None = Field(None, description="items in it")
+    why: str | None = None
+
+
+class Commanded(Data):
+    """A command of the centre and what became of it. `actor` is who gave it."""
+
+    command: str = Field(description="the command's id")
+    verb: str
+    arguments: dict[str, str] | None = None
+    why: str | None = Field(None, description="why it was refused")
+
+
+class PlanChanged(Data):
+    """Another sort plan, or another wave of it, is in force."""
+
+    plan: str = Field(description="name and version")
+    wave: str
+    before: str
+    before_wave: str | None = None
+    why: str = Field(description="command, time, or the centre's message")
 
 
 class LineChanged(Data):
@@ -225,6 +250,8 @@ EVENTS: dict[str, type[Data]] = {
     **{f"device/{name}": DeviceChanged for name in ("online", "offline", "degraded", "recovered")},
     **{f"alarm/{name}": Alarm for name in ("raised", "acknowledged", "shelved", "cleared")},
     **{f"node/{name}": NodeChanged for name in ("started", "stopping", "restarted")},
+    **{f"command/{name}": Commanded for name in ("done", "refused")},
+    "plan/switched": PlanChanged,
 }
 
 TERMINAL = frozenset(f"parcel/{name}" for name in ("sorted", "mis_sorted", "rejected", "lost", "removed", "flushed"))

@@ -8,11 +8,24 @@ says is handled here.
 
 from __future__ import annotations
 
-from controller import deciding, ending, plc_events, reading
+from controller import booking, deciding, ending, inhibiting, planning, plc_events, reading
 from controller.advice import Advice, CustomsHead, CustomsRecord, Look
 from controller.effects import Effect
 from controller.floor_state import FloorState
-from controller.inputs import Advised, CameBack, Connection, Heard, Input, Reached, Tick, Told
+from controller.inputs import (
+    Advised,
+    CameBack,
+    Clock,
+    Connection,
+    Heard,
+    Input,
+    Loaded,
+    Parted,
+    Planned,
+    Reached,
+    Tick,
+    Told,
+)
 
 __all__ = ["Advised", "CameBack", "Connection", "Floor", "Heard", "Input", "Reached", "Tick", "Told"]
 
@@ -22,7 +35,10 @@ class Floor(FloorState):
 
     def step(self, what: Input, now: float, look: Look) -> list[Effect]:
         """Take one input and return what is to be done, in order."""
-        self.effects = []
+        self.effects, self.now = [], now
+        if self.utc_offset:
+            planning.due(self, self.times, now, look)
+            booking.due(self, now, look)
         match what:
             case Heard(device, item):
                 if device in self.plc_line:
@@ -32,8 +48,8 @@ class Floor(FloorState):
             case CameBack(device, travel_id, decision, refusal):
                 line = self.plc_line[device]
                 travel = line.travels.get(travel_id)
-                if travel_id == deciding.INDUCTION:
-                    deciding.induction_answered(self, line, decision, refusal, now)
+                if travel_id == inhibiting.INDUCTION:
+                    inhibiting.answered(self, line, decision, refusal, now)
                 elif travel is not None:
                     deciding.came_back(self, line, travel, decision, refusal, now, look)
             case Connection(device, up):
@@ -45,7 +61,16 @@ class Floor(FloorState):
             case Told(CustomsHead() as head):
                 self._beat(head, now)
             case Reached(utc_ms):
+                self.online, self.utc_offset = True, utc_ms - now
                 self.book.connected(utc_ms, now)
+            case Parted():
+                self.online = False
+            case Clock(utc_ms):
+                self.utc_offset = utc_ms - now
+            case Planned(departures):
+                booking.planned(self, departures, now, look)
+            case Loaded(plan, text):
+                planning.loaded(self, plan, text, now, look)
             case Tick():
                 self._due(now, look)
         self._freshness(now, look)
@@ -53,9 +78,19 @@ class Floor(FloorState):
 
     def next_at(self) -> float | None:
         """When a Tick is wanted."""
-        times = [t.decide_at for line in self.lines.values() for t in line.travels.values() if t.decide_at is not None]
+        times = []
+        for travel_id, (_, travel) in list(self.timed.items()):
+            due = [at for at in (travel.decide_at, travel.stop_at) if at is not None]
+            if not due:
+                del self.timed[travel_id]
+            times += due
         waiting = (line.expires_at(reader) for line, reader in self.readers.values() if reader.recent)
         times += [at for at in waiting if at is not None]
+        switch = planning.next_switch_at(self, self.times, self.now) if self.utc_offset else None
+        if switch is not None:
+            times.append(switch)
+        if self.cut_off is not None and self.utc_offset:
+            times.append(self.cut_off - self.utc_offset)
         stale = self.book.stale_at()
         if stale is not None and self.was_fresh:
             times.append(stale + 1)
@@ -112,7 +147,10 @@ class Floor(FloorState):
     def _due(self, now: float, look: Look) -> None:
         for line, reader in self.readers.values():
             reading.expire(self, line, reader, now)
-        for line, travel in self.travels():
+        for line, travel in list(self.timed.values()):
             if travel.decide_at is not None and travel.decide_at <= now:
                 travel.decide_at = None
                 deciding.consider(self, line, travel, now, look)
+            if travel.stop_at is not None and travel.stop_at <= now:
+                travel.stop_at = None
+                inhibiting.stop(self, line, travel, now)

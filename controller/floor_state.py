@@ -6,18 +6,21 @@ Only a step of the floor changes it (floor.py): what is emitted, sent and kept m
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Literal
 
 from controller.config import Config
 from controller.customs import Book, Subject
+from controller.departures import Timetable
 from controller.drops import Drop
 from controller.effects import Effect, Emit, Keep, Send
 from controller.events import Alarm, Data, Inducted
 from controller.lanes import LaneState
-from controller.line import LineState, Reader
+from controller.line import Counter, LineState, Reader
 from controller.matching import Odometer
 from controller.plan import Plan
 from controller.routing import Decision
+from controller.switching import Schedule, zone
 from controller.travel import Travel
 
 
@@ -34,6 +37,10 @@ class FloorState:
     sequence: int = 0
     lines: dict[str, LineState] = field(default_factory=dict)
     lanes: dict[str, LaneState] = field(default_factory=dict)
+    lanes_of: dict[str, list[LaneState]] = field(default_factory=dict)
+    """line -> its lanes"""
+    handed: dict[str, Travel] = field(default_factory=dict)
+    """travels that ended in a lane which leads to another line: `line|epoch|track`, until their HAND comes"""
     readers: dict[str, tuple[LineState, Reader]] = field(default_factory=dict)
     plc_line: dict[str, LineState] = field(default_factory=dict)
     book: Book = field(default_factory=lambda: Book(60_000.0))
@@ -42,22 +49,54 @@ class FloorState:
     visits: dict[str, str] = field(default_factory=dict)
     drops: dict[str, Drop] = field(default_factory=dict)
     drops_by_subject: dict[Subject, set[str]] = field(default_factory=dict)
+    timed: dict[str, tuple[LineState, Travel]] = field(default_factory=dict)
+    """travels that want to be looked at at their `decide_at` or `stop_at`"""
     late: int = 0
+    unsolicited: int = 0
+    """answers of the centre that nobody waited for (any more)"""
+    timetable: Timetable = field(default_factory=Timetable)
+    cut_off: float | None = None
+    """UTC ms of the next cut-off of a departure"""
+    zone: tzinfo = field(init=False)
+    """of the site"""
+    times: Schedule = field(init=False)
+    """when another plan is put in force"""
+    plans: dict[str, Plan] = field(default_factory=dict)
+    """every valid plan that can be switched to, by name; `plan` is the one in force"""
+    given: dict[str, dict[str, int]] = field(default_factory=dict)
+    """destination -> lane -> parcels sent there since the daemon started"""
+    orders: dict[str, int] = field(default_factory=dict)
+    """commands that were done or refused: id -> UTC ms when it expires"""
+    online: bool = False
+    """the broker is there"""
+    utc_offset: float = 0.0
+    """UTC minus monotonic ms, 0 = not known yet"""
+    now: float = 0.0
+    """of the last step"""
     was_fresh: bool = False
     feed_went_back: bool = False
+    restored: list[Alarm] = field(default_factory=list)
+    """what of the kept state does not fit the floor any more, to be raised at the start"""
     effects: list[Effect] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.book.stale_ms = self.config.customs.stale_s * 1000
-        for name, line in self.config.line.items():
-            self.lines[name] = LineState(name, line, Odometer(line.speed_mm_s))
+        self.zone = zone(self.config.time_zone)
+        self.times = Schedule(self.config.switch, self.zone)
+        self.plans.setdefault(self.plan.plan, self.plan)
+        for name, line_config in self.config.line.items():
+            line = LineState(name, line_config, Odometer(line_config.speed_mm_s))
+            line.decisions, line.eyes = self._places(name, "decision"), self._places(name, "decision", "induction")
+            self.lines[name] = line
         for name, lane in self.config.lane.items():
             self.lanes[name] = LaneState(name, lane)
+            self.lanes_of.setdefault(lane.line, []).append(self.lanes[name])
         for name, plc in self.config.plc.items():
             self.plc_line[name] = self.lines[plc.line]
         for name, scanner in self.config.scanner.items():
             point = self.config.point[scanner.point]
             if point.line is not None and point.position_mm is not None:
+                line = self.lines[point.line]
                 reader = Reader(
                     name,
                     scanner.point,
@@ -65,9 +104,24 @@ class FloorState:
                     scanner.window_mm,
                     scanner.reports_no_read,
                     scanner.late_mm,
+                    scanner.match,
                 )
-                self.lines[point.line].readers.append(reader)
-                self.readers[name] = (self.lines[point.line], reader)
+                if scanner.match == "encoder":
+                    digits = getattr(scanner.settings, "encoder_digits", 10)
+                    reader.counter = Counter(line.config.encoder_um, 10**digits)
+                elif scanner.match == "carrier" and line.config.carriers:
+                    reader.window_mm = line.lap_mm / line.config.carriers / 2
+                line.readers.append(reader)
+                self.readers[name] = (line, reader)
+
+    def _places(self, line: str, *uses: str) -> tuple[int, ...]:
+        points = (point for point in self.config.point.values() if point.line == line)
+        found = (point.position_mm or 0 for point in points if any(getattr(point, use) for use in uses))
+        return tuple(sorted(found))
+
+    def utc(self, now: float) -> float:
+        """UTC ms of a monotonic moment."""
+        return now + self.utc_offset
 
     def emit(self, name: str, subject: str, at: float, data: Data) -> int:
         """Report an event; returns its sequence."""
@@ -87,10 +141,23 @@ class FloorState:
         """Note that durable state changed."""
         self.effects.append(Keep(kind, key, value))
 
-    def begin(self, line: LineState, track: int, via: str, point: str | None, at: float, length: int) -> Travel:
-        """A travel begins, whatever named it first. Its id is the sequence of its inducted event."""
+    def begin(
+        self,
+        line: LineState,
+        track: int,
+        via: str,
+        point: str | None,
+        at: float,
+        length: int,
+        before: Travel | None = None,
+    ) -> Travel:
+        """A travel begins, whatever named it first. Its id is the sequence of its inducted event. `before`: the travel
+        on another line that it goes on with."""
         travel_id = f"{line.id}-{self.journal}-{self.sequence + 1}"
-        travel = Travel(travel_id, line.id, line.epoch, track, visit=travel_id, length_mm=length)
+        visit = before.visit if before is not None else travel_id
+        travel = Travel(travel_id, line.id, line.epoch, track, visit=visit, length_mm=length)
+        if before is not None:
+            travel.goes_on(before)
         data = Inducted.model_validate(
             {
                 "visit": travel.visit,
@@ -110,13 +177,20 @@ class FloorState:
         return travel
 
     def heads_for(self, decision: Decision | None, change: int) -> None:
-        """One more (1) or one less (-1) is on its way to a decision's first lane, which may be gone from the floor."""
-        lane = self.lanes.get(decision.lanes[0]) if decision and decision.lanes else None
+        """One more (1) or one less (-1) is on its way to a decision's first lane, which may be gone from the floor.
+
+        Who goes round until that lane is free has no place in it yet.
+        """
+        lane = self.lanes.get(decision.lanes[0]) if decision and decision.lanes and not decision.waits else None
         if lane is not None:
             lane.on_way = max(0, lane.on_way + change)
 
     def ended(self, travel: Travel) -> None:
         """The travel carries nothing any more."""
+        self.timed.pop(travel.id, None)
+        self._carries_nothing(travel)
+
+    def _carries_nothing(self, travel: Travel) -> None:
         carriers = self.live.get(travel.parcel or "", set())
         carriers.discard(travel.id)
         if not carriers:
@@ -124,7 +198,7 @@ class FloorState:
 
     def carries(self, travel: Travel, parcel: str | None) -> None:
         """The travel carries this parcel from now on, None = none that is known."""
-        self.ended(travel)
+        self._carries_nothing(travel)
         travel.parcel = parcel
         if parcel is not None:
             self.live.setdefault(parcel, set()).add(travel.id)

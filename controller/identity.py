@@ -37,6 +37,8 @@ class Result:
     at: float
     symbology: str = ""
     source: str = "tunnel"
+    index: int | None = None
+    encoder: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
 
-from controller.advice import CustomsRecord
+from controller import planning
+from controller.advice import CustomsRecord, Departure
+from controller.departures import Run
 from controller.drops import Drop
 from controller.floor import Floor
 from controller.lanes import LaneState
@@ -36,6 +38,8 @@ def dump(value: object) -> bytes:
         return to_json(
             {"inhibited": value.inhibited, "told": value.told, "state": value.state, "odometer": value.odometer.kept()}
         )
+    if isinstance(value, Run):
+        return to_json({"record": value.record, "booked": value.booked})
     if isinstance(value, BaseModel):
         return value.model_dump_json().encode()
     return to_json(value)
@@ -65,6 +69,13 @@ def restore(floor: Floor, state: Mapping[tuple[str, str], bytes], *, same_boot: 
         floor.drops[key] = drop
         for subject in drop.subjects:
             floor.drops_by_subject.setdefault(subject, set()).add(key)
+    for _, body in _of(state, "departure"):
+        kept = json.loads(body)
+        floor.timetable.restore(Departure.model_validate(kept["record"]), kept["booked"], floor.zone)
+    floor.cut_off = floor.timetable.next_cut_off(float("-inf"))
+    floor.restored = planning.restore(floor, floor.times, state)
+    for key, body in _of(state, "handed"):
+        floor.handed[key] = TRAVEL.validate_json(body)
     for _, body in _of(state, "travel"):
         _travel(floor, TRAVEL.validate_json(body), same_boot)
 
@@ -81,7 +92,7 @@ def _travel(floor: Floor, travel: Travel, same_boot: bool) -> None:
         return
     travel.decide_at = None
     if not same_boot:
-        travel.mark_mm = None
+        travel.mark_mm = travel.eye_mm = None
         if travel.state is not State.INDUCTED:
             travel.decide_by = 0.0
     line.epoch = travel.epoch

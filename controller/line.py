@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field, replace
 
 from controller.config import Line as LineConfig
@@ -9,11 +10,17 @@ from controller.identity import Result
 from controller.matching import Odometer, match
 from controller.travel import Travel
 
+NEAR_MM = 10_000.0
+"""Items farther from a reader than this have no say in whose its result is."""
+
 HOLD_MM = 6000.0
 """A result that fits no parcel waits so much belt travel for the arrival message of its parcel."""
 
 KEPT_RESULTS = 64
 """Recent results kept per reader; with more the oldest is given up."""
+
+KEPT_OFFSETS = 32
+"""Readings that tie a reader's encoder counts to the belt's travel."""
 
 
 @dataclass(slots=True)
@@ -21,6 +28,8 @@ class Recent:
     """A result of a reader and who has it."""
 
     result: Result
+    mark: float
+    """the belt's odometer when its item was at the reader"""
     travel: str | None = None
     reported: bool = False
 
@@ -35,9 +44,36 @@ class Reader:
     window_mm: float
     reports_no_read: bool
     late_mm: float
+    match: str = "time"
     up: bool = False
     up_since: float = 0.0
     recent: list[Recent] = field(default_factory=list)
+    counter: Counter | None = None
+    """of `encoder`: what its counts are in belt travel"""
+
+
+@dataclass(slots=True)
+class Counter:
+    """Counts of a belt encoder -> belt travel in mm.
+
+    A count tells how far the belt moved between two results, exactly; where it stands on our odometer only the moments
+    of arrival tell, which are late but never early. So the least late of the recent ones ties the two together.
+    """
+
+    um: int
+    modulo: int
+    _last: int | None = None
+    _way: float = 0.0
+    _offsets: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT_OFFSETS))
+
+    def mark(self, count: int, arrived: float) -> float:
+        """The belt's mark (mm) at a count whose message arrived when the belt was at `arrived`."""
+        half = self.modulo // 2
+        step = 0 if self._last is None else (count - self._last + half) % self.modulo - half
+        self._last = count
+        self._way += step * self.um / 1000
+        self._offsets.append(arrived - self._way)
+        return self._way + min(self._offsets)
 
 
 @dataclass(slots=True)
@@ -57,18 +93,49 @@ class LineState:
     """a session was lost, and none has become normal since"""
     named: set[str] = field(default_factory=set)
     """travels that the PLC named in this session"""
+    decisions: tuple[int, ...] = ()
+    """positions of its decision points, in rising order"""
+    eyes: tuple[int, ...] = ()
+    """positions of all points at which its PLC sees edges, in rising order"""
     inhibited: bool = False
     """what is wished of its induction"""
     told: bool | None = False
     """what of that the PLC has taken, None: it is not known"""
     asking: bool = False
+    stopping: bool = False
+    """it was asked to stop, and has not run since"""
     state: str = "RUN"
 
+    @property
+    def lap_mm(self) -> int:
+        """The length of one lap; 0 on a line."""
+        return self.config.length_mm if self.config.kind == "loop" else 0
+
     def position(self, travel: Travel, when: float) -> float | None:
-        """Where its front edge is (was) at that moment."""
+        """Where its front edge is (was) at that moment; on a loop within the lap."""
+        return self.place(travel, self.odometer.at(when))
+
+    def place(self, travel: Travel, mark: float) -> float | None:
+        """The same for a mark of the belt's odometer."""
         if travel.mark_mm is None:
             return None
-        return travel.mark_mm + self.odometer.at(when) - self.odometer.at(travel.mark_at)
+        position = travel.mark_mm + mark - self.odometer.at(travel.mark_at)
+        return position % self.config.length_mm if self.config.kind == "loop" else position
+
+    def ahead(self, place: float, position: float) -> float:
+        """How far a place lies ahead of a position; negative = behind. On a loop the nearer of both ways round."""
+        way, lap = place - position, self.lap_mm
+        return (way + lap / 2) % lap - lap / 2 if lap else way
+
+    def way(self, position: float, place: float) -> float:
+        """How far an item at a position has to go to a place; negative on a line = it is past it."""
+        lap = self.lap_mm
+        return (place - position) % lap if lap else place - position
+
+    def next_decision(self, position: float) -> float:
+        """How far an item at a decision point has to go to the next one, which on a loop may be the same."""
+        ways = (self.way(position, place) for place in self.decisions)
+        return min((way for way in ways if way > 0), default=float(self.lap_mm) or float("inf"))
 
     def add(self, travel: Travel) -> None:
         """A travel begins here."""
@@ -85,13 +152,16 @@ class LineState:
     def concerned(self, reader: Reader, travel: Travel) -> list[Recent]:
         """Recent results that a new position of this travel may win or lose for it: the message that tells a parcel's
         edge may come after its read."""
+        if reader.match == "index":
+            return [r for r in reader.recent if r.travel == travel.id or r.result.index == travel.track]
         reach = reader.window_mm + self._coast(travel)
-        return [
-            recent
-            for recent in reader.recent
-            if recent.travel == travel.id
-            or abs((self.position(travel, recent.result.at) or 0.0) - reader.transmit_mm) <= reach
-        ]
+        found = []
+        for recent in reader.recent:
+            position = self.place(travel, recent.mark)
+            near = position is not None and abs(self.ahead(reader.transmit_mm, position)) <= reach
+            if near or recent.travel == travel.id:
+                found.append(recent)
+        return found
 
     def assign(self, reader: Reader, results: list[Recent]) -> list[Travel]:
         """Settle (anew) whose these results are; returns the travels that won or lost one."""
@@ -113,26 +183,34 @@ class LineState:
             for recent in reader.recent:
                 if recent.travel == travel.id:
                     travel.heard(recent.result)
-            travel.suspect = travel.suspect or self._follows_silence(reader, travel)
+            if reader.match != "index":
+                travel.suspect = travel.suspect or self._follows_silence(reader, travel)
         return list(changed.values())
 
-    def again(self, reader: Reader, result: Result) -> bool:
-        """Whether the reader says a code again while the same item may still be in its window: said once is enough."""
+    def recent(self, reader: Reader, result: Result) -> Recent:
+        """A result that came just now, and where the belt was when its item was at the reader."""
         mark = self.odometer.at(result.at)
-        return result.code is not None and any(
-            old.result.code == result.code and mark - self.odometer.at(old.result.at) <= reader.window_mm
+        if reader.counter is not None and result.encoder is not None:
+            mark = reader.counter.mark(result.encoder, mark)
+        return Recent(result, mark)
+
+    def again(self, reader: Reader, recent: Recent) -> bool:
+        """Whether the reader says a code again while the same item may still be in its window: said once is enough."""
+        code, index = recent.result.code, recent.result.index
+        return code is not None and any(
+            old.result.code == code and old.result.index == index and abs(recent.mark - old.mark) <= reader.window_mm
             for old in reader.recent
         )
 
     def expires_at(self, reader: Reader) -> float | None:
         """When the oldest unreported result will be given up; None = there is none, or the belt stands."""
         oldest = next((recent for recent in reader.recent if not recent.reported), None)
-        return None if oldest is None else self.odometer.when(self.odometer.at(oldest.result.at) + HOLD_MM + 1)
+        return None if oldest is None else self.odometer.when(oldest.mark + HOLD_MM + 1)
 
     def expired(self, reader: Reader, now: float) -> list[Recent]:
         """Take out what is settled for good: results whose parcel has passed on, or that nobody claimed in time."""
         mark = self.odometer.at(now)
-        gone = [r for r in reader.recent if mark - self.odometer.at(r.result.at) > HOLD_MM]
+        gone = [r for r in reader.recent if mark - r.mark > HOLD_MM]
         gone += [r for r in reader.recent[:-KEPT_RESULTS] if r not in gone]
         if gone:
             reader.recent = [r for r in reader.recent if r not in gone]
@@ -143,32 +221,42 @@ class LineState:
         return self.odometer.stops_since(travel.mark_at) * self.config.coast_mm if self.config.coast_mm else 0.0
 
     def _owner(self, reader: Reader, recent: Recent) -> str | None:
-        at = recent.result.at
+        index = recent.result.index
+        if reader.match == "index" or (reader.match == "carrier" and index is not None):
+            return self._named(reader, index)
         items = []
         for travel in self.travels.values():
-            position = self.position(travel, at)
+            position = self.place(travel, recent.mark)
             if position is not None:
-                items.append((travel.id, position, self._coast(travel)))
-        found = match(reader.transmit_mm, reader.window_mm, items)
+                off = self.ahead(position, reader.transmit_mm)
+                if abs(off) <= NEAR_MM:
+                    items.append((travel.id, off, self._coast(travel)))
+        found = match(0.0, reader.window_mm, items)
         if found.ambiguous:
             recent.result = replace(recent.result, outcome="AMBIGUOUS")
         return found.travel
+
+    def _named(self, reader: Reader, index: int | None) -> str | None:
+        """The travel whose track number or carrier the reader echoes."""
+        if reader.match == "index":
+            travel = self.by_track.get(index or 0)
+        else:
+            travel = next((t for t in self.travels.values() if t.carrier and t.carrier == str(index)), None)
+        return travel.id if travel is not None and travel.epoch == self.epoch else None
 
     def _follows_silence(self, reader: Reader, travel: Travel) -> bool:
         """Whether an item that should have got a result and got none is closely ahead of this one."""
         if not reader.reports_no_read or travel.mark_mm is None:
             return False
-        at = max((r.result.at for r in reader.recent if r.travel == travel.id), default=None)
-        own = self.position(travel, at) if at is not None else None
-        if at is None or own is None:
+        mark = max((r.mark for r in reader.recent if r.travel == travel.id), default=None)
+        own = self.place(travel, mark) if mark is not None else None
+        if mark is None or own is None:
             return False
         heard = {r.travel for r in reader.recent}
         for other in self.travels.values():
-            position = self.position(other, at)
-            if other is travel or position is None or other.id in heard:
+            position = self.place(other, mark)
+            if position is None or other is travel or not 0 < self.ahead(position, own) <= reader.late_mm:
                 continue
-            if any(result.reader == reader.device for result in other.results):
-                continue
-            if 0 < position - own <= reader.late_mm:
+            if other.id not in heard and not any(result.reader == reader.device for result in other.results):
                 return True
         return False

@@ -15,7 +15,7 @@ Time: `now` is monotonic ms. UTC is an offset that was taken at the start; wall 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -54,11 +54,15 @@ class Start:
 class Node:
     """One daemon. Call `take` for the links in `dirty`, `rows`, `publishes` and `acks` after each input."""
 
-    def __init__(self, config: Config, plan: Plan, restored: Restored, fetch: Fetch, start: Start) -> None:
+    def __init__(
+        self, config: Config, plans: Mapping[str, Plan], restored: Restored, fetch: Fetch, start: Start
+    ) -> None:
+        """`plans`: every plan that can be switched to, by name; the first one is in force until another is."""
         self.config = config
         self.origin = Origin(config.site, config.node, restored.journal, config.mode)
         self.boot = restored.boot
-        self.floor = Floor(config, plan, restored.journal, restored.last_seq)
+        self.floor = Floor(config, next(iter(plans.values())), restored.journal, restored.last_seq, plans=dict(plans))
+        self.floor.utc_offset = start.utc_ms - start.now
         self.outbox = Outbox(oldest=restored.oldest_pending, last=restored.last_seq)
         self.drivers: dict[str, Driver] = {}
         self.dirty: set[str] = set()
@@ -93,6 +97,8 @@ class Node:
                 self.floor.plc_line[name].epoch = epoch
         name = "node/restarted" if restored.last_seq else "node/started"
         self._emit(name, f"node/{config.node}", start.now, self._changed(""))
+        for alarm in self.floor.restored:
+            self._emit("alarm/raised", f"alarm/{alarm.alarm}", start.now, alarm)
 
     # --- in: devices ------------------------------------------------------------------------------------------------
 

@@ -23,9 +23,9 @@ def said(floor: FloorState, device: str, item: Item, now: float, look: Look) -> 
         _report_read(floor, result, floor.config.scanner[device].point, None)
         return
     line, reader = floor.readers[device]
-    if line.again(reader, result):
+    recent = line.recent(reader, result)
+    if line.again(reader, recent):
         return
-    recent = Recent(result)
     reader.recent.append(recent)
     _settle(floor, line, reader, [recent], now, look)
 
@@ -40,13 +40,14 @@ def rematch(floor: FloorState, line: LineState, travel: Travel, now: float, look
 
 def _settle(floor: FloorState, line: LineState, reader: Reader, results: list[Recent], now: float, look: Look) -> None:
     """Settle whose these results are, report news, and decide again where it matters."""
-    changed = line.assign(reader, results)
     expire(floor, line, reader, now)
+    changed = line.assign(reader, results)
     for recent in reader.recent:
         if recent.travel is not None and not recent.reported:
             recent.reported = True
             _report_read(floor, recent.result, reader.point, line.travels.get(recent.travel))
     for travel in changed:
+        travel.read_again()
         floor.keep("travel", travel.id, travel)
         deciding.consider(floor, line, travel, now, look)
 
@@ -69,6 +70,7 @@ def from_plc(
         results.append(Result(device, "NO_READ", None, at, source="plc"))
     for result in results:
         if travel.heard(result):
+            travel.read_again()
             _report_read(floor, result, travel.point or None, travel)
 
 
@@ -100,9 +102,9 @@ def connection(floor: FloorState, device: str, up: bool, now: float) -> None:
 def _result(device: str, item: Item) -> Result | None:
     match item:
         case Read():
-            return Result(device, "READ", item.text, item.at, item.symbology)
+            return Result(device, "READ", item.text, item.at, item.symbology, index=item.index, encoder=item.encoder)
         case NoRead():
-            return Result(device, "NO_READ", None, item.at)
+            return Result(device, "NO_READ", None, item.at, index=item.index, encoder=item.encoder)
         case Garbled() if "check digit" in item.why:
             return Result(device, "BAD_CHECK", None, item.at)
     return None

@@ -7,12 +7,14 @@ the plan's first choice, or why the plan was not asked at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from controller.customs import Verdict
+from controller.departures import Timetable
 from controller.identity import Identity
 from controller.lanes import LaneState
-from controller.plan import Plan, destination, lanes
+from controller.plan import Plan, destinations, lanes, shares, spread
+from controller.promise import Ranked, Way, rank
 
 MAX_LANES = 4
 """A DEST names at most four lanes (PLC interface v1 §2)."""
@@ -46,6 +48,43 @@ class Question:
     doubtful: bool
     going_to: str | None
     """the first lane of the decision in force: its place is ours already"""
+    goods: str | None = None
+    screened: bool = False
+    given: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """destination -> lane -> parcels sent there, for lanes that have shares"""
+    timetable: Timetable = field(default_factory=Timetable)
+    due_ms: float | None = None
+    """UTC when the parcel is due; None = nothing was promised"""
+    slack_min: int = 0
+    booked: str | None = None
+    """the departure that it is booked with"""
+    utc_ms: float = 0.0
+    speed_mm_s: float = 1.0
+    touching: bool = False
+    """closer to a neighbour than the line allows"""
+    origin_mm: float = 0.0
+    """on a loop: the decision point that `position_mm` is counted from"""
+    lap_mm: float = 0.0
+    """length of the loop, 0 on a line"""
+    reach_mm: float = float("inf")
+    """gates up to here can be commanded now"""
+    laps_left: int = 0
+    """laps that it may stay on when no lane takes it"""
+    reads_left: int = 0
+    """laps in which it may be read again when it is not identified"""
+
+    def way(self, lane: LaneState) -> float:
+        """How far the gate is from the start of the line, or on a loop from the decision point."""
+        at = lane.config.position_mm - self.origin_mm
+        return at % self.lap_mm if self.lap_mm else at
+
+    def passed(self, lane: LaneState) -> bool:
+        """Whether the gate cannot be reached before the next decision."""
+        return not self.position_mm < self.way(lane) <= self.reach_mm
+
+    def ready_ms(self, lane: LaneState) -> float:
+        """UTC when the parcel would be in that lane."""
+        return self.utc_ms + max(0.0, self.way(lane) - self.position_mm) * 1000 / self.speed_mm_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +103,15 @@ class Decision:
     number: int = 0
     obeyed: bool = False
     """the PLC has taken it"""
+    stay: bool = False
+    """on a loop: if none of the lanes takes it, it goes round once more"""
+    waits: bool = False
+    """none of the lanes is free now: it goes round until one is"""
+    departure: str | None = None
+    """the truck or flight that it is booked with"""
+    slack_min: int | None = None
+    at_risk: bool = False
+    """no departure that is left keeps its promise"""
 
     def numbered(self, number: int) -> Decision:
         """The same decision under its number."""
@@ -72,43 +120,94 @@ class Decision:
 
 def decide(question: Question) -> Decision:
     """Choose. Never raises; the answer with no lane means that no allowed lane lies ahead."""
-    target, reason, why = _destination(question)
+    targets, reason, why = _targets(question)
     released = question.customs.released and not question.doubtful
-    wished = lanes(question.plan, target, question.line)
-    spare = lanes(question.plan, question.plan.special.overflow, question.line)
+    wished = _wished(question, targets)
+    spare = dict.fromkeys(lanes(question.plan, question.plan.special.overflow, question.line), targets[0])
     chosen: list[str] = []
     for lane in dict.fromkeys((*wished, *spare)):
         refusal = _first_refusal(question, released, question.lanes[lane])
         if refusal is None:
             chosen.append(lane)
-        elif not chosen and lane == (wished or spare)[0]:
+        elif not chosen and lane == next(iter(wished or spare)):
             reason, why = refusal[0], f"{why}; {lane}: {refusal[1]}"
     if not chosen and not wished:
-        reason, why = "NOLN", f"{why}; {target} has no lane on line {question.line}"
+        reason, why = "NOLN", f"{why}; {targets[0]} has no lane on line {question.line}"
+    waits, ranked = False, Ranked(())
+    if released and not question.touching and question.identity.advice is not None:
+        ways = [Way(lane, wished[lane], question.ready_ms(question.lanes[lane])) for lane in chosen if lane in wished]
+        ranked = rank(ways, question.timetable, question.due_ms, question.slack_min, question.booked)
+        if ranked.lanes[:1] != tuple(chosen[:1]) and ranked.lanes:
+            reason = "PROM"
+        chosen = [*ranked.lanes, *(lane for lane in chosen if lane not in wished)]
+        why = f"{why}; {ranked.why}" if ranked.why else why
+    if _reads_again(question):
+        chosen, reason, why = [], "AGIN", f"{why}; it is read again in the next lap"
+    elif not chosen and question.laps_left:
+        chosen, waits = _hoped_for(question, released, (*wished, *spare)), True
     return Decision(
         tuple(chosen[:MAX_LANES]),
-        target,
+        wished.get(chosen[0], targets[0]) if chosen else targets[0],
         reason,
         why,
         question.identity.outcome,
         question.plan.label,
         question.customs.status,
         released,
+        stay=question.laps_left > 0 and bool(question.lap_mm),
+        waits=waits,
+        departure=ranked.departure,
+        slack_min=ranked.slack_min,
+        at_risk=ranked.at_risk,
     )
 
 
-def _destination(question: Question) -> tuple[str, str, str]:
-    """(destination, reason, why) before any lane is looked at."""
+def _wished(question: Question, targets: tuple[str, ...]) -> dict[str, str]:
+    """The lanes that the plan names on this line, in its order, each with its destination."""
+    wished: dict[str, str] = {}
+    for target in targets:
+        found = lanes(question.plan, target, question.line)
+        parts = shares(question.plan, target, question.line)
+        if parts:
+            given = dict(question.given.get(target, {}))
+            if question.going_to in given:
+                given[question.going_to] -= 1  # that one is ours
+            found = spread(found, parts, given)
+        for lane in found:
+            wished.setdefault(lane, target)
+    return wished
+
+
+def _reads_again(question: Question) -> bool:
+    """On a loop: whether an item that is not sure goes round to be read once more."""
+    unsure = question.doubtful or question.identity.advice is None
+    return unsure and min(question.reads_left, question.laps_left) > 0 and question.identity.outcome != "DUPLICATE_LIVE"
+
+
+def _hoped_for(question: Question, released: bool, wished: tuple[str, ...]) -> list[str]:
+    """Lanes that it may enter and fits into, free or not: one may be free when it comes by."""
+    allowed = (_supervised, _secure, _fits, _takes_goods)
+    return [
+        lane
+        for lane in dict.fromkeys(wished)
+        if all(rule(question, released, question.lanes[lane]) is None for rule in allowed)
+    ]
+
+
+def _targets(question: Question) -> tuple[tuple[str, ...], str, str]:
+    """(destinations in order, reason, why) before any lane is looked at."""
     identity, special = question.identity, question.plan.special
+    if question.touching:
+        return (special.no_read,), "GAP", "it is too close to its neighbour"
     if question.doubtful:
-        return special.held, "DOUB", "tracking was lost near this item: it may be another one"
+        return (special.held,), "DOUB", "tracking was lost near this item: it may be another one"
     if identity.advice is None:
         where = special.unknown if identity.outcome == "UNKNOWN_CODE" else special.no_read
-        return where, REASONS[identity.outcome], identity.why
+        return (where,), REASONS[identity.outcome], identity.why
     if not question.customs.released:
-        return special.held, "HOLD", f"customs {question.customs.status}: {question.customs.why}"
-    target, rule = destination(question.plan, identity.advice)
-    return target, "PLAN", rule
+        return (special.held,), "HOLD", f"customs {question.customs.status}: {question.customs.why}"
+    targets, rule = destinations(question.plan, identity.advice)
+    return targets, "PLAN", rule
 
 
 def _first_refusal(question: Question, released: bool, lane: LaneState) -> tuple[str, str] | None:
@@ -120,7 +219,7 @@ def _first_refusal(question: Question, released: bool, lane: LaneState) -> tuple
 
 
 def _ahead(question: Question, released: bool, lane: LaneState) -> tuple[str, str] | None:
-    return ("PASS", "its gate is passed") if lane.config.position_mm <= question.position_mm else None
+    return ("PASS", "its gate is passed") if question.passed(lane) else None
 
 
 def _fits(question: Question, released: bool, lane: LaneState) -> tuple[str, str] | None:
@@ -131,6 +230,21 @@ def _fits(question: Question, released: bool, lane: LaneState) -> tuple[str, str
     if most is not None and question.weight_g is not None and question.weight_g > most:
         return "SIZE", f"{question.weight_g} g is heavier than {most} g"
     return None
+
+
+def _takes_goods(question: Question, released: bool, lane: LaneState) -> tuple[str, str] | None:
+    kinds = lane.config.goods
+    if kinds and question.goods not in kinds:
+        return "GOOD", f"it takes {' '.join(kinds)}, not {question.goods or 'what is not known'}"
+    return None
+
+
+def _secure(question: Question, released: bool, lane: LaneState) -> tuple[str, str] | None:
+    return (
+        ("SECU", "it is secure, and the parcel was not screened")
+        if lane.config.secure and not question.screened
+        else None
+    )
 
 
 def _supervised(question: Question, released: bool, lane: LaneState) -> tuple[str, str] | None:
@@ -146,7 +260,9 @@ def _available(question: Question, released: bool, lane: LaneState) -> tuple[str
 
 FILTERS: tuple[Callable[[Question, bool, LaneState], tuple[str, str] | None], ...] = (
     _supervised,
+    _secure,
     _fits,
+    _takes_goods,
     _available,
     _ahead,
 )

@@ -57,18 +57,18 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
 
 
 class Sheet:
-    """The file `path`: `data` (empty when it cannot be read), and the `problems` so far.
+    """The file `path`, or `text` under that name: `data` (empty when it cannot be read), and the `problems` so far.
 
     `broken` holds the paths that were reported already: what follows from them is not worth a second message.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, text: str | None = None) -> None:
         self.file = str(path)
         self.problems: list[Problem] = []
         self.broken: set[KeyPath] = set()
         self.lines: dict[KeyPath, int] = {}
         self.data: dict[str, Any] = {}
-        self.readable = self._read(path)
+        self.readable = self._read(path, text)
 
     def report(self, at: KeyPath, what: str, instead: str = "") -> None:
         """Note a problem at a path; a key that is not there stands on the line of what should contain it."""
@@ -110,6 +110,13 @@ class Sheet:
         self.report(at, f"must be a table, not {shown(value)}", f"write [{header}]")
         return {}
 
+    def tables(self, at: KeyPath, value: object) -> list[dict[str, Any]]:
+        """`value` as a list of tables; else a problem, and an empty one."""
+        if isinstance(value, list) and all(isinstance(one, dict) for one in value):
+            return value
+        self.report(at, "must be a list of tables", f"write [[{dotted(at)}]] before each")
+        return []
+
     def fill(self, kind: type[T], at: KeyPath, raw: Mapping[str, Any], also: Iterable[str] = ()) -> T | None:
         """`raw` as a model or dataclass; its keys that are wrong are reported and left out, to check the rest.
 
@@ -148,12 +155,9 @@ class Sheet:
         self.report(path, *explained(detail, inner))
         return key
 
-    def _read(self, path: Path) -> bool:
+    def _read(self, path: Path, given: str | None) -> bool:
         try:
-            if path.exists() and not path.is_file():
-                raise OSError(0, "not a file")
-            with path.open("rb") as file:
-                raw = file.read(MAX_BYTES + 1)
+            raw = _bytes(path) if given is None else given.encode(errors="surrogatepass")
             text = _text(raw)
             data = tomllib.loads(text)
         except OSError as error:
@@ -192,6 +196,13 @@ def fields(kind: type[Any]) -> tuple[str, ...]:
     if issubclass(kind, BaseModel):
         return tuple(info.alias or name for name, info in kind.model_fields.items())
     return tuple(field.name for field in dataclasses.fields(kind))
+
+
+def _bytes(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise OSError(0, "not a file")
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def _text(raw: bytes) -> str:

@@ -37,12 +37,13 @@ class ImpossibleMove(RuntimeError):
 
 
 TRANSITIONS: dict[State, dict[str, State]] = {
-    State.INDUCTED: {"arrive": State.ARRIVED, "obey": State.OBEYED, "end": State.ENDED},
+    State.INDUCTED: {"arrive": State.ARRIVED, "obey": State.OBEYED, "pass": State.INDUCTED, "end": State.ENDED},
     State.ARRIVED: {
         "arrive": State.ARRIVED,
         "route": State.ROUTED,
         "obey": State.OBEYED,
         "refuse": State.ARRIVED,
+        "pass": State.ARRIVED,
         "end": State.ENDED,
     },
     State.ROUTED: {
@@ -50,6 +51,7 @@ TRANSITIONS: dict[State, dict[str, State]] = {
         "route": State.ROUTED,
         "obey": State.OBEYED,
         "refuse": State.ARRIVED,
+        "pass": State.ARRIVED,
         "end": State.ENDED,
     },
     State.OBEYED: {
@@ -57,11 +59,13 @@ TRANSITIONS: dict[State, dict[str, State]] = {
         "route": State.ROUTED,
         "obey": State.OBEYED,
         "refuse": State.OBEYED,
+        "pass": State.ARRIVED,
         "end": State.ENDED,
     },
     State.ENDED: {},
 }
-"""state -> what happens -> state. `route` = a DEST is sent, `obey` = the PLC took one, `refuse` = it took none."""
+"""state -> what happens -> state. `route` = a DEST is sent, `obey` = the PLC took one, `refuse` = it took none,
+`pass` = on a loop it passed its gates and is still on: its decision is spent."""
 
 
 @dataclass(slots=True)
@@ -77,12 +81,23 @@ class Travel:
     mark_mm: float | None = None
     """position of the last certain eye, None: never seen with a known age"""
     mark_at: float = 0.0
+    eye_mm: float | None = None
+    """the last eye that saw it, None: none did with a known age"""
     point: str = ""
     """the decision point whose ARRV wants a DEST"""
+    arrived_at: float = 0.0
+    """its edge there"""
     length_mm: int = 0
     weight_g: int | None = None
+    carrier: str | None = None
     certainty: str = "S"
+    said_certainty: str = "S"
+    """the PLC's last word on it: the same again after a new read is no news"""
+    doubted_at: float = 0.0
+    """the last moment that cast doubt on it: only what is read later counts"""
     suspect: bool = False
+    touching: bool = False
+    """closer to a neighbour than the line allows"""
     decide_by: float | None = None
     results: list[Result] = field(default_factory=list)
     parcel: str | None = None
@@ -99,7 +114,13 @@ class Travel:
     resend: bool = False
     """the PLC may not hold `current`: it is decided and sent anew"""
     decide_at: float | None = None
+    stop_at: float | None = None
+    """when its line is asked to stop, because no lane is left that it may enter"""
     lap: int = 0
+    before: str | None = None
+    """the travel on another line that it goes on with"""
+    at_risk: bool = False
+    """said once that no departure keeps its promise"""
 
     @property
     def doubtful(self) -> bool:
@@ -110,6 +131,38 @@ class Travel:
     def decision(self) -> Decision | None:
         """The decision in force."""
         return self.decisions.get(self.current)
+
+    def goes_on(self, before: Travel) -> None:
+        """It is the same item as that travel on another line: what was learnt there counts here."""
+        self.before, self.results = before.id, list(before.results)
+        self.weight_g, self.suspect = before.weight_g, before.suspect
+        self.certainty, self.doubted_at = before.certainty, before.doubted_at
+
+    def doubt(self, certainty: str, now: float) -> bool:
+        """It may be another item than was read: `D`, or `U` = nobody knows what it is. False when that is no news."""
+        news = self.certainty == "S" or self.certainty != certainty == "U"
+        self.certainty = certainty if news else self.certainty
+        self.doubted_at = now
+        return news
+
+    def read_again(self) -> bool:
+        """Whether a reader named it after the doubt: then it is sure again, and what was read before is forgotten."""
+        if not self.doubtful or not any(r.code is not None and r.at > self.doubted_at for r in self.results):
+            return False
+        self.results = [result for result in self.results if result.at > self.doubted_at]
+        self.certainty, self.suspect = "S", False
+        return True
+
+    def pass_gates(self, lap: int) -> None:
+        """On a loop: its gates lie behind it, its decision is spent; what was not identified is read anew."""
+        self.move("pass")
+        self.lap, self.current, self.obeyed = lap, 0, 0
+        self.refused, self.expired, self.resend, self.stop_at = None, False, False, None
+        if self.identity != "READ" or self.doubtful:
+            self.results = [result for result in self.results if result.at > self.arrived_at]
+        else:
+            self.results = [result for result in self.results if result.code is not None or result.at > self.arrived_at]
+        self.suspect = self.touching = False
 
     def move(self, what: str) -> None:
         """Make one move of the table."""
@@ -128,8 +181,12 @@ class Travel:
 
     def heard(self, result: Result) -> bool:
         """Note a result; False when this reader said the same before, or too much already."""
-        said = ((old.reader, old.code, old.outcome) for old in self.results)
-        if (result.reader, result.code, result.outcome) in said or len(self.results) >= KEPT_RESULTS:
+        for place, old in enumerate(self.results):
+            if (old.reader, old.code, old.outcome) == (result.reader, result.code, result.outcome):
+                if old.at <= self.doubted_at < result.at:
+                    self.results[place] = result  # said again after a doubt: that is news
+                return False
+        if len(self.results) >= KEPT_RESULTS:
             return False
         self.results.append(result)
         return True

@@ -100,7 +100,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One decoded code. `text` is the code as text (ASCII, else UTF-8, else Latin-1), `raw` the whole frame body."""
+    """One decoded code. `text` is the code as text (ASCII, else UTF-8, else Latin-1), `raw` the whole frame body.
+
+    `index`: the item's number (track or carrier) as the machine echoes it; `encoder`: the belt encoder's count when the
+    item was at the transmit point.
+    """
 
     text: str
     raw: bytes
@@ -109,15 +113,17 @@ class Read:
     reader: str = ""
     index: int | None = None
     token: Token | None = None
+    encoder: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NoRead:
-    """The scanner's gate closed without a code."""
+    """The scanner's gate closed without a code. `index` and `encoder` as of a Read."""
 
     raw: bytes
     at: float
     index: int | None = None
+    encoder: int | None = None
     token: Token | None = None
 
 

@@ -169,6 +169,17 @@ class Bench:
 
     def __init__(self, *changes: str, journal: str = "jrnl0000") -> None:
         self.config, self.plan = small_floor(*changes)
+        self._begin(journal)
+
+    @classmethod
+    def of(cls, config: Config, plan: Plan, journal: str = "jrnl0000") -> Bench:
+        """A bench of a floor that was read already."""
+        bench = cls.__new__(cls)
+        bench.config, bench.plan = config, plan
+        bench._begin(journal)
+        return bench
+
+    def _begin(self, journal: str) -> None:
         self.floor = Floor(self.config, self.plan, journal)
         self.now = 100_000.0
         self.store: dict[str, Advice] = {}
@@ -237,6 +248,10 @@ class Bench:
 
     def plc(self, item: said.Item) -> list[Effect]:
         return self.step(Heard(PLC, item))
+
+    def item(self, item: said.Item, reader: str = TUNNEL) -> list[Effect]:
+        """A reader says something."""
+        return self.step(Heard(reader, item))
 
     def begin(self, epoch: int = EPOCH, new: bool = False) -> None:
         self.plc(said.SessionBegun(epoch, new, self.now))

@@ -120,7 +120,7 @@ class Hub:
         self._life += 1
         self._committing = False
         start = Start(self.now, UTC_MS + self.now, True, self._rng)
-        self.node = Node(self.config, self.plan, self.journal.restored(), self.journal.look, start)
+        self.node = Node(self.config, {self.plan.plan: self.plan}, self.journal.restored(), self.journal.look, start)
         for link in (*self.config.scanner, *self.config.plc):
             self.node.link_up(link, self.now)
         self._later(BROKER_MS, "connected", self._connected)

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from controller.__main__ import main
+from controller.plans import ConfigErrors, load_floor
 from tests.test_config import FLOOR, changed, write
 from tests.test_plan import PLAN
 
@@ -104,6 +105,71 @@ def test_the_floor_is_missing(tmp_path: Path) -> None:
     assert result.stdout == f"{tmp_path}/none.toml: no such file or directory; give a TOML file\n"
 
 
+MANY = FLOOR.replace('plan = "plan.toml"', 'plan = "plan.toml"\nplans = ["night.toml"]')
+SWITCH = '[[switch]]\nat = "22:00"\nplan = "night"\n'
+
+
+def with_night(folder: Path, floor: str, *options: str) -> Result:
+    (folder / "night.toml").write_text(S1_PLAN.replace('plan = "day"', 'plan = "night"'))
+    return check(folder, floor, S1_PLAN, *options)
+
+
+def test_several_plans(tmp_path: Path) -> None:
+    result = with_night(tmp_path, MANY + SWITCH)
+    assert "; plans day 2026-11-23.1, night 2026-11-23.1; closed" in result.stdout
+    assert json.loads(with_night(tmp_path, MANY, "--json").stdout)["plans"] == [
+        "day 2026-11-23.1",
+        "night 2026-11-23.1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "key", "told"),
+    [
+        (SWITCH.replace("night", "nite"), "switch.1.plan", "no plan 'nite'; did you mean 'night'?"),
+        (SWITCH + 'wave = "w4"\n', "switch.1.wave", "plan night has no wave 'w4'; waves are: night, w1"),
+        (SWITCH + 'wave = "night"\n', "switch.1.wave", "wave night of plan night has no lanes for DE-1"),
+        (SWITCH + SWITCH, "switch.2.at", "22:00 on mon is the moment of switch 1, too; write another time"),
+    ],
+)
+def test_a_switch_that_does_not_fit_the_plans(tmp_path: Path, more: str, key: str, told: str) -> None:
+    result = with_night(tmp_path, MANY + more)
+    assert result.exit_code == 78
+    [line] = result.stdout.splitlines()
+    assert f": {key}: {told}" in line
+    assert line.startswith(f"{tmp_path}/floor.toml:")
+
+
+def test_every_plan_is_checked_with_its_closure(tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text(S1_PLAN)
+    night, line = changed('OVER = ["S1-EX"]', 'OVER = ["S1-L01"]', S1_PLAN.replace('plan = "day"', 'plan = "night"'))
+    (tmp_path / "night.toml").write_text(night)
+    result = check(tmp_path, MANY + SWITCH)
+    assert result.stdout.startswith(f"{tmp_path}/night.toml:{line}: waves.w1.OVER: S1-L01 is not supervised")
+    assert len(result.stdout.splitlines()) == 1
+
+
+def test_two_plans_of_one_name(tmp_path: Path) -> None:
+    (tmp_path / "night.toml").write_text(S1_PLAN)
+    result = check(tmp_path, MANY)
+    assert f"plans.1: plan 'day' stands in {tmp_path}/plan.toml too; give one of them another name" in result.stdout
+
+
+def test_a_further_plan_that_is_missing(tmp_path: Path) -> None:
+    result = check(tmp_path, MANY + SWITCH)
+    assert result.stdout == f"{tmp_path}/night.toml: no such file or directory; give a TOML file\n"
+
+
+def test_loading_a_floor_with_all_its_plans(tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text(S1_PLAN)
+    (tmp_path / "night.toml").write_text(S1_PLAN.replace('plan = "day"', 'plan = "night"'))
+    config, plans = load_floor(write(tmp_path, MANY + SWITCH))
+    assert list(plans) == ["day", "night"]
+    assert config.plans == (tmp_path / "night.toml",)
+    with pytest.raises(ConfigErrors, match=r"switch\.1\.plan: no plan 'late'"):
+        load_floor(write(tmp_path, MANY + SWITCH.replace("night", "late")))
+
+
 def test_json(tmp_path: Path) -> None:
     good = json.loads(check(tmp_path, FLOOR, S1_PLAN, "--json").stdout)
     assert good == {
@@ -115,6 +181,7 @@ def test_json(tmp_path: Path) -> None:
         "devices": ["s1", "tunnel-1"],
         "supervised": ["S1-EX"],
         "plan": "day 2026-11-23.1",
+        "plans": ["day 2026-11-23.1"],
     }
     text, line = changed("prefix", "prefx")
     result = check(tmp_path, text, S1_PLAN, "--json")

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
-from controller.config import Config, ConfigErrors, Problem, load, read
+from controller.config import SECTIONS, Config, ConfigErrors, Problem, load, read
+from controller.sections import Ask, Broker, Customs, Head, Promise, Switch
 
 DOCS = Path(__file__).parents[1] / "docs" / "configuration.md"
 
@@ -75,10 +77,18 @@ default_lane = "LP-EX"
 line = "LP"
 position_mm = 60000
 decision = true
+[point.LP-T1]
+line = "LP"
+position_mm = 59000
 [lane.LP-EX]
 line = "LP"
 position_mm = 100
 supervised = true
+[scanner.tunnel-lp]
+kind = "line"
+link = "tcp://tunnel-lp:2112"
+point = "LP-T1"
+check = "s10"
 [plc.lp]
 kind = "telegram"
 link = "tcp://plc-lp:2000"
@@ -130,7 +140,84 @@ def test_a_good_floor(tmp_path: Path) -> None:
 
 def test_the_documents_example_is_good(tmp_path: Path) -> None:
     blocks = re.findall(r"```toml\n(.*?)```", DOCS.read_text(), re.DOTALL)
-    assert set(load(write(tmp_path, blocks[0] + blocks[1])).lane) == {"S1-L01", "S1-L02", "S1-EX"}
+    config = load(write(tmp_path, blocks[0] + blocks[1]))
+    assert set(config.lane) == {"S1-L01", "S1-L02", "S1-EX"}
+    assert [switch.wave for switch in config.switch] == ["w1", "w2"]
+
+
+@pytest.mark.parametrize("section", [*SECTIONS.values(), Head, Broker, Customs, Promise, Ask, Switch])
+def test_the_documents_table_has_every_key(section: type[BaseModel]) -> None:
+    keys = [set(re.findall("`([a-z_]+)`", line.split("|")[1])) for line in DOCS.read_text().splitlines() if "|" in line]
+    assert set(section.model_fields) - {"settings"} <= set().union(*keys)
+
+
+def test_the_documents_loop_is_good(tmp_path: Path) -> None:
+    [block] = re.findall(r"```\n(\[line\.LP\].*?)```", DOCS.read_text(), re.DOTALL)
+    line = load(write(tmp_path, FLOOR + block + LOOP.replace('[line.LP]\nkind = "loop"\n', ""))).line["LP"]
+    assert (line.carriers, line.load_max, line.on_late) == (150, 130, "next_lap")
+
+
+MORE = """\
+time_zone = "Europe/Brussels"
+plans = ["night.toml", "/etc/hub/late.toml"]
+"""
+TABLES = """\
+[promise]
+hours = 48
+[ask]
+wait_ms = 300
+[[switch]]
+at = "22:00"
+plan = "night"
+days = ["mon", "tue"]
+[[switch]]
+at = "06:00"
+plan = "day"
+wave = "w2"
+"""
+
+
+def test_times_plans_and_promises(tmp_path: Path) -> None:
+    config = load(write(tmp_path, MORE + FLOOR + TABLES))
+    assert config.time_zone == "Europe/Brussels"
+    assert config.plans == (tmp_path / "night.toml", Path("/etc/hub/late.toml"))
+    assert (config.promise.hours, config.promise.slack_min, config.ask.wait_ms) == (48, 30, 300)
+    night, day = config.switch
+    assert (night.at, night.plan, night.wave, night.days) == ("22:00", "night", None, ("mon", "tue"))
+    assert (day.at, day.plan, day.wave, len(day.days)) == ("06:00", "day", "w2", 7)
+    plain = load(write(tmp_path, FLOOR))
+    assert (plain.time_zone, plain.plans, plain.switch) == ("UTC", (), ())
+    assert (plain.promise.hours, plain.ask.wait_ms) == (72, 0)
+
+
+def test_two_switches_at_one_moment(tmp_path: Path) -> None:
+    text, line = changed('at = "06:00"', 'days = ["sat", "tue"]\nat = "22:00"', FLOOR + TABLES)
+    [problem] = problems(tmp_path, text)
+    assert (problem.line, problem.key) == (line + 1, "switch.2.at")
+    assert problem.what == "22:00 on tue is the moment of switch 1, too"
+    load(write(tmp_path, text.replace('"sat", "tue"', '"sat", "sun"')))
+
+
+def test_a_loop_with_carriers(tmp_path: Path) -> None:
+    loop, _ = changed('kind = "loop"\n', 'kind = "loop"\ncarriers = 150\nload_max = 120\non_late = "next_lap"\n', LOOP)
+    loop, _ = changed('point = "LP-T1"\n', 'point = "LP-T1"\nmatch = "carrier"\n', loop)
+    config = load(write(tmp_path, FLOOR + loop))
+    assert (config.line["LP"].carriers, config.scanner["tunnel-lp"].match) == (150, "carrier")
+    [problem] = problems(tmp_path, FLOOR + changed("load_max = 120", "load_max = 151", loop)[0])
+    assert (problem.key, problem.instead) == ("line.LP.load_max", "write at most 150")
+    [problem] = problems(tmp_path, FLOOR + changed("carriers = 150\nload_max = 120", "", loop)[0])
+    assert (problem.key, problem.what) == ("scanner.tunnel-lp.match", "cannot be carrier: line LP has none")
+
+
+def test_a_loop_without_a_reader(tmp_path: Path) -> None:
+    [problem] = problems(tmp_path, FLOOR + LOOP[: LOOP.index("[scanner")] + LOOP[LOOP.index("[plc") :])
+    assert (problem.key, problem.what) == ("line.LP", "is a loop without a reader: what comes round unknown stays so")
+    found = problems(tmp_path, FLOOR + changed("decision = true", "decision = false", LOOP)[0])
+    assert [(problem.key, problem.what) for problem in found] == [("line.LP", "has no decision point")]
+
+
+def test_a_line_may_have_several_inductions(tmp_path: Path) -> None:
+    load(write(tmp_path, FLOOR + '[point.S1-IN2]\nline = "S1"\nposition_mm = 1800\ninduction = true\n'))
 
 
 def test_a_config_cannot_be_changed(tmp_path: Path) -> None:
@@ -206,6 +293,47 @@ WRONG = [
     ("decision = true", "decision = false", "line.S1", "has no decision point", "decision = true"),
     ('kind = "presence"', 'kind = "tracked"', "point.DOCK.position_mm", "missing", "presence"),
     ('kind = "presence"', 'kind = "presence"\ndecision = true', "point.DOCK.decision", "presence point", ""),
+    # what only loops have
+    ("length_mm = 24000", "length_mm = 24000\ncarriers = 9", "line.S1.carriers", "only a loop has it", 'kind = "loop"'),
+    ("length_mm = 24000", "length_mm = 24000\nlaps_max = 2", "line.S1.laps_max", "only a loop has it", ""),
+    ("length_mm = 24000", "length_mm = 24000\nlaps_unknown = 2", "line.S1.laps_unknown", "only a loop has it", ""),
+    ("length_mm = 24000", "length_mm = 24000\nload_max = 5", "line.S1.load_max", "only a loop has it", ""),
+    ("length_mm = 24000", 'length_mm = 24000\non_late = "next_lap"', "line.S1.on_late", "next_lap", '"fallback"'),
+    # ways to match
+    ('point = "S1-T1"', 'point = "S1-T1"\nmatch = "indx"', "scanner.tunnel-1.match", "cannot be", "'index'?"),
+    ('point = "S1-T1"', 'point = "S1-T1"\nmatch = "index"', "scanner.tunnel-1.match", "cannot be index", "write"),
+    ('point = "S1-T1"', 'point = "S1-T1"\nmatch = "carrier"', "scanner.tunnel-1.match", "line S1 has none", "a loop"),
+    ('point = "S1-T1"', 'point = "S1-T1"\nmatch = "encoder"', "scanner.tunnel-1.match", "says of none", "encoder_um"),
+    ('point = "S1-T1"', 'point = "DOCK"\nmatch = "index"', "scanner.tunnel-1.match", "DOCK is a presence", "away"),
+    # lanes
+    ("capacity = 40", 'leads_to = "S2"', "lane.S1-L01.leads_to", "no line 'S2'", "lines are: S1"),
+    ("capacity = 40", 'leads_to = "S1"', "lane.S1-L01.leads_to", "S1-L01 is a lane of line S1 itself", "another line"),
+    (
+        "supervised = true",
+        "supervised = true\nsecure = true",
+        "lane.S1-EX.secure",
+        "the default lane of line S1",
+        "away",
+    ),
+    ("capacity = 40", 'goods = "dg"', "lane.S1-L01.goods", "must be a list", 'write ["dg"]'),
+    # times
+    ('mode = "test"', 'mode = "test"\ntime_zone = "Europe/Brusels"', "time_zone", "no time zone", "'Europe/Brussels'?"),
+    ('mode = "test"', 'mode = "test"\ntime_zone = "nowhere at all"', "time_zone", "no time zone", "tz database"),
+    ('mode = "test"', 'mode = "test"\nplans = "x.toml"', "plans", "must be a list", 'write ["x.toml"]'),
+    ('mode = "test"', 'mode = "test"\nplans = [""]', "plans", "is no file", "write its path"),
+    ("[stub.s1]", "[ask]\nwait = 5\n[stub.s1]", "ask.wait", "unknown key", "did you mean 'wait_ms'?"),
+    ("[stub.s1]", "[promise]\nhours = 0\n[stub.s1]", "promise.hours", "greater than or equal to 1", ""),
+    ("[stub.s1]", '[switch]\nat = "22:00"\n[stub.s1]', "switch", "must be a list of tables", "write [[switch]]"),
+    (
+        "[stub.s1]",
+        '[[switch]]\nat = "22:60"\nplan = "day"\n[stub.s1]',
+        "switch.1.at",
+        'cannot be "22:60"',
+        "allowed is",
+    ),
+    ("[stub.s1]", '[[switch]]\nat = "22:00"\n[stub.s1]', "switch.1.plan", "missing", "write plan"),
+    ("[stub.s1]", '[[switch]]\nat = "22:00"\nplan = "a"\ndays = ["mo"]\n[stub.s1]', "switch.1.days", '"mo"', "'mon'?"),
+    ("[stub.s1]", '[[switch]]\nat = "22:00"\nplan = "a"\ndays = []\n[stub.s1]', "switch.1.days", "at least 1", ""),
 ]
 
 
@@ -218,7 +346,7 @@ def test_a_wrong_floor(tmp_path: Path, old: str, new: str, key: str, what: str, 
     [problem] = [problem for problem in found if problem.key == key and what in problem.what]
     assert problem.file == str(tmp_path / "floor.toml")
     assert instead in problem.instead
-    name = key.rpartition(".")[2].strip('"')
+    name = next(part for part in reversed(key.split(".")) if not part.isdigit()).strip('"')
     block = text.splitlines()
     assert name in block[problem.line - 1] or block[problem.line - 1].startswith("["), block[problem.line - 1]
 

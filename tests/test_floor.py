@@ -373,12 +373,22 @@ def test_what_the_plc_is_not_sure_of(certainty: str) -> None:
     assert bench.dests() == [(1, ("BOND", "EX"), "DOUB")]
 
 
-def test_doubt_before_the_arrival_stays() -> None:
+def test_doubt_before_the_reader_ends_with_its_read() -> None:
     bench = ready(parcels=(advice(customs="none"),))
     bench.indu(1)
     bench.plc(said.TrackLost(5, None, 1, 0, bench.now, bench.now))
+    assert bench.travel().doubtful
     bench.after(1200).read("CP1")
     bench.after(800).arrv(1)
+    assert bench.dests() == [(1, ("L01", "L02", "EX"), "PLAN")]
+
+
+def test_doubt_behind_the_reader_stays() -> None:
+    bench = ready(parcels=(advice(customs="none"),))
+    bench.indu(1)
+    bench.after(1200).read("CP1")
+    bench.after(10).plc(said.TrackLost(5, None, 1, 0, bench.now, bench.now))
+    bench.after(790).arrv(1)
     assert bench.dests() == [(1, ("BOND", "EX"), "DOUB")]
 
 

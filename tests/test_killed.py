@@ -147,7 +147,9 @@ class HastyHub(Hub):
         self._queue = [entry for entry in self._queue if entry[2] not in ("start", "wire")]
         self._committing = False
         start = Start(self.now, UTC_MS + self.now, True, Random(self.steps))
-        self.node = HastyNode(self.config, self.plan, self.journal.restored(), self.journal.look, start)
+        self.node = HastyNode(
+            self.config, {self.plan.plan: self.plan}, self.journal.restored(), self.journal.look, start
+        )
         for link in (*self.config.scanner, *self.config.plc):
             self.node.link_up(link, self.now)
         self._later(BROKER_MS, "connected", self._connected)

@@ -55,7 +55,7 @@ class Daemon:
         self.journal = journal or MemoryJournal()
         self.now, self.out, self.tokens, self.seq, self.evt, self.epoch = now, b"", 0, 0, 0, EPOCH
         start = Start(now, UTC + now, True, Random(5))
-        self.node = Node(self.config, self.plan, self.journal.restored(), self.journal.look, start)
+        self.node = Node(self.config, {self.plan.plan: self.plan}, self.journal.restored(), self.journal.look, start)
 
     def up(self) -> Daemon:
         """Links, broker and session are there; the customs feed is fresh."""

@@ -11,7 +11,8 @@ import pytest
 
 from controller.advice import Advice
 from controller.config import Config, load
-from controller.plan import Plan, destination, lanes, load_plan
+from controller.plan import Plan, destination, destinations, lanes, load_plan, plan_of_text, shares, spread
+from controller.plans import load_floor
 from controller.sheet import ConfigErrors, Problem
 from tests.test_config import DOCS, FLOOR, LOOP, changed, write
 
@@ -121,6 +122,108 @@ def test_the_wave_in_force_counts(floor: Config) -> None:
     assert lanes(plan, "GB", "S1") == ("S1-L01",)
 
 
+WAVE = "[waves.w2]\n" + PLAN[PLAN.index("DE-1 =") : PLAN.index("[waves.n")].replace('GB = ["LP-L1"]', 'GB = ["S1-L01"]')
+
+
+def test_a_plan_in_another_wave_is_another_plan(floor: Config) -> None:
+    plan = planned(floor, PLAN + WAVE)
+    other = plan.in_wave("w2")
+    assert (plan.wave, other.wave) == ("w1", "w2")
+    assert (lanes(plan, "GB", "S1"), lanes(other, "GB", "S1")) == ((), ("S1-L01",))
+    assert (lanes(plan, "GB", "LP"), lanes(other, "GB", "LP")) == (("LP-L1",), ())
+    assert destination(other, Parcel("DE")) == ("DE", "rule 2: DE")
+    assert other.in_wave("w1") == plan
+    assert plan.in_wave("w1") is plan
+
+
+@pytest.mark.parametrize(
+    ("wave", "told"),
+    [
+        ("w3", "plan day has no wave 'w3'; waves are: night, w1, w2"),
+        (
+            "night",
+            "wave night of plan day has no lanes for DE-1, DE, FAST, GB, BOND, EXC, …; "
+            'write DE-1 = ["LANE"] in [waves.night]',
+        ),
+    ],
+)
+def test_a_wave_that_cannot_be_in_force(floor: Config, wave: str, told: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+        planned(floor, PLAN + WAVE).in_wave(wave)
+
+
+def test_a_wave_needs_lanes_for_what_else_a_rule_allows(floor: Config) -> None:
+    text = changed('destination = "GB"', 'destination = "GB"\nalso = ["REST", "XTRA"]', PLAN)[0]
+    text = text.replace("GB = [", 'XTRA = ["S1-L01"]\nGB = [') + WAVE
+    with pytest.raises(ValueError, match=r"wave w2 of plan day has no lanes for XTRA; write XTRA ="):
+        planned(floor, text).in_wave("w2")
+
+
+def test_what_else_a_rule_allows_in_order(floor: Config) -> None:
+    plan = planned(floor, changed('destination = "GB"', 'destination = "GB"\nalso = ["REST", "GB", "DE"]', PLAN)[0])
+    assert destinations(plan, Parcel("GB", "SW1A")) == (("GB", "REST", "DE"), "rule 4: SW1A*")
+    assert destinations(plan, Parcel("DE")) == (("DE",), "rule 2: DE")
+    assert destination(plan, Parcel("GB", "SW1A")) == ("GB", "rule 4: SW1A*")
+
+
+def test_a_rule_with_nothing_but_destinations_fits_everything(floor: Config) -> None:
+    text, _ = changed('product = "express"\n', 'also = ["DE"]\n', PLAN)
+    assert [problem.key for problem in problems(floor, text)] == ["rule.4"]
+
+
+def test_shares_of_the_lanes_of_a_line(floor: Config) -> None:
+    text, _ = changed('DE-1 = ["S1-L01", "LP-L1", "S1-EX"]', 'DE-1 = ["S1-L01:3", "LP-L1:2", "S1-EX"]', PLAN)
+    plan = planned(floor, text)
+    assert lanes(plan, "DE-1", "S1") == ("S1-L01", "S1-EX")
+    assert shares(plan, "DE-1", "S1") == {"S1-L01": 3}
+    assert shares(plan, "DE-1", "LP") == {"LP-L1": 2}
+    assert shares(plan, "DE", "S1") == {}
+    assert shares(plan, "NONE", "S1") == {}
+    assert plan.waves["w1"]["DE-1"] == ("S1-L01", "LP-L1", "S1-EX")
+
+
+@pytest.mark.parametrize(
+    ("share", "given", "order"),
+    [
+        ({}, {}, "ABC"),
+        ({}, {"A": 9}, "ABC"),
+        ({"A": 3, "B": 1}, {}, "ABC"),
+        ({"A": 3, "B": 1}, {"A": 2}, "ABC"),
+        ({"A": 3, "B": 1}, {"A": 3}, "BAC"),
+        ({"A": 3, "B": 1}, {"A": 3, "B": 1}, "ABC"),
+        ({"C": 1}, {"C": 50}, "CAB"),
+        ({"A": 1, "B": 1, "C": 1}, {"A": 1, "B": 1}, "CAB"),
+    ],
+)
+def test_whose_turn_it_is(share: dict[str, int], given: dict[str, int], order: str) -> None:
+    assert spread("ABC", share, given) == tuple(order)
+
+
+def test_parcels_are_spread_as_the_shares_say() -> None:
+    given = {"A": 0, "B": 0, "C": 0}
+    for number in range(1, 601):
+        given[spread("ABC", {"A": 3, "B": 2, "C": 1}, given)[0]] += 1
+        for lane, share in (("A", 3), ("B", 2), ("C", 1)):
+            assert abs(given[lane] - number * share / 6) <= 1
+    assert given == {"A": 300, "B": 200, "C": 100}
+
+
+def test_a_plan_of_a_text_is_checked_as_a_file_is(floor: Config) -> None:
+    assert plan_of_text(PLAN, "plan day", floor) == planned(floor)
+    wrong, line = changed('OVER = ["S1-EX"]', 'OVER = ["S1-L01"]', PLAN)
+    with pytest.raises(ConfigErrors) as caught:
+        plan_of_text(wrong, "plan day of the centre", floor)
+    [problem] = caught.value.problems
+    assert (problem.file, problem.line, problem.key) == ("plan day of the centre", line, "waves.w1.OVER")
+    assert "S1-L01 is not supervised" in problem.what
+
+
+@pytest.mark.parametrize("text", ["", "plan = [", "\ud800", "\0", "\ufeffplan = 1", "x = " + "[" * 10_000])
+def test_a_text_that_is_no_plan(floor: Config, text: str) -> None:
+    with pytest.raises(ConfigErrors):
+        plan_of_text(text, "plan", floor)
+
+
 def test_what_a_decision_keeps_of_the_plan(floor: Config) -> None:
     plan = planned(floor)
     assert (plan.plan, plan.version, plan.wave, plan.label) == ("day", "2026-11-23.1", "w1", "day 2026-11-23.1")
@@ -130,8 +233,11 @@ def test_what_a_decision_keeps_of_the_plan(floor: Config) -> None:
 
 def test_the_documents_example_is_good(tmp_path: Path) -> None:
     blocks = re.findall(r"```toml\n(.*?)```", DOCS.read_text(), re.DOTALL)
-    plan = planned(load(write(tmp_path, blocks[0] + blocks[1])), blocks[2])
-    assert destination(plan, Parcel("DE", "10115")) == ("DE-1", "rule 1: DE 1*")
+    (tmp_path / "plan.toml").write_text(blocks[2])
+    _, plans = load_floor(write(tmp_path, blocks[0] + blocks[1]))
+    plan = plans["day"].in_wave("w2")
+    assert destinations(plan, Parcel("DE", "10115")) == (("DE-1", "REST"), "rule 1: DE 1*")
+    assert shares(plan, "DE-1", "S1") == {"S1-L01": 3, "S1-L02": 1}
 
 
 def test_the_index_agrees_with_reading_the_rules_one_by_one(floor: Config) -> None:
@@ -182,6 +288,13 @@ WRONG = [
     ('FAST = ["S1-L01"]', 'FAST = ["S1-L1"]', "waves.w1.FAST", "no lane 'S1-L1'", "did you mean 'S1-L01'?"),
     ('FAST = ["S1-L01"]', "FAST = []", "rule.3.destination", "FAST has no lanes in wave w1", "write FAST = "),
     ('FAST = ["S1-L01"]', 'FAST = "S1-L01"', "waves.w1.FAST", "must be a list of lanes", "write ["),
+    ('destination = "GB"', 'destination = "GB"\nalso = ["DEE"]', "rule.4.also.1", "destination 'DEE'", "'DE'?"),
+    ('destination = "GB"', 'destination = "GB"\nalso = "DE"', "rule.4.also", 'a list, not "DE"', 'write ["DE"]'),
+    ('FAST = ["S1-L01"]', 'FAST = ["S1-L01:x"]', "waves.w1.FAST", "has no share", 'write "S1-L01:N" with N from 1'),
+    ('FAST = ["S1-L01"]', 'FAST = ["S1-L01:0"]', "waves.w1.FAST", "has no share", "999"),
+    ('FAST = ["S1-L01"]', 'FAST = ["S1-L01:1000"]', "waves.w1.FAST", "has no share", "999"),
+    ('FAST = ["S1-L01"]', 'FAST = ["S1-L1:3"]', "waves.w1.FAST", "no lane 'S1-L1'", "did you mean 'S1-L01'?"),
+    ('FAST = ["S1-L01"]', 'FAST = ["S1-L01:1", "S1-L01:2"]', "waves.w1.FAST", "has two shares", "sum"),
     ('wave = "w1"', 'wave = "night"', "special.held", "BOND has no lanes in wave night", "in [waves.night]"),
 ]
 
@@ -196,7 +309,7 @@ def test_a_wrong_plan(floor: Config, old: str, new: str, key: str, what: str, in
     assert instead in problem.instead
     assert problem.line > 0
     line = text.splitlines()[problem.line - 1]
-    assert key.rpartition(".")[2] in line or line.startswith("[")
+    assert next(part for part in reversed(key.split(".")) if not part.isdigit()) in line or line.startswith("[")
 
 
 @pytest.mark.parametrize(

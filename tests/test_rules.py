@@ -8,8 +8,8 @@ import pytest
 
 from controller import kept
 from controller.advice import CustomsHead
-from controller.deciding import INDUCTION
 from controller.floor import CameBack, Connection, Floor, Told
+from controller.inhibiting import INDUCTION
 from controller.matching import match
 from devices import types as said
 from tests.floor_fixture import DOCK, EPOCH, PLC, TUNNEL, UTC, Bench, advice, ready, record, ride

@@ -1,4 +1,4 @@
-"""`floord check`: everything that is wrong with a floor file and its sort plan, at once."""
+"""`floord check`: everything that is wrong with a floor file and its sort plans, at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 
 from controller.config import Floor, read
-from controller.plan import Plan, read_plan
+from controller.plan import Plan
+from controller.plans import read_plans
 from controller.sheet import Problem, in_order
 
 EXIT_CONFIG = 78
@@ -22,24 +23,21 @@ EXIT_CONFIG = 78
 @click.argument("floor_file", metavar="FLOOR.toml", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for scripts.")
 def command(floor_file: Path, as_json: bool) -> None:
-    """Check a floor file, its sort plan and the customs closure; nothing is started.
+    """Check a floor file, its sort plans and the customs closure; nothing is started.
 
     Exit code 0: all is well. 78: the problems are listed with file, line, key and what to write instead.
     """
     floor = read(floor_file)
-    problems, plan = list(floor.sheet.problems), None
-    if floor.plan_path is not None:
-        plan, sheet = read_plan(floor.plan_path, floor, also_lanes=floor.names("lane"))
-        problems += sheet.problems
-    problems = in_order(problems)
+    plans, in_plans = read_plans(floor)
+    problems = in_order([*floor.sheet.problems, *in_plans])
     if as_json:
-        click.echo(json.dumps(_json(problems, floor, plan), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_json(problems, floor, list(plans.values())), indent=2, ensure_ascii=False))
     elif problems:
         for problem in problems:
             click.echo(_wrapped(str(problem)))
         click.echo(f"{_count(problems, 'problem')} found", err=True)
-    elif plan is not None:
-        click.echo(_summary(floor, plan))
+    else:
+        click.echo(_summary(floor, list(plans.values())))
     if problems:
         sys.exit(EXIT_CONFIG)
 
@@ -52,7 +50,7 @@ def _wrapped(text: str) -> str:
     return textwrap.fill(text, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
-def _summary(floor: Floor, plan: Plan) -> str:
+def _summary(floor: Floor, plans: list[Plan]) -> str:
     supervised = sum(lane.supervised for lane in floor.lane.values())
     counts = (
         _count(floor.line, "line"),
@@ -60,7 +58,8 @@ def _summary(floor: Floor, plan: Plan) -> str:
         _count(floor.lane, "lane"),
         f"{_count([*floor.scanner, *floor.plc], 'device')}",
     )
-    return f"{floor.sheet.file}: {', '.join(counts)}; plan {plan.label}; closed, {supervised} supervised"
+    labels = f"plan{'s' * (len(plans) > 1)} {', '.join(plan.label for plan in plans)}"
+    return f"{floor.sheet.file}: {', '.join(counts)}; {labels}; closed, {supervised} supervised"
 
 
 def _count(things: object, word: str) -> str:
@@ -68,7 +67,7 @@ def _count(things: object, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-def _json(problems: list[Problem], floor: Floor, plan: Plan | None) -> dict[str, object]:
+def _json(problems: list[Problem], floor: Floor, plans: list[Plan]) -> dict[str, object]:
     return {
         "ok": not problems,
         "problems": [asdict(problem) for problem in problems],
@@ -77,5 +76,6 @@ def _json(problems: list[Problem], floor: Floor, plan: Plan | None) -> dict[str,
         "lanes": sorted(floor.lane),
         "devices": sorted((*floor.scanner, *floor.plc)),
         "supervised": sorted(name for name, lane in floor.lane.items() if lane.supervised),
-        "plan": plan.label if plan else None,
+        "plan": plans[0].label if plans and not problems else None,
+        "plans": [plan.label for plan in plans],
     }

@@ -23,7 +23,7 @@ PIECE = 65536
 
 ITEMS = {"DeviceError": "error", "CommandSeen": "command", "EventSeen": "event"}
 ALWAYS = ("text", "why", "raw")
-RARE = ("symbology", "reader", "index", "token", "refused")
+RARE = ("symbology", "reader", "index", "encoder", "token", "refused")
 """Fields that are left out while they say nothing."""
 
 BAD = re.compile(r"[^0-9A-Fa-f\s]")

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from controller.config import Config
+    from controller.plan import Plan
 
 EXIT_CONFIG, EXIT_RUNNING, EXIT_DISK = 78, 75, 70
 
@@ -18,28 +24,22 @@ def command(floor_file: Path) -> None:
 
     Everything is checked first, as by `floord check`; with a problem nothing is started and the exit code is 78.
     """
-    from controller.config import ConfigErrors, load
-    from controller.plan import load_plan
+    from controller.plans import ConfigErrors, load_floor
 
     try:
-        config = load(floor_file)
-        plan = load_plan(config.plan, config)
+        config, plans = load_floor(floor_file)
     except ConfigErrors as errors:
         click.echo(str(errors), err=True)
         sys.exit(EXIT_CONFIG)
-    sys.exit(asyncio.run(_run(config, plan)))
+    sys.exit(asyncio.run(_run(config, plans)))
 
 
-async def _run(config: object, plan: object) -> int:
-    from controller.config import Config
+async def _run(config: Config, plans: Mapping[str, Plan]) -> int:
     from controller.daemon import AlreadyRunning, Daemon, say
     from controller.journal import JournalError
-    from controller.plan import Plan
 
-    assert isinstance(config, Config)
-    assert isinstance(plan, Plan)
     try:
-        daemon = Daemon(config, plan)
+        daemon = Daemon(config, plans)
     except AlreadyRunning as error:
         say(str(error))
         return EXIT_RUNNING
