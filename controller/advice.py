@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import from_json
 
+from controller.moments import stated, stated_at_site
+
+Moment: TypeAlias = Annotated[str, AfterValidator(stated)]
+SiteMoment: TypeAlias = Annotated[str, AfterValidator(stated_at_site)]
 Id: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -35,8 +39,8 @@ class Advice(Inbound):
     product: str | None = Field(None, max_length=32)
     customs: Literal["none", "required"] = "required"
     belongs: dict[Literal["consignment", "declaration", "bag", "air_waybill"], Id] = Field(default_factory=dict)
-    promise_by: str | None = None
-    accepted: str | None = None
+    promise_by: Moment | None = None
+    accepted: Moment | None = None
     goods: str | None = Field(None, max_length=32)
     screened: bool = False
     weight_g: int | None = Field(None, ge=0)
@@ -96,8 +100,8 @@ class Departure(Inbound):
     departure: Id
     version: int = 0
     destinations: tuple[Id, ...] = Field((), max_length=256)
-    cut_off: str
-    arrives: str
+    cut_off: SiteMoment
+    arrives: Moment
     capacity: int = Field(0, ge=0)
     status: Literal["scheduled", "delayed", "closing", "closed", "departed", "cancelled"] = "scheduled"
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from pydantic import ValidationError
+from pydantic_core import from_json
+
 from controller.advice import Advice
 
 Fetch: TypeAlias = Callable[[str], Iterable[tuple[str, bytes]]]
@@ -39,7 +42,7 @@ class Advices:
         found = {parcel: self._fresh[parcel] for parcel in self._by_key.get(key, ())}
         for parcel, body in self._fetch(key):
             if parcel not in self._fresh:
-                found[parcel] = Advice.model_validate_json(body)
+                found[parcel] = _stored(body)
         return tuple(found.values())
 
     def committed(self, parcels: Iterable[str], bodies: Iterable[bytes | None]) -> None:
@@ -56,3 +59,13 @@ class Advices:
             members.discard(parcel)
             if not members:
                 self._by_key.pop(key, None)
+
+
+def _stored(body: bytes) -> Advice:
+    """Advice as it was stored; what an older version took and this one would refuse as a moment is left out."""
+    try:
+        return Advice.model_validate_json(body)
+    except ValidationError as error:
+        wrong = {str(one["loc"][0]) for one in error.errors(include_url=False)} & {"promise_by", "accepted"}
+        kept = {key: value for key, value in from_json(body).items() if key not in wrong}
+        return Advice.model_validate(kept, strict=False)

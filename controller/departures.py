@@ -32,7 +32,7 @@ class Run:
     record: Departure
     cut_off_ms: float
     arrives_ms: float
-    booked: int = 0
+    booked: int
 
     @property
     def id(self) -> str:
@@ -46,7 +46,7 @@ class Run:
 
     def has_place_for(self, more: int) -> bool:
         """Whether so many more parcels can be booked."""
-        return more <= 0 or self.record.capacity == 0 or self.booked + more <= self.record.capacity
+        return more < 0 or self.record.capacity == 0 or self.booked + more <= self.record.capacity
 
 
 def times(departure: Departure, zone: tzinfo) -> tuple[float, float]:

@@ -19,6 +19,7 @@ from controller import planning
 from controller.advice import CustomsRecord, Departure
 from controller.departures import Run
 from controller.drops import Drop
+from controller.events import Alarm
 from controller.floor import Floor
 from controller.lanes import LaneState
 from controller.line import LineState
@@ -71,9 +72,13 @@ def restore(floor: Floor, state: Mapping[tuple[str, str], bytes], *, same_boot: 
             floor.drops_by_subject.setdefault(subject, set()).add(key)
     for _, body in _of(state, "departure"):
         kept = json.loads(body)
-        floor.timetable.restore(Departure.model_validate(kept["record"]), kept["booked"], floor.zone)
+        try:
+            floor.timetable.restore(Departure.model_validate(kept["record"]), kept["booked"], floor.zone)
+        except ValueError as error:
+            name = kept["record"]["departure"]
+            floor.restored.append(Alarm(alarm=f"departure-{name}", what=f"departure {name}: {error}", priority="high"))
     floor.cut_off = floor.timetable.next_cut_off(float("-inf"))
-    floor.restored = planning.restore(floor, floor.times, state)
+    floor.restored += planning.restore(floor, floor.times, state)
     for key, body in _of(state, "handed"):
         floor.handed[key] = TRAVEL.validate_json(body)
     for _, body in _of(state, "travel"):

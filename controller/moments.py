@@ -24,7 +24,7 @@ def utc_ms(text: str) -> float:
     if not WHOLE.fullmatch(upper):
         what = "has no offset from UTC" if LOCAL.fullmatch(upper) else "is no moment"
         raise ValueError(f'{shown(text)} {what}; write "2026-11-23T18:30:00+01:00"')
-    _day(text)
+    _day(upper)
     return (datetime.fromisoformat(upper) - EPOCH) / timedelta(milliseconds=1)
 
 
@@ -34,7 +34,7 @@ def site_ms(text: str, zone: tzinfo) -> float:
     A local time that comes twice is its first occurrence, one that does not exist the first moment after the gap.
     """
     local = LOCAL.fullmatch(text.upper())
-    return moment(_day(text), local[2], zone) if local else utc_ms(text)
+    return moment(_day(local[1]), local[2], zone) if local else utc_ms(text)
 
 
 def stated(text: str) -> str:

@@ -123,7 +123,7 @@ def decide(question: Question) -> Decision:
     targets, reason, why = _targets(question)
     released = question.customs.released and not question.doubtful
     wished = _wished(question, targets)
-    spare = dict.fromkeys(lanes(question.plan, question.plan.special.overflow, question.line), targets[0])
+    spare = lanes(question.plan, question.plan.special.overflow, question.line)
     chosen: list[str] = []
     for lane in dict.fromkeys((*wished, *spare)):
         refusal = _first_refusal(question, released, question.lanes[lane])
