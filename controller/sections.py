@@ -11,7 +11,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from controller.wording import shown
 
-FLOORSIM_TABLES = ("belt", "induction", "chute", "stub")
+FLOORSIM_TABLES = ("belt", "induction", "chute", "transfer", "scale", "stub")
 
 Day: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -2,13 +2,11 @@
 
 Physics first. A parcel is a front edge at so many mm and a length; the belt moves all of them alike, so everything that
 will happen to a parcel is known as a reading of the belt's odometer: its front edge is at `mm` when the odometer shows
-`origin + mm`. A reading becomes a time through the present speed, exactly, and nothing drifts. The eye of an induction
-or decision point tells the PLC an edge and a length; the place of a reader tells the scanner the codes; a gate is fired
-by the PLC alone and takes whatever parcel is there.
+`origin + mm`, on a loop once every lap. The eye of an induction or decision point tells the PLC an edge and a length;
+the place of a reader tells the scanner the codes; a gate is fired by the PLC alone and takes whatever parcel is there.
 
-Induction: the time from one parcel to the next is `least + exponential(mean 1/rate - least)`, seeded, where `least` is
-what the previous parcel's length and `gap_mm` take at the present speed: on average the rate as long as the belt has
-room for it, never more, and never closer than the gap (checked in mm, so a belt that slows down in between keeps it).
+Only the next place of each parcel is planned, in a heap; a parcel that somebody moved gets a new stamp, and what was
+planned for the old one is void.
 """
 
 from __future__ import annotations
@@ -16,73 +14,24 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-import random
-from collections import deque
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import partial
 
-from firmware_stubs.floor_file import ChuteSettings, Line
-from firmware_stubs.stub import GateCommand, PlcStub, ScannerStub
+from firmware_stubs.carriers import Carriers
+from firmware_stubs.chutes import Chutes
+from firmware_stubs.feeding import Feeder, Waiting
+from firmware_stubs.floor_lines import Line
+from firmware_stubs.motion import Motion
+from firmware_stubs.readers import Reader
+from firmware_stubs.rides import HandedOver, Parcel, Ride, Rides, Told
+from firmware_stubs.senses import Senses, Station
+from firmware_stubs.stub import GateCommand, PlcStub
+
+__all__ = ["Belt", "Parcel", "Ride", "Told"]
 
 GATE_MM = 60.0  # half a parcel pitch: a gate takes the parcel whose front edge is within ± this when it fires
 DROP_MS = 300.0  # from the gate to the eye in the lane
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """What a parcel is before it is on any belt."""
-
-    parcel: str
-    line: str
-    codes: tuple[bytes, ...]
-    length_mm: int
-    weight_g: int
-
-
-@dataclass(slots=True, eq=False)
-class Ride:
-    """A parcel on the belt."""
-
-    parcel: Parcel
-    origin: float  # odometer reading at which its front edge was at 0 mm
-    track: int | None = None  # as the PLC calls it
-    epoch: int = 0
-    on_belt: bool = True
-
-
-@dataclass(slots=True)
-class Chute:
-    """The places behind a gate: FULL when all are taken, FREE again when emptied to half."""
-
-    settings: ChuteSettings | None
-    taken: int = 0
-    full: bool = False
-
-
-@dataclass(slots=True)
-class Told:
-    """Something that physically happened; `ride` where it happened to a parcel."""
-
-    what: str  # inducted eye reader lane full free missed speed
-    at: float
-    ride: Ride | None = None
-    place: str = ""  # lane, point, or name of a reader
-    overfilled: bool = False
-    track: int = 0  # of a gate that fired on nothing
-    mm_s: int = 0
-
-
-@dataclass(slots=True)
-class _Induction:
-    queue: deque[Parcel] = field(default_factory=deque)
-    held: bool = True  # until `release`
-    due: float = -math.inf  # the drawn moment of the next parcel
-    room_at: float = -math.inf  # odometer reading from which on the gap is kept
-    since: float = -math.inf  # nothing may happen before what made it possible
-
-
-_Station = tuple[float, Callable[[Ride, float], None]]  # where, and what a front edge does there
 
 
 class Belt:
@@ -92,208 +41,296 @@ class Belt:
         self,
         line: Line,
         plc: PlcStub,
-        readers: Iterable[tuple[str, str, ScannerStub]],
+        readers: Iterable[Reader],
         tell: Callable[[Told], None],
         seed: int | str,
         now: float,
     ) -> None:
-        """`readers`: name, point, scanner."""
         self.line = line
-        self.riding: list[Ride] = []
+        self._lap = line.length_mm if line.loop else 0
+        self.motion = Motion(line.speed_mm_s, now)
+        self.rides = Rides(self._lap or None)
+        self.carriers = Carriers(line.carriers, line.length_mm) if line.carriers else None
+        self.named: dict[str, Ride] = {}  # what rides, by parcel
+        self.waiting = 0  # parcels at inductions
+        self.coming = 0  # on their way here from another line
         self.falling = 0  # between gate and lane eye
+        self.wrong_gates = 0  # so many parcels fall into the next lane instead
+        self.running_mm_s = line.speed_mm_s  # the last speed above 0
+        self.barred = False  # somebody stopped it, so it is not started again by itself
+        self.chutes = Chutes(line, plc, tell, self._after)
+        around = self.motion, self.rides, self.carriers
+        self.senses = Senses(line, plc, readers, tell, self._after, self.approaching, around)
+        self.feeders = {feeder.name: feeder for feeder in _feeders(line, seed)}
         self._plc = plc
         self._tell = tell
-        self._random = random.Random(seed)
-        self._induction = _Induction()
-        self._chutes = {lane: Chute(line.chutes.get(lane)) for lane in line.lanes}
-        self._speed, self._odometer, self._since = float(line.speed_mm_s), 0.0, now
         self._order = itertools.count()  # of things at the same place or time
-        self._stations: list[tuple[float, int, Ride, Callable[[Ride, float], None]]] = []  # by odometer reading
+        self._planned: list[tuple[float, int, Ride, int, Callable[[Ride, float], None]]] = []  # odometer, stamp, what
         self._timers: list[tuple[float, int, Callable[[float], None]]] = []
-        self._layout = self._stations_of(readers)
+        self._stations = self.senses.stations()
+        if not line.loop:
+            self._stations.append(Station(line.length_mm, self._end))
+        self._places = [station.mm for station in self._stations]
+        self._gates = sorted((mm, lane) for lane, mm in line.lanes.items())
+        self._soonest: tuple[float, Callable[[float], None]] | None = None  # None = to be found out
         plc.belt_speed(line.speed_mm_s, now)
 
     @property
-    def waiting(self) -> int:
-        """Parcels not yet on the belt."""
-        return len(self._induction.queue)
-
-    @property
-    def inhibited(self) -> bool:
-        """Whether the PLC forbids the induction."""
-        return self.line.induction is not None and self.line.induction.point in self._plc.inhibited
+    def on_the_way(self) -> int:
+        """Parcels on the belt, on their way into a lane, and on their way here from another line."""
+        return len(self.rides) + self.falling + self.coming
 
     @property
     def empty(self) -> bool:
         """Nothing waits, rides or falls."""
-        return not (self._induction.queue or self.riding or self.falling)
+        return not (self.waiting or self.on_the_way)
 
-    def add(self, parcel: Parcel, now: float) -> None:
-        """Another parcel waits at the induction."""
-        if not self._induction.queue:
-            self._induction.since = now
-        self._induction.queue.append(parcel)
+    def add(self, parcel: Parcel, now: float) -> str:
+        """Another parcel waits at its induction. Returns which."""
+        induction = parcel.induction or next(iter(self.line.inductions))
+        self.feeders[induction].add(Waiting(parcel), now)
+        self.waiting += 1
+        self._soonest = None
+        return induction
+
+    def receive(self, came: HandedOver) -> None:
+        """A parcel comes from another line."""
+        self.feeders[came.lane].add(Waiting(came.parcel, came), came.ready)
+        self.coming += 1
+        self._soonest = None
 
     def release(self, now: float) -> None:
         """Induction may begin, or go on."""
-        self._induction.held = False
+        for feeder in self.feeders.values():
+            feeder.held = False
         self.resume(now)
 
     def resume(self, now: float) -> None:
         """What kept parcels off the belt changed now, so none comes onto it earlier."""
-        self._induction.since = max(self._induction.since, now)
+        inhibited = self._plc.inhibited
+        for feeder in self.feeders.values():
+            feeder.inhibited = feeder.point in inhibited
+            feeder.resume(now)
+        self._soonest = None
 
     def hold(self) -> None:
-        """Nothing more comes onto the belt until `release`; what is on it goes on."""
-        self._induction.held = True
+        """Nothing more comes onto the belt until `release`; what is on it, or comes from another line, goes on."""
+        for feeder in self.feeders.values():
+            feeder.held = not feeder.from_line
+        self._soonest = None
 
     def set_speed(self, mm_s: int, now: float) -> None:
         """The belt runs with this speed from now on; 0 stops it."""
-        self._odometer, self._since, self._speed = self._reading(now), now, float(mm_s)
+        self.motion.set_speed(mm_s, now)
+        self.running_mm_s = mm_s or self.running_mm_s
+        self._soonest = None
         self._tell(Told("speed", now, mm_s=mm_s))
         self._plc.belt_speed(mm_s, now)
 
     def stop(self, now: float) -> None:
         """The drive stops, as the PLC wants; a local hand starts it again after `restart_s`, if there is one."""
-        if self._speed:
+        if self.motion.speed:
             self.set_speed(0, now)
             if self.line.restart_s:
-                self._after(now + self.line.restart_s * 1000, partial(self.set_speed, self.line.speed_mm_s))
+                self._after(now + self.line.restart_s * 1000, self._restart)
+
+    def _restart(self, now: float) -> None:
+        if not (self.motion.speed or self.barred):
+            self.set_speed(self.running_mm_s, now)
 
     def front(self, ride: Ride, at: float) -> float:
-        """Where its front edge is, in mm, at a time not before the last change of speed."""
-        return self._reading(at) - ride.origin
+        """Where its front edge is, in mm of all its laps, at a time not before the last change of speed."""
+        return self.motion.reading(at) - ride.origin
 
     def next_at(self) -> float:
         """When the next thing happens; infinity = nothing will."""
-        return min(self._induct_at(), self._station_at(), self._timers[0][0] if self._timers else math.inf)
+        if self._soonest is None:
+            self._soonest = self._find()
+        return self._soonest[0]
 
     def step(self) -> None:
         """Do the one thing that happens at `next_at`."""
-        at = self.next_at()
-        if self._timers and self._timers[0][0] <= at:
-            heapq.heappop(self._timers)[2](at)
-        elif self._station_at() <= at:
-            _, _, ride, act = heapq.heappop(self._stations)
-            act(ride, at)
-        else:
-            self._induct(at)
+        at, act = self._soonest or self._find()
+        self._soonest = None
+        act(at)
 
     def fire(self, command: GateCommand, now: float) -> None:
         """The PLC fires a gate: now, or at the later moment that it names."""
         if command.at > now:
             self._after(command.at, partial(self._gate, command))
         else:
+            self._soonest = None
             self._gate(command, now)
 
-    # -- the belt's odometer
+    # -- parcels come, move and go
 
-    def _reading(self, at: float) -> float:
-        return self._odometer + (at - self._since) * self._speed / 1000
+    def put(self, ride: Ride, lap: int, station: int) -> None:
+        """It lies on the belt from now on, and its next place is this one."""
+        ride.lap, ride.station, ride.bound = lap, station, None
+        self.rides.add(ride)
+        self.named[ride.parcel.parcel] = ride
+        if self.carriers:
+            self.carriers.put(ride.origin, ride.parcel.length_mm)
+        self.plan(ride)
 
-    def _when(self, reading: float) -> float:
-        if self._speed == 0:
-            return math.inf
-        return max(self._since + (reading - self._odometer) * 1000 / self._speed, self._since)
+    def take(self, ride: Ride) -> None:
+        """It does not lie there any more, and touches nothing."""
+        self.rides.remove(ride)
+        if self.named.get(ride.parcel.parcel) is ride:
+            del self.named[ride.parcel.parcel]
+        if self.carriers:
+            self.carriers.put(ride.origin, ride.parcel.length_mm, -1)
+        ride.stamp += 1
+        self._soonest = None
+        for ahead, behind in ((ride.leader, ride), (ride, ride.follower)):
+            if ahead and behind:
+                ahead.follower = behind.leader = None
+                behind.track = None  # the PLC took it for a part of the one ahead
+
+    def plan(self, ride: Ride) -> None:
+        """What comes next for it; whatever was planned is void."""
+        ride.stamp += 1
+        if not self._stations:  # a loop without eye or reader; only gates act there
+            return
+        if ride.station == len(self._stations):
+            ride.station, ride.lap = 0, ride.lap + 1
+        station = self._stations[ride.station]
+        reading, act = ride.origin + ride.lap * self._lap + station.mm, self._pass
+        if station.reader and station.reader.lead_ms:
+            reading, act = reading - station.reader.lead_ms * self.motion.speed / 1000, self._pass_early
+        if ride.bound and ride.bound[0] <= reading:
+            reading, act = ride.bound[0], self._fall_wrongly
+        heapq.heappush(self._planned, (reading, next(self._order), ride, ride.stamp, act))
+        self._soonest = None
+
+    def stations_before(self, mm: float, *, with_it: bool) -> int:
+        """How many places one has passed whose front edge is at `mm`; `with_it`: also those exactly there."""
+        return (bisect_right if with_it else bisect_left)(self._places, mm)
+
+    def approaching(self, reader: Reader) -> None:
+        """The reader's mishaps changed: plan anew who comes to it next."""
+        for ride in self.rides:
+            if self._stations[ride.station % len(self._stations)].reader is reader:
+                self.plan(ride)
+
+    def _pass(self, ride: Ride, at: float) -> None:
+        station, stamp = self._stations[ride.station], ride.stamp
+        ride.station += 1
+        station.act(ride, at)
+        if ride.stamp == stamp:
+            self.plan(ride)
+
+    def _pass_early(self, ride: Ride, at: float) -> None:
+        reader = self._stations[ride.station].reader
+        if reader and reader.lead_ms:  # else the one that was to be read early was another one
+            ride.station += 1
+            self.senses.read_early(reader, ride, at)
+        self.plan(ride)
+
+    # -- what comes next
+
+    def _find(self) -> tuple[float, Callable[[float], None]]:
+        at, act = self._timers[0][0] if self._timers else math.inf, self._timer
+        planned = self._planned
+        while planned and planned[0][2].stamp != planned[0][3]:
+            heapq.heappop(planned)
+        if planned and (due := self.motion.when(planned[0][0])) < at:
+            at, act = due, self._station
+        for feeder in self.feeders.values():
+            if feeder.queue and (due := feeder.next_at(self.motion, self.carriers)) < at:
+                at, act = due, partial(self._induct, feeder)
+        return at, act
+
+    def _timer(self, at: float) -> None:
+        heapq.heappop(self._timers)[2](at)
+
+    def _station(self, at: float) -> None:
+        _, _, ride, _, act = heapq.heappop(self._planned)
+        act(ride, at)
 
     def _after(self, at: float, act: Callable[[float], None]) -> None:
         heapq.heappush(self._timers, (at, next(self._order), act))
+        self._soonest = None
 
-    def _station_at(self) -> float:
-        while self._stations and not self._stations[0][2].on_belt:
-            heapq.heappop(self._stations)
-        return self._when(self._stations[0][0]) if self._stations else math.inf
+    # -- onto it and off it
 
-    # -- what stands along it
-
-    def _stations_of(self, readers: Iterable[tuple[str, str, ScannerStub]]) -> list[_Station]:
-        points = self.line.points
-        with_eye = [name for name, place in points.items() if place.induction or place.decision]
-        eyes = [(points[name].mm, partial(self._eye, name)) for name in with_eye]
-        gates = [(points[point].mm, partial(self._reader, name, scanner)) for name, point, scanner in readers]
-        stations: list[_Station] = [*eyes, *gates, (self.line.length_mm, self._end)]
-        return sorted(stations, key=lambda station: station[0])
-
-    def _eye(self, point: str, ride: Ride, at: float) -> None:
-        ride.track, ride.epoch = self._plc.edge(point, ride.parcel.length_mm, at), self._plc.epoch
-        if self.line.induction and point == self.line.induction.point:
-            self._tell(Told("inducted", at, ride, point))
+    def _induct(self, feeder: Feeder, at: float) -> None:
+        origin = feeder.origin(at, self.motion, self.rides, self.carriers)
+        if origin is None:
+            return
+        group = feeder.take(origin, at, self.motion, self.carriers)
+        if feeder.from_line:
+            self.coming -= len(group)
         else:
-            self._tell(Told("eye", at, ride, point))
-
-    def _reader(self, name: str, scanner: ScannerStub, ride: Ride, at: float) -> None:
-        self._tell(Told("reader", at, ride, name))
-        scanner.gate(list(ride.parcel.codes), at)
-
-    def _end(self, ride: Ride, at: float) -> None:
-        self._off(ride)
-        self._drop(ride, self.line.default_lane, at)
-
-    # -- on and off
-
-    def _induct_at(self) -> float:
-        waits = self._induction
-        if waits.held or not waits.queue or self._speed == 0 or self.inhibited:
-            return math.inf
-        return max(waits.due, waits.since, self._when(waits.room_at))
-
-    def _induct(self, at: float) -> None:
-        spec, waits = self.line.induction, self._induction
-        assert spec is not None  # the manifest refuses parcels for a line without
-        parcel = waits.queue.popleft()
-        start = self.line.points[spec.point].mm
-        ride = Ride(parcel, self._reading(at) - start)
-        self.riding.append(ride)
-        pitch = parcel.length_mm + spec.gap_mm
-        least = pitch * 1000 / self._speed
-        spread = 1000 / spec.rate_per_s - least
-        waits.due = at + least + (self._random.expovariate(1 / spread) if spread > 0 else 0.0)
-        waits.room_at, waits.since = self._reading(at) + pitch, at
-        for mm, act in self._layout:
-            if mm >= start:
-                heapq.heappush(self._stations, (ride.origin + mm, next(self._order), ride, act))
+            self.waiting -= len(group)
+        rides = [Ride(waiting.parcel, origin, feeder.point, waiting.came) for waiting in group]
+        for ahead, behind in itertools.pairwise(rides):
+            behind.origin = ahead.origin + ahead.parcel.length_mm
+            ahead.follower, behind.leader = behind, ahead
+        station = self.stations_before(feeder.mm, with_it=False)
+        for ride in rides:
+            self.put(ride, 0, station)
+        for ride in rides:
+            self.senses.come_on(ride, at)
 
     def _gate(self, command: GateCommand, now: float) -> None:
         """Takes the nearest parcel within reach at the commanded moment, whichever the PLC believed it to be."""
-        mm, reading = self.line.lanes.get(command.lane, math.inf), self._reading(command.at)
-        ride = min(self.riding, key=lambda ride: abs(reading - ride.origin - mm), default=None)
-        if ride is None or abs(reading - ride.origin - mm) > GATE_MM:
+        lane, reading = self.chutes.lanes.get(command.lane), self.motion.reading(command.at)
+        mm = self.line.lanes.get(command.lane, math.inf)
+        ride = self.rides.nearest(reading - mm, GATE_MM) if lane else None
+        if lane and lane.fails:
+            lane.fails -= 1
+            self._tell(Told("struck", now, ride, command.lane, track=command.track, mishap="gate_fails"))
+        elif ride is None:
             self._tell(Told("missed", now, place=command.lane, track=command.track))
-            return
-        self._off(ride)
-        crossing = self._when(ride.origin + mm)
-        falls = (command.at if crossing == math.inf else crossing) + DROP_MS
-        self._after(max(falls, now), partial(self._drop, ride, command.lane))
+        elif self.wrong_gates:
+            self.wrong_gates -= 1
+            self._tell(Told("struck", now, ride, command.lane, mishap="wrong_gate"))
+            self._pass_on(ride, command.lane, reading)
+        else:
+            crossing = self.motion.when(self._crossing(ride, mm, reading))
+            self._fall(ride, command.lane, command.at if crossing == math.inf else crossing, now)
 
-    def _off(self, ride: Ride) -> None:
-        ride.on_belt = False
-        self.riding.remove(ride)
+    def _crossing(self, ride: Ride, mm: float, reading: float) -> float:
+        """The odometer reading nearest to this one at which its front edge is at `mm`."""
+        laps = round((reading - mm - ride.origin) / self._lap) if self._lap else 0
+        return ride.origin + laps * self._lap + mm
+
+    def _pass_on(self, ride: Ride, lane: str, reading: float) -> None:
+        """It will fall into the lane behind this one; behind a line's last one its end is."""
+        index = self._gates.index((self.line.lanes[lane], lane)) + 1
+        if index < len(self._gates) or self._lap:
+            mm, other = self._gates[index % len(self._gates)]
+            crossing = self._crossing(ride, mm, reading)
+            crossing += self._lap if crossing <= reading else 0
+            ride.bound = crossing, other
+            self.plan(ride)
+
+    def _fall_wrongly(self, ride: Ride, at: float) -> None:
+        if ride.bound:
+            self._fall(ride, ride.bound[1], at, at)
+
+    def _fall(self, ride: Ride, lane: str, crossing: float, now: float) -> None:
+        self.take(ride)
         self.falling += 1
+        self._tell(Told("falling", now, ride, lane))
+        self._after(max(crossing + DROP_MS, now), partial(self._land, ride, lane))
 
-    def _drop(self, ride: Ride, lane: str, at: float) -> None:
+    def _end(self, ride: Ride, at: float) -> None:
+        self.take(ride)
+        self.chutes.land(ride, self.line.default_lane, at)
+
+    def _land(self, ride: Ride, lane: str, at: float) -> None:
         self.falling -= 1
-        chute = self._chutes[lane]
-        overfilled = chute.settings is not None and chute.taken >= chute.settings.capacity
-        self._tell(Told("lane", at, ride, lane, overfilled))
-        self._plc.lane_eye(lane, at)
-        if chute.settings is None:
-            return
-        chute.taken += 1
-        if chute.taken == 1:
-            self._after(at + chute.settings.empty_every_ms, partial(self._empty, lane))
-        if not chute.full and chute.taken >= chute.settings.capacity:
-            chute.full = True
-            self._tell(Told("full", at, place=lane))
-            self._plc.lane_state(lane, "FULL", at)
+        self.chutes.land(ride, lane, at)
 
-    def _empty(self, lane: str, at: float) -> None:
-        """One parcel is taken out of the chute."""
-        chute = self._chutes[lane]
-        assert chute.settings is not None  # only chutes with places are emptied by the clock
-        chute.taken -= 1
-        if chute.taken:
-            self._after(at + chute.settings.empty_every_ms, partial(self._empty, lane))
-        if chute.full and chute.taken <= chute.settings.capacity // 2:
-            chute.full = False
-            self._tell(Told("free", at, place=lane))
-            self._plc.lane_state(lane, "FREE", at)
+
+def _feeders(line: Line, seed: int | str) -> list[Feeder]:
+    """The first induction has the belt's own seed."""
+    feeders: list[Feeder] = []
+    for name, spec in line.inductions.items():
+        own = f"{seed}/{name}" if feeders else seed
+        feeders.append(Feeder(name, spec.point, line.points[spec.point].mm, spec.gap_mm, spec.rate_per_s, own))
+    for lane, transfer in line.feeders.items():
+        feeders.append(Feeder(lane, transfer.point, line.points[transfer.point].mm, transfer.gap_mm, None, seed))
+    return feeders

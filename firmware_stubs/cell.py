@@ -13,10 +13,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from firmware_stubs.belt import Belt, Parcel, Ride, Told
-from firmware_stubs.floor_file import Line, StubSection
+from firmware_stubs.belt import Belt
+from firmware_stubs.floor_file import StubSection
+from firmware_stubs.floor_lines import Line
+from firmware_stubs.readers import Reader
+from firmware_stubs.rides import HandedOver, Parcel, Ride, Told
 from firmware_stubs.sections import FloorError
 from firmware_stubs.stub import PlcStub, ScannerStub, Stub
+from firmware_stubs.whereabouts import Whereabouts
 
 Record = Callable[[dict[str, Any]], None]
 
@@ -32,6 +36,7 @@ class Cell:
         line: Line | None,
         sections: Iterable[StubSection],
         record: Record,
+        whereabouts: Whereabouts,
         *,
         seed: int | None,
         now: float,
@@ -40,19 +45,23 @@ class Cell:
         self.belt: Belt | None = None
         self.plc: PlcStub | None = None
         self.output: list[tuple[str, bytes]] = []
-        self.inducted = self.in_lanes = 0
+        self.inducted = self.in_lanes = self.removed = 0
+        self.handed: list[HandedOver] = []
+        self.panel = ""  # JAM or ESTP while somebody must clear it
+        self._line = line
         self._record = record
+        self._whereabouts = whereabouts
         self._place = {"line": line.name} if line else {}
         self._utc_offset = utc_offset_ms
         self._now = self._clock = now  # of the outside, and of what is being done
-        self._due: float | None = None  # None = to be found out
+        self.due = math.inf  # when the next thing happens; infinity = nothing will
         self._spins = 0
-        self._inhibited = False
+        self._inhibited: frozenset[str] = frozenset()
         self._stubs: dict[str, Stub] = {}
         self._scanners: dict[str, ScannerStub] = {}
-        self._gated: dict[str, deque[list[Any]]] = {}  # by scanner: [parcel, texts still to be said] of each gate
-        self._parcels: dict[tuple[int, int], Parcel] = {}  # by epoch and track
-        readers = []
+        self._gated: dict[str, deque[str]] = {}  # by scanner: whose each result will be
+        self._parcels: dict[tuple[int, int], str] = {}  # by epoch and track
+        readers: list[Reader] = []
         for section in sections:
             stub_seed = zlib.crc32(f"{seed or 0}/{section.name}".encode())
             if section.family == "plc":
@@ -62,41 +71,44 @@ class Cell:
                 scanner = cast(ScannerStub, section.module.Scanner(section.settings, stub_seed, now))
                 self._stubs[section.name] = self._scanners[section.name] = scanner
                 self._gated[section.name] = deque()
-                readers.append((section.name, section.place, scanner))
-        if line and line.induction and self.plc:
+                if line:
+                    by_carrier = getattr(section.settings, "index", "") == "carrier"
+                    mm = line.points[section.place].mm
+                    readers.append(Reader(section.name, scanner, mm, by_carrier=by_carrier))
+        if line and self.plc:
             line_seed = f"{line.seed if seed is None else seed}/{line.name}"
             self.belt = Belt(line, self.plc, readers, self._told, line_seed, now)
-        self._heed()
-
-    def next_at(self) -> float:
-        """When the next thing happens; infinity = nothing will."""
-        if self._due is None:
-            belt = self.belt.next_at() if self.belt else math.inf
-            self._due = min(belt, *(_next_at(stub) for stub in self._stubs.values()))
-        return self._due
+        self.heed()
 
     def add(self, parcel: Parcel, now: float) -> None:
         """A parcel of the manifest waits at the induction, which the line has."""
         assert self.belt is not None  # the manifest refuses parcels for a line without
-        self.belt.add(parcel, now)
-        self._due = None
+        self._whereabouts.moved(parcel.parcel, "waiting", self.belt.add(parcel, now))
+        self._look()
+
+    def receive(self, came: HandedOver) -> None:
+        """A parcel is on its way here from another line."""
+        assert self.belt is not None  # the floor file refuses a transfer to a line without
+        self._whereabouts.moved(came.parcel.parcel, "waiting", came.lane)
+        self.belt.receive(came)
+        self._look()
 
     def release(self, now: float) -> None:
         """Induction begins."""
         if self.belt:
             self.belt.release(now)
-        self._due = None
+        self.heed()
 
     def hold(self) -> None:
         """Nothing more comes onto the belt."""
         if self.belt:
             self.belt.hold()
-        self._due = None
+        self._look()
 
-    def advance(self, now: float) -> None:
-        """Do everything that happens until now, each at its time."""
+    def advance(self, until: float, now: float) -> None:
+        """Do everything that happens until then, each at its time; `now` is outside."""
         self._now = max(self._now, now)
-        while (at := self.next_at()) <= now:
+        while (at := self.due) <= until:
             self._spins = 0 if at > self._clock else self._spins + 1
             if self._spins > _SPINS:
                 raise RuntimeError(f"{', '.join(self._stubs)}: the same moment never ends")
@@ -105,18 +117,29 @@ class Cell:
                 self.belt.step()
             else:
                 min(self._stubs.values(), key=_next_at).tick(self._clock)
-            self._heed()
-        self._clock = self._now
+            self.heed()
+        self._clock = max(self._clock, until)
 
     def feed(self, stub: str, data: bytes, now: float) -> None:
         """Bytes for a stub from its wire."""
-        self.advance(now)
+        self.advance(now, now)
         self._stubs[stub].feed(data, now)
-        self._heed()
+        self.heed()
 
-    def _heed(self) -> None:
-        """Do what the stubs want after they were told something, and write down what they did."""
-        self._due = None
+    def mishap(self, what: str, **fields: Any) -> None:
+        """Somebody does something, or breaks something: an entry of the ledger."""
+        self._write("mishap", self._clock, mishap=what, **fields)
+
+    def remove(self, ride: Ride) -> None:
+        """A parcel is taken off the belt by hand."""
+        assert self.belt is not None  # it says so
+        assert self._line is not None
+        self.belt.take(ride)
+        self.removed += 1
+        self._whereabouts.moved(ride.parcel.parcel, "removed", self._line.name)
+
+    def heed(self) -> None:
+        """Do what the stubs want after something happened to them, and write down what they did."""
         if self.belt and self.plc:
             self._obey(self.belt, self.plc)
         for name, stub in self._stubs.items():
@@ -127,16 +150,29 @@ class Cell:
                 self._read(name, text)
         if self.plc:
             self._note(self.plc)
+        self._look()
+
+    def _look(self) -> None:
+        due = self.belt.next_at() if self.belt else math.inf
+        for stub in self._stubs.values():
+            at = stub.next_at()
+            if at is not None and at < due:
+                due = at
+        self.due = due
 
     def _obey(self, belt: Belt, plc: PlcStub) -> None:
         for command in plc.gates(self._clock):
             belt.fire(command, self._clock)
         if plc.stop_wanted:
             belt.stop(self._clock)
-        if belt.inhibited != self._inhibited:
-            self._inhibited = belt.inhibited
-            self._write("inhibit", self._clock, inhibited=self._inhibited)
+        if plc.inhibited != self._inhibited:
+            before, self._inhibited = self._inhibited, frozenset(plc.inhibited)
+            for point in sorted(before ^ self._inhibited):
+                self._write("inhibit", self._clock, inhibited=point in self._inhibited, point=point)
             belt.resume(self._clock)
+        if belt.chutes.handed:
+            self.handed += belt.chutes.handed
+            belt.chutes.handed.clear()
 
     def _note(self, plc: PlcStub) -> None:
         for epoch, track, at in plc.sent_arrivals():
@@ -158,61 +194,86 @@ class Cell:
 
     def _told(self, told: Told) -> None:
         """The belt says what happened."""
-        if told.ride:
+        if told.what == "struck":
+            self._struck(told)
+        elif told.ride:
             self._of_parcel(told, told.ride)
-        elif told.what in ("full", "free"):
-            self._write(told.what, told.at, lane=told.place)
         elif told.what == "missed":
             self._write("missed", told.at, lane=told.place, track=told.track)
         elif told.what == "speed":
             self._write("speed", told.at, mm_s=told.mm_s)
+        else:  # a lane is full, free or locked
+            self._write(told.what, told.at, lane=told.place)
 
     def _of_parcel(self, told: Told, ride: Ride) -> None:
-        parcel = ride.parcel
-        if told.what == "reader":
-            self._gated[told.place].append([parcel, max(1, len(parcel.codes))])
-        elif told.what == "lane":
-            self.in_lanes += 1
-            self._write("lane", told.at, parcel=parcel.parcel, lane=told.place, overfilled=told.overfilled)
-        else:  # an eye, the induction's or another
+        name, what, line = ride.parcel.parcel, told.what, self._line
+        if what == "reader":
+            self._gated[told.place].extend(told.names)
+        elif what == "falling":
+            self._whereabouts.moved(name, "falling", told.place)
+        elif what == "lane":
+            transfer = line.transfers.get(told.place) if line else None
+            more = {"leads_to": transfer.point} if transfer else {}
+            self.in_lanes += not transfer
+            self._whereabouts.moved(name, "lane", told.place)
+            fields = {"lane": told.place, "overfilled": told.overfilled, "container": told.container}
+            self._write("lane", told.at, parcel=name, **fields, **more)
+        else:  # an eye, or it came onto the belt
             self._remember(ride)
-            if told.what == "inducted":
-                self.inducted += 1
-                self._write(
-                    "inducted",
-                    told.at,
-                    utc_ms=round(told.at + self._utc_offset),
-                    parcel=parcel.parcel,
-                    epoch=ride.epoch,
-                    track=ride.track,
-                    codes=[code.decode("latin-1") for code in parcel.codes],
-                    length_mm=parcel.length_mm,
-                )
+            if what != "eye":
+                self._came_on(told, ride)
+
+    def _came_on(self, told: Told, ride: Ride) -> None:
+        parcel, came = ride.parcel, ride.came
+        assert self.belt is not None  # it says so
+        assert self._line is not None
+        self._whereabouts.moved(parcel.parcel, "belt", self._line.name)
+        fields: dict[str, Any] = {
+            "parcel": parcel.parcel,
+            "point": told.place,
+            "epoch": ride.epoch,
+            "track": ride.track,
+        }
+        if carriers := self.belt.senses.on_carriers(ride):
+            fields["carriers"] = carriers
+        if ride.leader:
+            fields["touches"] = ride.leader.parcel.parcel
+        if came:
+            origin = {"lane": came.lane, "from_line": came.from_line}
+            fields |= origin | {"from_epoch": came.epoch, "from_track": came.track}
+        else:
+            self.inducted += 1
+            fields["utc_ms"] = round(told.at + self._utc_offset)
+            fields["codes"] = [code.decode("latin-1") for code in parcel.codes]
+            fields["length_mm"] = parcel.length_mm
+        self._write(told.what, told.at, **fields)
+
+    def _struck(self, told: Told) -> None:
+        """A mishap that was waiting for a parcel happened."""
+        parcel = told.ride.parcel.parcel if told.ride else None
+        self._write("struck", told.at, mishap=told.mishap, place=told.place, parcel=parcel)
 
     def _remember(self, ride: Ride) -> None:
-        assert ride.track is not None  # the PLC has just named it
+        if ride.track is None or ride.leader:  # no eye saw it, or it was taken for a part of the one ahead
+            return
         self._parcels.pop((ride.epoch, ride.track), None)
-        self._parcels[ride.epoch, ride.track] = ride.parcel
+        self._parcels[ride.epoch, ride.track] = ride.parcel.parcel
         if len(self._parcels) > _REMEMBERED:
             del self._parcels[next(iter(self._parcels))]
 
     def _parcel(self, epoch: int, track: int) -> str | None:
-        parcel = self._parcels.get((epoch, track))
-        return parcel.parcel if parcel else None
+        return self._parcels.get((epoch, track))
 
     def _read(self, reader: str, text: bytes | None) -> None:
-        gate = self._gated[reader][0]
-        gate[1] -= 1
-        if not gate[1]:
-            self._gated[reader].popleft()
         said = None if text is None else text.decode("latin-1")
-        self._write("read", self._now, reader=reader, parcel=gate[0].parcel, text=said)
+        self._write("read", self._now, reader=reader, parcel=self._gated[reader].popleft(), text=said)
 
     def _write(self, what: str, at: float, **fields: Any) -> None:
         self._record({"what": what, "t": round(at, 3), **self._place, **fields})
 
 
 def _plc(section: StubSection, line: Line, seed: int, now: float) -> PlcStub:
+    loop = {"kind": "loop", "carriers": line.carriers} if line.loop else {}
     try:
         geometry = section.module.Geometry(
             points={name: point.mm for name, point in line.points.items()},
@@ -222,6 +283,7 @@ def _plc(section: StubSection, line: Line, seed: int, now: float) -> PlcStub:
             default_lane=line.default_lane,
             speed_mm_s=line.speed_mm_s,
             length_mm=line.length_mm,
+            **loop,
         )
     except ValueError as error:
         raise FloorError(f"[line.{line.name}]: {error}") from error

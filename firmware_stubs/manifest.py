@@ -1,29 +1,31 @@
 """The parcels that go onto the belts: JSON lines in, `Parcel`s and complaints out.
 
 One line is one parcel: {"parcel": "p-17", "line": "S1", "codes": ["RB123456785GB"], "length_mm": 300, "weight_g": 900}.
-`codes` are latin-1 text and may be empty (nothing to read); length and weight may be left out.
+`codes` are latin-1 text and may be empty (nothing to read). Optional: length_mm (300), weight_g (1000), width_mm (200),
+height_mm (150), and induction: the id of the line's induction that it waits at (the first one of the floor file).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Any
 
-from firmware_stubs.belt import Parcel
+from firmware_stubs.rides import Parcel
 
 _LONGEST_LINE = 65536
-_KEYS = ("parcel", "line", "codes", "length_mm", "weight_g")
+_KEYS = ("parcel", "line", "codes", "length_mm", "weight_g", "width_mm", "height_mm", "induction")
 
 
 class Manifest:
     """Bytes of the manifest in any split; a bad line is skipped and told in `complaints`."""
 
-    def __init__(self, lines: Container[str]) -> None:
-        """`lines`: those with an induction."""
+    def __init__(self, lines: Container[str], inductions: Mapping[str, str] | None = None) -> None:
+        """`lines`: those with an induction. `inductions`: the line of each."""
         self.complaints: list[str] = []
         self.bad = 0
         self._lines = lines
+        self._inductions = inductions or {}
         self._rest = b""
         self._number = 0
         self._skipping = False  # the rest of a line that was too long
@@ -48,7 +50,7 @@ class Manifest:
             self._skipping = False
             return None
         try:
-            return parse(json.loads(line), self._lines)
+            return parse(json.loads(line), self._lines, self._inductions)
         except (ValueError, RecursionError) as error:
             self._complain(self._number, str(error))
             return None
@@ -58,8 +60,8 @@ class Manifest:
         self.complaints.append(f"manifest line {number}: {why}")
 
 
-def parse(item: Any, lines: Container[str]) -> Parcel:
-    """One parcel. Raises ValueError that says what is wrong."""
+def parse(item: Any, lines: Container[str], inductions: Mapping[str, str] | None = None) -> Parcel:
+    """One parcel; `lines` and `inductions` as of a Manifest. Raises ValueError that says what is wrong."""
     if not isinstance(item, dict):
         raise ValueError('an object is needed, such as {"parcel": "p-17", "line": "S1", "codes": []}')
     if unknown := [key for key in item if key not in _KEYS]:
@@ -75,7 +77,19 @@ def parse(item: Any, lines: Container[str]) -> Parcel:
         texts = tuple(code.encode("latin-1") for code in codes)
     except UnicodeEncodeError as error:
         raise ValueError(f"codes must be latin-1 text, not {error.object!r}") from error
-    return Parcel(parcel, line, texts, _number(item, "length_mm", 300, 10_000), _number(item, "weight_g", 1000, 10**7))
+    induction = item.get("induction", "")
+    if not isinstance(induction, str) or (induction and (inductions or {}).get(induction) != line):
+        raise ValueError(f"induction {induction!r} is not one of line {line}")
+    return Parcel(
+        parcel,
+        line,
+        texts,
+        _number(item, "length_mm", 300, 10_000),
+        _number(item, "weight_g", 1000, 10**7),
+        _number(item, "width_mm", 200, 10_000),
+        _number(item, "height_mm", 150, 10_000),
+        induction,
+    )
 
 
 def _number(item: dict[str, Any], key: str, default: int, most: int) -> int:

@@ -94,7 +94,11 @@ class Simulation:
 
     async def run(self, manifest_fd: int, *, wait: bool, real: bool) -> int:
         """The exit code. Raises PortError, and OSError when the ledger cannot be written."""
-        manifest = Manifest({name for name, line in self._floor.lines.items() if line.induction})
+        lines = self._floor.lines
+        manifest = Manifest(
+            {name for name, line in lines.items() if line.inductions},
+            {induction: name for name, line in lines.items() for induction in line.inductions},
+        )
         try:
             await self._open(real)
             self._source = Source(manifest_fd, manifest, self._world, self._turn)
@@ -136,7 +140,7 @@ class Simulation:
         empty = await self._until(lambda: not world.on_belts, world.longest_ms / 1000 + DRAIN_EXTRA_S)
         if not empty:
             say(f"{world.on_belts} parcels are still on the belts")
-        elif any(line.induction for line in self._floor.lines.values()) and world.in_session:
+        elif any(line.inductions for line in self._floor.lines.values()) and world.in_session:
             await self._until(lambda: False, LINGER_S)
         return empty
 

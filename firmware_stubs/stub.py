@@ -30,8 +30,11 @@ class Stub(Protocol):
 class ScannerStub(Stub, Protocol):
     """A fixed scanner: the belt tells it what passes."""
 
-    def gate(self, codes: list[bytes], now: float) -> None:
-        """An item's front edge reached the transmit point: say its codes, or the no-read text when there are none."""
+    def gate(self, codes: list[bytes], now: float, index: int = 0, encoder: int = 0) -> None:
+        """An item's front edge reached the transmit point: say its codes, or the no-read text when there are none.
+
+        `index`: the item's track or carrier number, `encoder`: the belt encoder's count then; said where so configured.
+        """
 
     def said(self) -> list[bytes | None]:
         """What was said to gates and is now in `take` or beyond, in the order of the gates, since the last call: one
@@ -57,8 +60,54 @@ class PlcStub(Stub, Protocol):
     def in_session(self) -> bool:
         """True = synchronised with a controller."""
 
-    def edge(self, point: str, length: int, now: float) -> int:
-        """An item's front edge passed the eye of a point (`length` mm as measured there). Returns its track number."""
+    def edge(self, point: str, length: int, now: float, carrier: int = 0, carriers: int = 1) -> int:
+        """An item's front edge passed the eye of a point (`length` mm as measured there). Returns its track number.
+
+        On a loop with carriers: the carrier that it lies on (1..), always the same one, and on how many of them; 0 =
+        the PLC cannot see which. An empty carrier is not told: who does not come to a decision point is lost.
+        """
+
+    def handed_over(
+        self,
+        point: str,
+        length: int,
+        from_line: str,
+        epoch: int,
+        track: int,
+        now: float,
+        carrier: int = 0,
+        carriers: int = 1,
+    ) -> int:
+        """An item came over from another line, whose PLC told this one epoch and track (HAND). Returns its new track.
+
+        In place of `edge` at that point, where the item's edge is seen; `from_line`: 1 to 4 characters. Carriers as in
+        `edge`; an item handed over on carrier 0 gets its carrier at the next eye.
+        """
+
+    def measured(self, point: str, track: int, measures: Measures, now: float) -> None:
+        """The scale and the dimensioner at a point are done with an item (MEAS); not told of an unknown track."""
+
+    def button(self, lane: str, button: str, now: float) -> None:
+        """Somebody pressed `CLOS`, `LOCK` or `FREE` at a lane (BUTN); `LOCK` and `FREE` change its state, too."""
+
+    def container(self, lane: str, code: bytes, now: float) -> None:
+        """A container with this code was put at a lane (CONT P); empty = it is gone (CONT G), and the lane is NCON.
+
+        A lane of which nothing was ever told here has what it needs.
+        """
+
+    def line_state(self, state: str, now: float) -> None:
+        """The line is `RUN`, `STOP`, `JAM`, `ESTP`, `MANU` …: what its operator's panel or its sensors say.
+
+        Told as it is; the belt stops and starts by `belt_speed`, which alone turns `RUN` into `STOP` and back. When
+        `MANU` ends, every item on the line is doubtful.
+        """
+
+    def removed(self, track: int, now: float) -> None:
+        """Somebody took an item off the line in manual mode and told the PLC so (DIVC MR)."""
+
+    def power_cycle(self, now: float, retentive: bool | None = None) -> None:
+        """It was off for a moment. Not retentive: a new epoch that knows nothing; None = as its settings say."""
 
     def gates(self, now: float) -> list[GateCommand]:
         """Gates that the PLC fires since the last call, each once, for the item that it believes to be there."""
@@ -86,6 +135,19 @@ class GateCommand:
     lane: str
     track: int
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What a scale and a dimensioner say. Statuses: `A` approved, `U` not, `E` error: then its value means nothing."""
+
+    grams: int
+    weight_status: str
+    record_id: str
+    length_mm: int
+    width_mm: int
+    height_mm: int
+    size_status: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,43 +1,61 @@
-"""The simulated floor as data: every line a cell, and cells do not touch each other. No I/O; time is an argument."""
+"""The simulated floor as data: every line a cell. No I/O; time is an argument.
+
+Cells touch each other only where a lane leads to another line. What drops there arrives some time later, so every cell
+can be done that far ahead of the slowest, and then parcels are handed over: none arrives in its line's past.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 
-from firmware_stubs.belt import Belt, Parcel
+from firmware_stubs.belt import Belt
 from firmware_stubs.cell import Cell, Record
 from firmware_stubs.floor_file import Floor, StubSection
+from firmware_stubs.mishaps import Mishaps
+from firmware_stubs.rides import Parcel
+from firmware_stubs.whereabouts import Where
+
+_LAPS = 10  # that a loop gets to run empty
 
 
-class World:
-    """Everything of one floor file."""
+class World(Mishaps):
+    """Everything of one floor file, and what can go wrong there (see `Mishaps`)."""
 
     def __init__(self, floor: Floor, record: Record, *, seed: int | None, now: float, utc_offset_ms: float) -> None:
         """`seed` None = as the floor file says. `utc_offset_ms`: UTC minus `now`. Raises FloorError."""
+        super().__init__(now)
         self._cells: list[Cell] = []
         self._by_stub: dict[str, Cell] = {}
-        self._by_line: dict[str, Cell] = {}
         for name, sections in _by_cell(floor).items():
             line = floor.lines.get(name)
-            cell = Cell(line, sections, record, seed=seed, now=now, utc_offset_ms=utc_offset_ms)
+            cell = Cell(line, sections, record, self.whereabouts, seed=seed, now=now, utc_offset_ms=utc_offset_ms)
             self._cells.append(cell)
             self._by_stub.update(dict.fromkeys((section.name for section in sections), cell))
             if cell.belt and line:
                 self._by_line[line.name] = cell
+        transfers = [transfer for line in floor.lines.values() for transfer in line.transfers.values()]
+        self._ahead_ms = min((transfer.after_ms for transfer in transfers), default=math.inf)
+        self._leads_to = {lane: name for name, line in floor.lines.items() for lane in line.feeders}
 
     def advance(self, now: float) -> None:
         """Do everything that happens until now."""
-        for cell in self._cells:
-            cell.advance(now)
+        self.now = max(self.now, now)
+        while (soonest := self._soonest()) <= now:
+            until = min(now, soonest + self._ahead_ms)
+            for cell in self._cells:
+                if cell.due <= until:
+                    cell.advance(until, now)
+            self._hand_over()
 
     def next_at(self) -> float | None:
         """When the next thing happens; None = only after input."""
-        at = min((cell.next_at() for cell in self._cells), default=math.inf)
+        at = self._soonest()
         return None if at == math.inf else at
 
     def feed(self, stub: str, data: bytes, now: float) -> None:
         """Bytes for a stub from its wire."""
+        self.advance(now)
         self._by_stub[stub].feed(stub, data, now)
 
     def output(self) -> list[tuple[str, bytes]]:
@@ -61,6 +79,14 @@ class World:
         for cell in self._cells:
             cell.hold()
 
+    def where(self, parcel: str) -> Where | None:
+        """Where a parcel really is: state (`waiting` `belt` `falling` `lane` `removed`) and place; None = unknown."""
+        return self.whereabouts.where(parcel)
+
+    def content(self, lane: str) -> list[tuple[str, str | None]]:
+        """What fell into a lane, in order, each with the container that stood there then; the last 10,000."""
+        return list(self._lane(lane)[2].content)
+
     @property
     def in_session(self) -> bool:
         """Whether every PLC has a controller."""
@@ -73,20 +99,41 @@ class World:
 
     @property
     def on_belts(self) -> int:
-        """Parcels between induction and chute."""
-        return sum(len(belt.riding) + belt.falling for belt in self._belts())
+        """Parcels between induction and chute, those between two lines included."""
+        return sum(belt.on_the_way for belt in self._belts())
 
     @property
     def longest_ms(self) -> float:
-        """What a parcel takes from end to end of the slowest belt, a stop and restart included."""
+        """What a parcel takes from end to end of all belts that it can come over, a stop and restart of each included;
+        on a loop for some laps."""
         lines = [belt.line for belt in self._belts()]
-        return max((line.length_mm * 1000 / line.speed_mm_s + line.restart_s * 1000 for line in lines), default=0.0)
+        times = [
+            line.length_mm * 1000 * (_LAPS if line.loop else 1) / line.speed_mm_s + line.restart_s * 1000
+            for line in lines
+        ]
+        if not self._leads_to:
+            return max(times, default=0.0)
+        return sum(times) + sum(transfer.after_ms for line in lines for transfer in line.transfers.values())
 
     def counts(self) -> dict[str, int]:
-        """Conservation: each parcel that was ever given is in exactly one of the last three."""
+        """Conservation: each parcel that was ever given or put on is in exactly one of all but the first; `removed` is
+        there when some were."""
         inducted = sum(cell.inducted for cell in self._cells)
         in_lanes = sum(cell.in_lanes for cell in self._cells)
-        return {"inducted": inducted, "in_lanes": in_lanes, "on_belts": self.on_belts, "not_inducted": self.waiting}
+        removed = sum(cell.removed for cell in self._cells)
+        counts = {"inducted": inducted, "in_lanes": in_lanes, "on_belts": self.on_belts, "not_inducted": self.waiting}
+        return counts | ({"removed": removed} if removed else {})
+
+    def _soonest(self) -> float:
+        return min([cell.due for cell in self._cells], default=math.inf)
+
+    def _hand_over(self) -> None:
+        if self._leads_to:
+            came = [one for cell in self._cells for one in cell.handed]
+            for cell in self._cells:
+                cell.handed.clear()
+            for one in sorted(came, key=lambda one: one.ready):
+                self._by_line[self._leads_to[one.lane]].receive(one)
 
     def _belts(self) -> Iterable[Belt]:
         return (cell.belt for cell in self._cells if cell.belt)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from firmware_stubs import floor_file
 from firmware_stubs.belt import Belt, Parcel, Told
 from firmware_stubs.floor_file import ChuteSettings, Induction, Line, Point
-from firmware_stubs.stub import GateCommand, Taken
+from firmware_stubs.readers import Reader as Place
+from firmware_stubs.stub import GateCommand, Measures, Taken
 from firmware_stubs.world import World
 
 LINE = Line(
@@ -31,7 +32,7 @@ LINE = Line(
     },
     lanes={"L1": 5000, "L2": 6000, "EX": 9000},
     chutes={},
-    induction=Induction("IND", gap_mm=100.0, rate_per_s=5.0),
+    inductions={"S1": Induction("IND", gap_mm=100.0, rate_per_s=5.0)},
 )
 
 
@@ -48,7 +49,7 @@ class Plc:
     _fired: list[GateCommand] = field(default_factory=list)
     _tracks: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
-    def edge(self, point: str, length: int, now: float) -> int:
+    def edge(self, point: str, length: int, now: float, carrier: int = 0, carriers: int = 1) -> int:
         self.seen.append((point, now))
         if point != "IND":
             return 0
@@ -57,6 +58,31 @@ class Plc:
         if lane:
             self._fired.append(GateCommand(lane, track, now + LINE.lanes[lane] * 1000 / LINE.speed_mm_s))
         return track
+
+    def handed_over(
+        self,
+        point: str,
+        length: int,
+        from_line: str,
+        epoch: int,
+        track: int,
+        now: float,
+        carrier: int = 0,
+        carriers: int = 1,
+    ) -> int:
+        return self.edge(point, length, now)
+
+    def measured(self, point: str, track: int, measures: Measures, now: float) -> None: ...
+
+    def button(self, lane: str, button: str, now: float) -> None: ...
+
+    def container(self, lane: str, code: bytes, now: float) -> None: ...
+
+    def line_state(self, state: str, now: float) -> None: ...
+
+    def removed(self, track: int, now: float) -> None: ...
+
+    def power_cycle(self, now: float, retentive: bool | None = None) -> None: ...
 
     def gates(self, now: float) -> list[GateCommand]:
         fired, self._fired = self._fired, []
@@ -94,7 +120,7 @@ class Reader:
     def __init__(self) -> None:
         self.gates: list[tuple[list[bytes], float]] = []
 
-    def gate(self, codes: list[bytes], now: float) -> None:
+    def gate(self, codes: list[bytes], now: float, index: int = 0, encoder: int = 0) -> None:
         self.gates.append((codes, now))
 
     def said(self) -> list[bytes | None]:
@@ -118,7 +144,8 @@ class Bench:
         self.plc = Plc(list(routes))
         self.reader = Reader()
         self.told: list[Told] = []
-        self.belt = Belt(line, self.plc, [("tunnel", "T1", self.reader)], self.told.append, seed, 0.0)
+        place = Place("tunnel", self.reader, 1200, by_carrier=False)
+        self.belt = Belt(line, self.plc, [place], self.told.append, seed, 0.0)
 
     def put(self, count: int, length: int = 300, now: float = 0.0) -> None:
         for number in range(count):
@@ -156,7 +183,7 @@ def test_position_is_the_integral_of_the_speed() -> None:
     bench = Bench()
     bench.put(1)
     bench.run(400.0)  # 1000 mm
-    ride = bench.belt.riding[0]
+    ride = next(iter(bench.belt.rides))
     bench.belt.set_speed(1250, 400.0)
     assert bench.belt.front(ride, 500.0) == 1125.0
     bench.run(500.0)
@@ -238,7 +265,7 @@ def test_a_chute_is_full_at_its_last_place_and_free_at_half() -> None:
 def test_parcels_never_come_closer_than_the_gap(
     lengths: list[int], rate: float, speeds: list[tuple[float, int]], seed: int
 ) -> None:
-    bench = Bench(replace(LINE, induction=Induction("IND", 100.0, rate)), seed=seed)
+    bench = Bench(replace(LINE, inductions={"S1": Induction("IND", 100.0, rate)}), seed=seed)
     for number, length in enumerate(lengths):
         bench.belt.add(Parcel(str(number), "S1", (), length, 900), 0.0)
     bench.belt.release(0.0)
@@ -254,7 +281,7 @@ def test_parcels_never_come_closer_than_the_gap(
 
 @pytest.mark.parametrize(("rate", "expected_ms"), [(2.0, 500.0), (50.0, 160.0)])
 def test_the_mean_interval_is_the_rate_or_what_the_belt_has_room_for(rate: float, expected_ms: float) -> None:
-    bench = Bench(replace(LINE, induction=Induction("IND", 100.0, rate)))
+    bench = Bench(replace(LINE, inductions={"S1": Induction("IND", 100.0, rate)}))
     bench.put(2000)
     bench.run(1e9)
     mean = bench.inducted()[-1] / 1999
@@ -305,7 +332,7 @@ def test_a_stopped_belt_is_started_again_by_a_local_hand_only() -> None:
     nobody.run(1000.0)
     nobody.belt.stop(1000.0)
     nobody.run(1e12)
-    assert len(nobody.belt.riding) == 1
+    assert len(nobody.belt.rides) == 1
 
 
 @given(routes=st.lists(st.sampled_from(["L1", "L2", "EX", ""]), max_size=40), seed=st.integers(0, 99))

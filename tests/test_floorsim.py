@@ -505,6 +505,25 @@ def test_what_is_wrong_with_a_line_is_said(line: str, complaint: str) -> None:
     assert complaint in manifest.complaints[0]
 
 
+def test_a_parcel_may_name_its_induction_and_its_size() -> None:
+    manifest = Manifest({"S1", "S2"}, {"S1": "S1", "S1-B": "S1", "S2": "S2"})
+    own = {"induction": "S1-B", "width_mm": 410, "height_mm": 90}
+    for more in (own, {"induction": "S2"}, {"induction": "S9"}, {"induction": 7}, {"width_mm": 0}, {}):
+        manifest.feed(json.dumps({"parcel": "p", "line": "S1", "codes": []} | more).encode() + b"\n")
+    found = [item for item in manifest.feed((parcel(2, "S1") * 2).encode())]
+    assert [(one.induction, one.width_mm, one.height_mm) for one in found] == [("", 200, 150)] * 2
+    assert [complaint.partition(": ")[2] for complaint in manifest.complaints] == [
+        "induction 'S2' is not one of line S1",
+        "induction 'S9' is not one of line S1",
+        "induction 7 is not one of line S1",
+        "width_mm must be a whole number from 1 to 10000, not 0",
+    ]
+    named = Manifest({"S1"}, {"S1-B": "S1"}).feed(
+        json.dumps({"parcel": "p", "line": "S1", "codes": []} | own).encode() + b"\n"
+    )
+    assert [(one.induction, one.width_mm, one.height_mm) for one in named] == [("S1-B", 410, 90)]
+
+
 def test_a_line_without_end_does_not_grow() -> None:
     manifest = Manifest({"S1"})
     for _ in range(100):
@@ -557,7 +576,7 @@ def test_a_good_floor_is_read() -> None:
         ("line.S1.speed_mm_s", 0, "[line.S1] speed_mm_s: must be above 0"),
         ("line.S1.speed_mm_s", "fast", "[line.S1] speed_mm_s: must be int"),
         ("line.S1.default_lane", "EY", "no lane of line S1 is called 'EY'; known are EX"),
-        ("line.S1.kind", "loop", "[line.S1] kind"),
+        ("line.S1.kind", "ring", "[line.S1] kind"),
         ("point.IND.position_mm", 9001, "[point.IND] position_mm: 9001 is not on line S1"),
         ("point.IND.induction", False, "[induction.S1] point: [point.IND] needs induction = true"),
         ("lane.EX.position_mm", 9001, "[lane.EX] position_mm"),

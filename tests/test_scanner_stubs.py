@@ -206,6 +206,29 @@ def test_line_scanner_can_be_silent_on_no_read() -> None:
     assert answer(scanner, b"\x02anything\x03") == b""
 
 
+def test_line_scanner_says_index_and_encoder_in_front_of_every_result() -> None:
+    settings = line.Settings(
+        prefix="\x02", suffix="\x03", heartbeat="HB", heartbeat_s=1.0, index_digits=6, encoder_digits=5
+    )
+    scanner = line.Scanner(settings, 1, 0.0)
+    scanner.gate([CODE, b"X"], 10.0, 12, 1_004_711)  # the count begins again behind 99999
+    scanner.gate([], 20.0, 1_000_013, 99_999)
+    scanner.tick(1000.0)
+    assert scanner.take() == (
+        b"\x0200001204711RB123456785GB\x03\x0200001204711X\x03\x0200001399999NoRead\x03\x02HB\x03"
+    )
+    assert scanner.said() == [CODE, b"X", None]
+    only = line.Scanner(line.Settings(encoder_digits=4, suffix="\r"), 1, 0.0)
+    only.gate([CODE], 10.0, 12, 7)
+    assert only.take() == b"0007RB123456785GB\r"
+
+
+@pytest.mark.parametrize("keys", [{"index": "item"}, {"index_digits": -1}, {"encoder_digits": 19}])
+def test_line_settings_that_no_device_has(keys: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        line.Settings(**keys)  # type: ignore[arg-type]
+
+
 def through(faults: Faults, seed: int, pieces: list[bytes]) -> tuple[list[bytes], BadLine]:
     cable = BadLine(faults, seed)
     out = []

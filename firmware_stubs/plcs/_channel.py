@@ -12,7 +12,7 @@ from firmware_stubs.plcs._elements import LINE
 from firmware_stubs.plcs._events import EVT_LAST, Event, is_ahead
 from firmware_stubs.plcs._gates import UNREAD_MOST
 from firmware_stubs.plcs._line import Line
-from firmware_stubs.plcs._telegram_codec import BODIES, Deframer, FieldError, Fields, Telegram, encode, frame
+from firmware_stubs.plcs._telegram_codec import Deframer, FieldError, Fields, Telegram, frame, report_body
 from firmware_stubs.plcs._telegram_commands import judge
 from firmware_stubs.plcs._telegram_requests import Request, report, trak
 
@@ -212,9 +212,11 @@ class Channel:
 
     def take(self, now: float) -> bytes:
         """All that may be said now: answers at once, and one request at a time."""
-        out = b"".join(self._answers)
-        self._answers.clear()
-        self._on_wire(out, now)
+        out = b""
+        if self._answers:
+            out = b"".join(self._answers)
+            self._answers.clear()
+            self._on_wire(out, now)
         if self._open is None and self.in_session:
             self._open = self._next(now)
             if self._open:
@@ -271,4 +273,4 @@ class Channel:
 
     def _speed_body(self, age: float) -> str:
         self._reported_speed = self._line.tracking.speed
-        return encode(BODIES["SPED"], {"element": LINE, "mm_s": self._reported_speed, "age": int(age)})
+        return report_body("SPED", {"element": LINE, "mm_s": self._reported_speed, "age": int(age)})

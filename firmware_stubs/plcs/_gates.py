@@ -1,17 +1,26 @@
 """Which gate fires for which item: what a DEST can still change, what it changes, and what becomes of it.
 
-Source: PLC interface v1 §2 (DEST, DIVC, results, refusals). A gate is decided when the item reaches its point of no
-return, `late_ms` before the gate: so what a DEST can still change and what LATE refuses are one and the same list, the
+Source: PLC interface v1 §2 (DEST, DIVC, RCIR, results, refusals). A gate is decided when the item reaches its point of
+no return, `late_ms` before the gate: so what a DEST can still change and what LATE refuses are one and the same, the
 gates not decided yet.
+
+On a loop a gate is ahead only up to the *horizon*, the item's next arrival at a decision point (before its first one:
+the arrival after that). There the item's next lap begins: with `L` the decision counts again, with `K` it is spent,
+with `D` only the default lane is left of it. An item without a decision goes into the default lane, alone, but not
+before it was asked about for the first time. A default lane that is not open lets it go round.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from collections.abc import Callable
 
 from firmware_stubs.plcs._elements import LINE, Elements
 from firmware_stubs.plcs._events import is_ahead
-from firmware_stubs.plcs._tracking import Destination, Item, Tracking
+from firmware_stubs.plcs._item import Destination, Item
+from firmware_stubs.plcs._marks import AT_MARK_MM
+from firmware_stubs.plcs._tracking import Tracking
 from firmware_stubs.stub import GateCommand
 
 DECISION_LAST = 9999
@@ -21,50 +30,147 @@ WHY_CLOSED = {"FULL": "FU", "LOCK": "LK", "NCON": "NC", "JAM": "JA"}  # every ot
 
 
 class Gates:
-    """The gates of a line, in the order in which an item meets them."""
+    """The gates of a line. `goes_round` hears, with the time, of an item that passed all gates of its decision."""
 
-    def __init__(self, tracking: Tracking, elements: Elements, late_ms: float) -> None:
+    def __init__(
+        self, tracking: Tracking, elements: Elements, late_ms: float, goes_round: Callable[[Item, float], None]
+    ) -> None:
         self.fired: deque[GateCommand] = deque(maxlen=UNREAD_MOST)
+        self.waited_for: dict[str, list[Item]] = {lane: [] for lane in tracking.geometry.lanes}  # commanded, not seen
         self._tracking = tracking
         self._elements = elements
         self._geometry = tracking.geometry
-        self._gates = tracking.geometry.gates()
-        self._index = {gate.lane: index for index, gate in enumerate(self._gates)}
+        self._course = tracking.course
+        self._loop = tracking.geometry.is_loop
+        self._default = tracking.geometry.default_lane
         self._late_ms = late_ms
+        self._goes_round = goes_round
+
+    # Items come and are seen
+
+    def begin(self, item: Item) -> None:
+        """A new item stands at its point."""
+        item.done = item.seen
+        item.lap_point = item.point
+        item.arrived = not self._loop or item.point in self._geometry.decisions or not self._geometry.decisions
+        stages, here = self._course.stages, item.seen
+        if self._loop and stages:
+            item.horizon = self._course.after(stages, here)
+            if not item.arrived:
+                item.horizon = self._course.after(stages, item.horizon)
+        self._aim(item)
+
+    def seen(self, item: Item) -> None:
+        """The item was seen at another point: laps are counted, and at a decision point its next one begins."""
+        decides = item.point in self._geometry.decisions
+        if item.point == item.lap_point:
+            item.lap += 1
+        elif decides and item.lap_point not in self._geometry.decisions:
+            item.lap_point = item.point
+        if item.seen >= item.horizon - AT_MARK_MM:
+            self._next_lap(item)
+        if decides and not item.arrived:
+            item.arrived = True
+            item.done = self._frontier(item)  # what lies before was none of its gates
+            self._aim(item)
+
+    def missed(self, item: Item) -> None:
+        """The item was to be in a lane, yet an eye behind the gate sees it: its decision goes on."""
+        self.unwait(item)
+        if item.dest and item.lane == item.dest.lanes[0]:
+            item.why_not_first = "MI"
+        item.lane = None
+        self._tell_round(item, self._tracking.now)
+
+    def unwait(self, item: Item) -> None:
+        """Its lane's eye waits for the item no more."""
+        if item.lane is not None:
+            self.waited_for[item.lane].remove(item)
+
+    def forget(self) -> None:
+        """A new epoch: nobody is commanded anywhere."""
+        self.fired.clear()
+        for waiting in self.waited_for.values():
+            waiting.clear()
+
+    # Marks
 
     def left_ms(self, item: Item) -> int:
         """Milliseconds until none of the item's gates can be commanded any more."""
-        way = self._gates[-1].position_mm - self._lead_mm() - self._tracking.position(item)
-        return max(0, int(way * 1000 / self._tracking.running_speed))
+        last = self._course.before(self._course.gates, item.horizon)
+        way = last - self._lead_mm() - self._tracking.position(item)
+        return max(0, int(way * 1000 / self._tracking.running_speed)) if last > item.seen else 0
 
-    def next_mark(self, item: Item) -> float | None:
-        """The odometer at which the item's next gate must be decided; None = no gate is open for it any more."""
-        if item.lane is not None or item.holds_line or item.next_gate >= len(self._gates):
-            return None
-        return self._gates[item.next_gate].position_mm - self._lead_mm() - item.offset
-
-    def lost_mark(self, item: Item) -> float:
-        """The odometer at which an item that no eye has seen is lost."""
-        if item.lane is None:
-            return self._geometry.length_mm + self._tracking.tolerance - item.offset
-        eye_mm = self._geometry.lanes[item.lane]
-        if item.lane == self._geometry.default_lane:  # its eye is the end of the line, behind its gate
-            eye_mm = max(eye_mm, self._geometry.length_mm)
-        return eye_mm + self._tracking.running_speed * LOST_AFTER_MS / 1000 - item.offset
-
-    def first_mark(self, item: Item) -> float:
+    def mark(self, item: Item) -> float:
         """The odometer at which something is to be decided about the item."""
-        gate, lost = self.next_mark(item), self.lost_mark(item)
-        return lost if gate is None else min(gate, lost)
+        gate = self._next_gate(item)
+        return min(gate - self._lead_mm(), self._lost_way(item)) - item.offset
+
+    def is_lost(self, item: Item) -> bool:
+        """Whether the item should have been seen by now."""
+        return self._tracking.reached(self._lost_way(item) - item.offset)
 
     def pass_by(self, item: Item) -> None:
         """Decide every gate whose point of no return the item has reached."""
-        while (mark := self.next_mark(item)) is not None and self._tracking.reached(mark):
-            self._decide(item, self._tracking.when(mark))
+        while (way := self._next_gate(item)) < math.inf:
+            mark = way - self._lead_mm() - item.offset
+            if not self._tracking.reached(mark):
+                return
+            if way >= item.horizon:
+                self._next_lap(item)
+            self._decide(item, way, self._tracking.when(mark))
+
+    def _lead_mm(self) -> float:
+        return self._tracking.running_speed * self._late_ms / 1000
+
+    def _frontier(self, item: Item) -> float:
+        """Gates up to this way cannot be commanded any more. Who holds the line stands before its last gate."""
+        return (
+            item.done
+            if item.holds_line
+            else max(item.done, self._tracking.position(item) + self._lead_mm() + AT_MARK_MM)
+        )
+
+    def _next_gate(self, item: Item) -> float:
+        """The way of the next gate at which something is to be decided; infinity = none."""
+        if item.lane is not None or item.holds_line:
+            return math.inf
+        way = self._way(item.targets, item.done)
+        if way < item.horizon:
+            return way
+        return self._way(self._next_targets(item), max(item.done, item.horizon - 1)) if self._loop else math.inf
+
+    def _lost_way(self, item: Item) -> float:
+        """Where an item that no eye has seen is lost."""
+        tolerance = self._tracking.tolerance
+        if (
+            self._loop
+        ):  # a decision point must see everybody; also who was commanded into a lane may still come to the next eye
+            behind = item.seen if item.lane is None else max(item.seen, item.gate_way)
+            eye = self._course.after(self._course.stages, behind) + tolerance
+            if item.lane is None:
+                return eye
+            fallen = item.gate_way + self._fallen_mm()
+            return fallen if eye == math.inf else max(eye, fallen)
+        if item.lane is None:
+            return self._geometry.length_mm + tolerance
+        # The default lane's eye is the end of the line, behind its gate.
+        end = self._geometry.length_mm if item.lane == self._default else 0
+        return max(item.gate_way, end) + self._fallen_mm()
+
+    def _fallen_mm(self) -> float:
+        return self._tracking.running_speed * LOST_AFTER_MS / 1000
+
+    def _way(self, lanes: tuple[str, ...], behind: float) -> float:
+        """The way of the first of these lanes' gates that comes behind this way."""
+        positions = self._geometry.lanes
+        return self._course.next([positions[lane] for lane in lanes], behind)
+
+    # Destinations
 
     def obeyed_lane(self, item: Item) -> str:
         """The lane the item would go into as things stand; empty = the default lane, alone."""
-        return item.lane or self._choice(item) or ""
+        return item.lane or self._choice(item, self._frontier(item)) or ""
 
     def judge(self, dest: Destination) -> str | None:
         """Obey a destination from now on, or say why not: a refusal code."""
@@ -77,58 +183,117 @@ class Gates:
             return "PUNK"
         if item is None:
             return "UNKT"
-        if not set(dest.lanes) <= self._elements.lanes:
+        if not self._elements.lanes.issuperset(dest.lanes):
             return "LUNK"
-        if item.dest and item.dest.decision == dest.decision:
-            return None if item.dest == dest else "OLDD"
-        if item.dest and not is_ahead(dest.decision, item.dest.decision, DECISION_LAST):
+        if item.held and item.held.decision == dest.decision:
+            return None if item.held == dest else "OLDD"
+        if item.held and not is_ahead(dest.decision, item.held.decision, DECISION_LAST):
             return "OLDD"
-        if item.lane is not None or all(self._index[lane] < item.next_gate for lane in dest.lanes):
+        if item.lane is not None or not self._in_time(item, dest):
             item.late = True
             return "LATE"
-        item.dest = dest
-        item.holds_line = False
-        item.why_not_first = "LA" if self._index[dest.lanes[0]] < item.next_gate else ""
+        self._take(item, dest)
         return None
 
-    def _lead_mm(self) -> float:
-        return self._tracking.running_speed * self._late_ms / 1000
+    def _in_time(self, item: Item, dest: Destination) -> bool:
+        """Whether a gate of its lanes can still be commanded."""
+        frontier = self._frontier(item)
+        if self._loop and dest.if_none == "L":
+            return True  # in the next lap, if not in this one
+        if self._loop and dest.no_default and set(dest.lanes) == {self._default}:  # it asks to stay on
+            return self._course.after(self._course.gates, frontier) < item.horizon
+        return self._way(dest.lanes, frontier) < item.horizon
 
-    def _choice(self, item: Item) -> str | None:
-        for lane in item.dest.lanes if item.dest else ():
-            if self._index[lane] >= item.next_gate and self._elements.is_open(lane):
+    def _take(self, item: Item, dest: Destination) -> None:
+        item.done = self._frontier(item)
+        item.held = item.dest = dest
+        item.holds_line = False
+        self._aim(item)
+        first = self._way(dest.lanes[:1], item.done)
+        item.why_not_first = "" if first < item.horizon or dest.lanes[0] not in item.wanted else "LA"
+        item.told = not self._loop
+        self._tell_round(item, self._tracking.now)
+
+    def _aim(self, item: Item) -> None:
+        """Lanes and targets of what the item obeys now."""
+        dest = item.dest
+        if dest is None:
+            item.wanted, item.targets = (), (self._default,) if item.arrived else ()
+            return
+        forbidden = self._default if dest.no_default else ""
+        item.wanted = tuple(lane for lane in dest.lanes if lane != forbidden)
+        alone = not self._loop or dest.if_none == "D"
+        item.targets = (*dest.lanes, self._default) if alone else dest.lanes
+
+    def _next_targets(self, item: Item) -> tuple[str, ...]:
+        return item.targets if item.dest and item.dest.if_none == "L" else (self._default,)
+
+    def _next_lap(self, item: Item) -> None:
+        """The item passed its horizon."""
+        item.targets = self._next_targets(item)
+        item.done = max(item.done, item.horizon - 1)
+        item.horizon = self._course.after(self._course.stages, max(item.horizon, item.seen))
+        if item.dest is None:
+            item.late = False
+            return
+        if item.dest.if_none == "L":
+            item.why_not_first = ""
+        else:
+            item.wanted = ()
+            if item.dest.if_none == "K":
+                item.dest, item.why_not_first, item.late = None, "", False
+        item.told = item.dest is None or self._way(item.targets, item.done) >= item.horizon
+
+    def _tell_round(self, item: Item, at: float) -> None:
+        """RCIR, once a lap: when none of the decision's gates can be reached any more in it."""
+        if not item.told and item.lane is None and self._way(item.targets, item.done) >= item.horizon:
+            item.told = True
+            self._goes_round(item, at)
+
+    # At a gate
+
+    def _choice(self, item: Item, behind: float) -> str | None:
+        for lane in item.wanted:
+            if self._elements.is_open(lane) and self._way((lane,), behind) < item.horizon:
                 return lane
         return None
 
-    def _decide(self, item: Item, when: float) -> None:
-        """The item is at the point of no return of its next gate."""
-        lane = self._gates[item.next_gate].lane
-        choice = self._choice(item)
-        if choice is None and lane == self._geometry.default_lane:
+    def _may_default(self, item: Item) -> bool:
+        if not self._loop:
+            return True
+        return (item.dest is None or item.dest.if_none == "D") and self._elements.is_open(self._default)
+
+    def _decide(self, item: Item, way: float, when: float) -> None:
+        """The item is at the point of no return of the gates at this way."""
+        behind = way - 0.5
+        here = [lane for lane in item.targets if self._way((lane,), behind) == way]
+        choice = self._choice(item, behind)
+        if choice is None and self._default in here and self._may_default(item):
             if item.dest and item.dest.no_default:
-                item.holds_line = True
+                item.done, item.holds_line = behind, True
                 self._elements.stop(self._tracking.now)
                 return
-            choice = lane
-        if choice == lane:
-            self._fire(item, lane, when)
+            choice = self._default
+        item.done = way
+        if choice is not None and choice in here:
+            self._fire(item, choice, way, when)
             return
-        if item.dest and lane == item.dest.lanes[0]:
-            item.why_not_first = WHY_CLOSED.get(self._elements.state(lane), "IN")
-        item.next_gate += 1
+        if item.dest and item.dest.lanes[0] in here:
+            item.why_not_first = WHY_CLOSED.get(self._elements.state(item.dest.lanes[0]), "IN")
+        self._tell_round(item, when)
 
-    def _fire(self, item: Item, lane: str, when: float) -> None:
-        gate_mm = self._geometry.lanes[lane]
-        item.lane = lane
-        item.next_gate += 1
-        item.gate_at = max(when, self._tracking.when(gate_mm - item.offset))
+    def _fire(self, item: Item, lane: str, way: float, when: float) -> None:
+        item.lane, item.gate_way = lane, way
+        item.gate_at = max(when, self._tracking.when(way - item.offset))
         item.result = self._result(item, lane)
+        self.waited_for[lane].append(item)
         self.fired.append(GateCommand(lane, item.track, item.gate_at))
+
+    def why_not(self, item: Item, dest: Destination) -> str:
+        """The result code: why the first lane wanted did not take the item."""
+        return item.why_not_first or WHY_CLOSED.get(self._elements.state(dest.lanes[0]), "IN")
 
     def _result(self, item: Item, lane: str) -> str:
         if item.dest is None:
             return "LA" if item.late else "NA"
-        first = item.dest.lanes[0]
-        if lane == first:
-            return "OK"
-        return item.why_not_first or WHY_CLOSED.get(self._elements.state(first), "IN")
+        return "OK" if lane == item.dest.lanes[0] else self.why_not(item, item.dest)

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from firmware_stubs.plcs._elements import LINE, Elements, State
-from firmware_stubs.plcs._events import Event, EventBuffer, Value
+from firmware_stubs.plcs._events import EventBuffer
 from firmware_stubs.plcs._gates import UNREAD_MOST, Gates
-from firmware_stubs.plcs._tracking import Destination, Geometry, Item, Tracking
+from firmware_stubs.plcs._geometry import Geometry
+from firmware_stubs.plcs._item import Destination, Item
+from firmware_stubs.plcs._reports import Reports, SplitCodes
+from firmware_stubs.plcs._tracking import Tracking
 from firmware_stubs.stub import GateCommand, Taken
-
-LOOK = -math.inf  # marks may have come nearer: look at every item
-# Which codes fit behind the fields of ARRV or CODE, and the rest: the encoding knows.
-SplitCodes = Callable[[tuple[bytes, ...], str], tuple[tuple[bytes, ...], tuple[bytes, ...]]]
 
 
 class Line:
@@ -43,61 +42,64 @@ class Line:
         self.elements = Elements(geometry, now, self._state_changed)
         self.speed_since = now
         self._geometry = geometry
-        self._gates = Gates(self.tracking, self.elements, late_ms)
-        self._evidence = evidence
-        self._split_codes = split_codes
-        self._next_mark = LOOK  # the odometer at which `advance` has something to decide
+        self._gates = Gates(self.tracking, self.elements, late_ms, self._went_round)
+        self._reports = Reports(buffer, self.tracking, split_codes, self.counts, evidence)
         self._taken: deque[Taken] = deque(maxlen=UNREAD_MOST)
 
     # What the belt tells and asks
 
-    def edge(self, point: str, length: int, now: float, codes: Sequence[bytes] = ()) -> int:
-        """An item's front edge passed the eye of a point; `codes` when the scanner there hangs on the PLC."""
-        if point not in self._geometry.points:
-            raise ValueError(f"point {point!r} is not on this line; give one of {sorted(self._geometry.points)}")
+    def edge(
+        self, point: str, length: int, now: float, carrier: int = 0, carriers: int = 1, codes: Sequence[bytes] = ()
+    ) -> int:
+        """An item's front edge passed the eye of a point; `codes` when the scanner there hangs on the PLC.
+
+        `carrier`: the first it lies on, 0 = there are none, or the PLC does not see which; `carriers`: on how many.
+        """
+        self._check_place(point, carrier)
         self.advance(now)
-        decides = point in self._geometry.decisions
-        item = None
-        if point in self._geometry.inductions:
-            item = self.tracking.add(point, length, "S")
+        carriers = carriers if carrier else 0
+        decides, inducts = point in self._geometry.decisions, point in self._geometry.inductions
+        found = None
+        if not inducts or (decides and self._geometry.is_loop):
+            found = self.tracking.match(point, carrier)
+        if found:
+            item = found[0]
+            self._seen(item, point, found[1], length, carrier, carriers)
             if not decides:
-                self._emit("INDU", point=point, track=item.track, length=length)
-        elif item := self.tracking.match(point, length):
-            if not decides:
-                self._emit("PASS", point=point, track=item.track)
+                self._reports.passed(item)
         else:
-            item = self.tracking.add(point, length, "U")
-            before, behind = self._neighbours(item)
-            self._emit("GHST", point=point, track=item.track, before=before, behind=behind)
+            item = self._new(point, length, "S" if inducts else "U", carrier, carriers)
+            if not inducts:
+                self._reports.ghost(item, carrier)
+            elif not decides:
+                self._reports.inducted(item)
         if decides:
-            self._arrive(item, tuple(codes))
-        self._next_mark = LOOK
-        self.advance(now)
+            self._reports.arrived(item, self._gates.left_ms(item), tuple(codes))
+        self._settle(item)
         return item.track
 
     def gates(self, now: float) -> list[GateCommand]:
         """Gates fired since the last call; `at` is when the front edge is expected at the gate."""
         self.advance(now)
+        if not self._gates.fired:
+            return []
         fired = sorted(self._gates.fired, key=lambda command: command.at)
         self._gates.fired.clear()
         return fired
 
     def lane_eye(self, lane: str, now: float) -> None:
         """An item passed the eye behind a lane's gate: the one commanded there first, else the one nearest to it."""
-        if lane not in self._geometry.lanes:
-            raise ValueError(f"lane {lane!r} is not on this line; give one of {sorted(self._geometry.lanes)}")
+        self._check_lane(lane)
         self.advance(now)
-        gate_mm = self._geometry.lanes[lane]
-        near = self.tracking.near(gate_mm)
-        if not near and lane == self._geometry.default_lane:
+        near = self.tracking.near(self._geometry.lanes[lane])
+        if not near and lane == self._geometry.default_lane and not self._geometry.is_loop:
             near = self.tracking.near(self._geometry.length_mm)
-        waited_for = [item for item in self.tracking.items.values() if item.lane == lane]
-        first = min(waited_for, key=lambda item: item.gate_at, default=None)
+        first = min(self._gates.waited_for[lane], key=lambda item: item.gate_at, default=None)
         # Who cannot be at the gate yet is not the one, if somebody else is.
-        if first and (not near or self.tracking.position(first) >= gate_mm - self.tracking.tolerance):
-            self._left(first, lane, first.result, self._evidence)
+        if first and (not near or self.tracking.position(first) >= first.gate_way - self.tracking.tolerance):
+            self._left(first, lane, first.result)
         elif near:
-            self._left(near[0], lane, near[0].result if near[0].lane == lane else "MI", self._evidence)
+            self._left(near[0], lane, near[0].result if near[0].lane == lane else "MI")
         else:
             self.counts["eye_without_item"] += 1
 
@@ -107,9 +109,15 @@ class Line:
         self.elements.sense(lane, state, now)
 
     def line_state(self, state: str, now: float) -> None:
-        """The line itself is `RUN`, `STOP`, `ESTP`, `MANU` …; in `MANU` DEST and CMND are refused with MODE."""
+        """The line itself is `RUN`, `STOP`, `ESTP`, `MANU` …; in `MANU` DEST and CMND are refused with MODE.
+
+        Hands were on the belt in `MANU`: whoever is on it when it ends is doubtful from then on.
+        """
         self.advance(now)
+        was_manual = self.elements.state(LINE) == "MANU"
         self.elements.sense(LINE, state, now)
+        for item in self.tracking.items.values() if was_manual and state != "MANU" else ():
+            item.certainty = "D" if item.certainty == "S" else item.certainty
 
     def belt_speed(self, mm_s: int, now: float) -> None:
         """The belt runs with this speed from now on; 0 = stopped."""
@@ -118,10 +126,9 @@ class Line:
             self.speed_since = now
         self.tracking.set_speed(mm_s)
         self.elements.belt(mm_s > 0, now)
-        if mm_s:  # an item that may not go to the default lane stops the belt again
-            for item in self.tracking.items.values():
-                item.holds_line = False
-        self._next_mark = LOOK
+        for item in self.tracking.items.values() if mm_s else ():
+            item.holds_line = False  # if it still may not go to the default lane, it stops the belt again
+            self.tracking.marks.put(item, self._gates.mark(item))
         self.advance(now)
 
     def removed(self, track: int, now: float) -> None:
@@ -139,7 +146,7 @@ class Line:
     @property
     def inhibited(self) -> frozenset[str]:
         """Inductions that must not put anything on the belt: by CMND, or all of them while the event buffer is full."""
-        return self.elements.inductions if self.buffer.crowded else self.elements.inhibited()
+        return self.elements.inductions if self.buffer.crowded else self.elements.inhibited
 
     @property
     def stop_wanted(self) -> bool:
@@ -150,22 +157,22 @@ class Line:
 
     def advance(self, now: float) -> None:
         """Time passed: decide the gates whose point of no return was reached, miss who did not come."""
-        self.tracking.advance(now)
-        if not self.tracking.reached(self._next_mark):
-            return
-        for item in sorted(self.tracking.items.values(), key=lambda item: -item.offset):
-            self._gates.pass_by(item)
-            if self.tracking.reached(self._gates.lost_mark(item)):
-                before, behind = self._neighbours(item)
-                del self.tracking.items[item.track]
-                self._emit("LOST", track=item.track, last_point=item.point, before=before, behind=behind)
-        self._next_mark = min(map(self._gates.first_mark, self.tracking.items.values()), default=math.inf)
+        tracking, marks, gates = self.tracking, self.tracking.marks, self._gates
+        tracking.advance(now)
+        while tracking.reached(marks.first()):
+            item = marks.pop()
+            gates.pass_by(item)
+            if gates.is_lost(item):
+                self._lose(item)
+            else:
+                marks.put(item, gates.mark(item))
 
     def next_crossing(self) -> float | None:
         """When the next item reaches a point of no return or is missed; None while the belt stands or is empty."""
-        if not self.tracking.speed or not self.tracking.items:
+        mark = self.tracking.marks.first()
+        if not self.tracking.speed or mark == math.inf:
             return None
-        return max(self.tracking.now, self.tracking.when(self._next_mark))
+        return max(self.tracking.now, self.tracking.when(mark))
 
     def judge(self, dest: Destination, now: float) -> str | None:
         """Obey a DEST from now on, or say why not: a refusal code of PLC interface v1 §2."""
@@ -184,8 +191,8 @@ class Line:
                 at=now,
             )
         )
-        self._next_mark = LOOK
-        self.advance(now)
+        if refusal is None:
+            self._settle(self.tracking.items[dest.track])
         return refusal
 
     def command(self, element: str, command: str, now: float) -> str | None:
@@ -216,52 +223,62 @@ class Line:
         self.advance(now)
         self.epoch = self.epoch % 0xFFFF + 1
         self.tracking.forget()
-        self._gates.fired.clear()
+        self._gates.forget()
         self.buffer.restart(counted=counted)
         self.buffer.report_lost()
         if not counted:
-            self.elements.forget_commands()
+            self.elements.forget_commands(now)
 
     # Inside
 
-    def _emit(self, kind: str, at: float | None = None, **values: Value) -> None:
-        self.buffer.add(Event(kind, self.tracking.now if at is None else at, values))
+    def _check_place(self, point: str, carrier: int) -> None:
+        if point not in self._geometry.points:
+            raise ValueError(f"point {point!r} is not on this line; give one of {sorted(self._geometry.points)}")
+        if not 0 <= carrier <= self._geometry.carriers:
+            raise ValueError(f"carrier {carrier}: the line has carriers 1 to {self._geometry.carriers}; 0 = not known")
+
+    def _check_lane(self, lane: str) -> None:
+        if lane not in self._geometry.lanes:
+            raise ValueError(f"lane {lane!r} is not on this line; give one of {sorted(self._geometry.lanes)}")
+
+    def _new(self, point: str, length: int, certainty: str, carrier: int, carriers: int) -> Item:
+        """An item that was not there. Who was to come round on the carrier that it is put on is there no more."""
+        if certainty == "S" and (rider := self.tracking.comes_round(point, carrier)):
+            if rider.lane is None:
+                self._lose(rider)
+            else:
+                self.tracking.leave_carrier(rider)  # most likely in its lane, whose eye is still to see it
+        item = self.tracking.add(point, length, certainty, carrier, carriers)
+        self._gates.begin(item)
+        return item
+
+    def _seen(self, item: Item, point: str, way: float, length: int, carrier: int, carriers: int) -> None:
+        if item.should_be_off(way):
+            self._gates.missed(item)
+        self.tracking.see(item, point, way, length, carrier, carriers)
+        self._gates.seen(item)
+
+    def _settle(self, item: Item) -> None:
+        """Where the item is or what it obeys has changed."""
+        self.tracking.marks.put(item, self._gates.mark(item))
+        self.tracking.marks.tidy(len(self.tracking.items))
+        self.advance(self.tracking.now)
 
     def _state_changed(self, element: str, state: State) -> None:
-        self._emit("STAT", state.since, element=element, state=state.state, code=state.code)
+        self._reports.tell("STAT", state.since, element=element, state=state.state, code=state.code)
 
-    def _neighbours(self, item: Item) -> tuple[int, int]:
-        before, behind = self.tracking.neighbours(item)
-        return (before.track if before else 0), (behind.track if behind else 0)
+    def _went_round(self, item: Item, at: float) -> None:
+        assert item.dest is not None
+        self._reports.went_round(item, self._gates.why_not(item, item.dest), at)
 
-    def _arrive(self, item: Item, codes: tuple[bytes, ...]) -> None:
-        fit, rest = self._split_codes(codes, "ARRV")
-        self._emit(
-            "ARRV",
-            point=item.point,
-            track=item.track,
-            left=self._gates.left_ms(item),
-            length=item.length,
-            gap=self.tracking.gap(item),
-            certainty=item.certainty,
-            codes=fit,
-        )
-        while rest:
-            fit, rest = self._split_codes(rest, "CODE")
-            if fit:
-                self._emit("CODE", point=item.point, track=item.track, outcome="R", codes=fit)
-            else:
-                self.counts["code_too_long"] += 1
-                rest = rest[1:]
+    def _lose(self, item: Item) -> None:
+        self._reports.lost(item)
+        self._drop(item)
 
-    def _left(self, item: Item, actual: str, result: str, evidence: str) -> None:
-        del self.tracking.items[item.track]
-        self._emit(
-            "DIVC",
-            track=item.track,
-            decision=item.dest.decision if item.dest else 0,
-            wanted=item.dest.lanes[0] if item.dest else "",
-            actual=actual,
-            result=result,
-            evidence=evidence,
-        )
+    def _left(self, item: Item, actual: str, result: str, evidence: str = "") -> None:
+        self._reports.left(item, actual, result, evidence)
+        self._drop(item)
+
+    def _drop(self, item: Item) -> None:
+        self._gates.unwait(item)
+        self.tracking.drop(item)

@@ -1,13 +1,14 @@
 """What the controller's requests of a session mean to the line (all but SYES, which begins one).
 
-Source: PLC interface v1 §2 and the widths of §3. TIME and LAMP are only checked and answered.
+Source: PLC interface v1 §2 and the widths of §3. TIME is only checked and answered.
 """
 
 from __future__ import annotations
 
+from firmware_stubs.plcs._elements import Lamp
+from firmware_stubs.plcs._item import Destination
 from firmware_stubs.plcs._line import Line
 from firmware_stubs.plcs._telegram_codec import FieldError, Fields, Telegram
-from firmware_stubs.plcs._tracking import Destination
 
 IF_NONE = frozenset("DLK")
 
@@ -28,8 +29,8 @@ def judge(telegram: Telegram, line: Line, *, synchronised: bool, now: float) -> 
     elif telegram.type == "TIME":
         fields.number(13)
     elif telegram.type == "LAMP":
-        for width in (12, 1, 1, 8):
-            fields.text(width)
+        element, colour, mode, text = (fields.text(width) for width in (12, 1, 1, 8))
+        return line.elements.light(element, Lamp(colour, mode, text))
     else:
         return "FORM"
     return None

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from firmware_stubs.plcs._events import Event
+from firmware_stubs.plcs._item import Item
 from firmware_stubs.plcs._line import Line
-from firmware_stubs.plcs._telegram_codec import event_body, trak_body
-from firmware_stubs.plcs._tracking import Item
+from firmware_stubs.plcs._telegram_codec import report_body, trak_body
 
 
 @dataclass(eq=False, slots=True)
@@ -36,8 +36,9 @@ def trak(items: list[Item], line: Line) -> Request:
                     "track": item.track,
                     "point": item.point,
                     "lane": line.obeyed_lane(item),
-                    "decision": item.dest.decision if item.dest else 0,
+                    "decision": item.held.decision if item.held else 0,
                     "certainty": item.certainty,
+                    "lap": item.lap,
                     "age": int(now - item.edge_at),
                 }
                 for item in items
@@ -51,6 +52,6 @@ def report(event: Event) -> Request:
     """An event."""
 
     def body(now: float) -> str:
-        return event_body(event.type, {**event.values, "evt": event.evt, "age": int(now - event.at)})
+        return report_body(event.type, {**event.values, "evt": event.evt, "age": int(now - event.at)})
 
     return Request(event.type, body, event)

@@ -1,93 +1,19 @@
-"""A PLC's own millisecond tracking of a line: where each item is believed to be. Independent of any encoding.
+"""A PLC's own millisecond tracking of a line or loop: where each item is believed to be. Independent of any encoding.
 
 The belt's way since the start (the odometer) is integrated from its speed; an item is an offset to it, set anew at each
-eye. So a stopped belt needs no special case and no clock of its own.
+eye. So a stopped belt needs no special case and no clock of its own. A carrier cannot slip: where carriers are used, an
+edge belongs to the item on that carrier, else to the nearest expected within the tolerance.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from bisect import bisect_left, insort
+
+from firmware_stubs.plcs._geometry import Course, Geometry
+from firmware_stubs.plcs._item import Item
+from firmware_stubs.plcs._marks import AT_MARK_MM, Marks
 
 TRACK_LAST = 999_999
-# A position that is a rounding error short of a mark is at it; else a timer set for the mark would fire for ever.
-AT_MARK_MM = 0.01
-_ID = re.compile(r"[A-Z0-9_-]{1,12}")
-
-
-class Gate(NamedTuple):
-    """A lane's gate on the line."""
-
-    position_mm: int
-    lane: str
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """The line as its PLC was configured: ids of 1..12 characters `A-Z 0-9 _ -`, positions in mm along the belt.
-
-    `inductions` and `decisions` name points; a point that is neither only reports who passes.
-    """
-
-    points: Mapping[str, int]
-    inductions: Collection[str]
-    decisions: Collection[str]
-    lanes: Mapping[str, int]
-    default_lane: str
-    speed_mm_s: int
-    length_mm: int
-
-    def __post_init__(self) -> None:
-        for name in (*self.points, *self.lanes):
-            if not _ID.fullmatch(name):
-                raise ValueError(f"id {name!r}: 1 to 12 characters of A-Z 0-9 _ - are needed")
-        for name in (*self.inductions, *self.decisions):
-            if name not in self.points:
-                raise ValueError(f"point {name!r} has no position; give one of {sorted(self.points)}")
-        if self.default_lane not in self.lanes:
-            raise ValueError(f"default lane {self.default_lane!r} is no lane; give one of {sorted(self.lanes)}")
-        if self.speed_mm_s <= 0 or self.length_mm <= 0:
-            raise ValueError("speed_mm_s and length_mm must be above 0")
-
-    def gates(self) -> tuple[Gate, ...]:
-        """The gates in the order in which an item meets them."""
-        return tuple(sorted(Gate(position, lane) for lane, position in self.lanes.items()))
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """What a DEST says."""
-
-    point: str
-    track: int
-    decision: int
-    reason: str
-    no_default: bool
-    if_none: str
-    lanes: tuple[str, ...]
-
-
-@dataclass(eq=False, slots=True)
-class Item:
-    """One item the PLC tracks, and what became of its destination so far."""
-
-    track: int
-    length: int
-    point: str  # the last one passed
-    edge_at: float
-    offset: float  # its front edge is at odometer + offset
-    certainty: str
-    next_gate: int  # index of the first gate whose point of no return lies ahead
-    dest: Destination | None = None
-    lane: str | None = None  # commanded into this one
-    gate_at: float = 0.0  # when it was to be at that gate
-    why_not_first: str = ""  # result code of the first lane's gate, once passed
-    result: str = ""
-    late: bool = False  # a DEST was refused with LATE
-    holds_line: bool = False  # reached the end with flag N
-    announced: bool = False  # an event of it was sent at least once
 
 
 class Tracking:
@@ -95,14 +21,19 @@ class Tracking:
 
     def __init__(self, geometry: Geometry, tolerance_mm: int, next_track: int, now: float) -> None:
         self.geometry = geometry
+        self.course = Course(geometry)
         self.items: dict[int, Item] = {}
+        self.marks = Marks()
         self.odometer = 0.0
         self.speed = geometry.speed_mm_s
         self.running_speed = geometry.speed_mm_s  # the last one above 0
         self.now = now
-        self._gates = geometry.gates()
         self.tolerance = tolerance_mm
         self._next_track = next_track
+        self._order: list[tuple[float, int]] = []  # offset (on a loop within one lap) and track, the rearmost first
+        self._riders: dict[int, Item] = {}  # by their first carrier
+
+    # The belt
 
     def advance(self, now: float) -> None:
         """The belt moved until now with the speed it had."""
@@ -116,7 +47,7 @@ class Tracking:
         self.running_speed = mm_s or self.running_speed
 
     def position(self, item: Item) -> float:
-        """Where the item's front edge is believed to be, mm."""
+        """The way its front edge is believed to have come."""
         return self.odometer + item.offset
 
     def reached(self, odometer: float) -> bool:
@@ -127,62 +58,123 @@ class Tracking:
         """When the belt was or will be at this mark, at the present speed; now while it stands."""
         return self.now + (odometer - self.odometer) * 1000 / self.speed if self.speed else self.now
 
-    def add(self, point: str, length: int, certainty: str) -> Item:
+    # Items come, are seen and go
+
+    def add(self, point: str, length: int, certainty: str, carrier: int = 0, carriers: int = 0) -> Item:
         """A new item at a point, with the next track number that is free."""
         while self._next_track in self.items:
             self._next_track = self._next_track % TRACK_LAST + 1
-        position = self.geometry.points[point]
-        behind = sum(gate.position_mm <= position for gate in self._gates)
-        item = Item(self._next_track, length, point, self.now, position - self.odometer, certainty, behind)
+        way = float(self.geometry.points[point])
+        item = Item(self._next_track, length, point, self.now, way - self.odometer, certainty, way)
         self._next_track = self._next_track % TRACK_LAST + 1
         self.items[item.track] = item
+        insort(self._order, self._entry(item))
+        self._ride(item, carrier, carriers)
         return item
 
-    def match(self, point: str, length: int) -> Item | None:
-        """The item whose edge this is: the nearest within the tolerance; it is at the point now. None = nobody's."""
-        position = self.geometry.points[point]
-        near = [
-            item
-            for item in self.near(position)
-            if self.geometry.points[item.point] < position  # an eye sees an item once
-        ]
-        if not near:
-            return None
-        item = near[0]
-        if len(near) > 1 and item.certainty == "S":
-            item.certainty = "D"
-        if item.lane is not None:  # it was to be in a lane, yet here it is
-            item.lane, item.why_not_first = None, item.why_not_first or "MI"
-        item.point, item.edge_at, item.offset, item.length = point, self.now, position - self.odometer, length
-        return item
+    def see(self, item: Item, point: str, way: float, length: int, carrier: int, carriers: int) -> None:
+        """An eye saw the item: it is there now."""
+        self._unlist(item)
+        item.point, item.edge_at, item.seen, item.length = point, self.now, way, length
+        item.offset = way - self.odometer
+        insort(self._order, self._entry(item))
+        if carrier != item.carrier:
+            self._ride(item, carrier, carriers)
 
-    def near(self, position: int) -> list[Item]:
-        """Items within the tolerance of a position, the nearest first."""
-        found = [item for item in self.items.values() if abs(self.position(item) - position) <= self.tolerance]
-        return sorted(found, key=lambda item: abs(self.position(item) - position))
-
-    def on_belt(self) -> list[Item]:
-        """Items that are believed not to have left through their gate, the foremost first."""
-        items = [
-            item
-            for item in self.items.values()
-            if item.lane is None or self.position(item) < self.geometry.lanes[item.lane]
-        ]
-        return sorted(items, key=lambda item: -item.offset)
-
-    def neighbours(self, item: Item) -> tuple[Item | None, Item | None]:
-        """The items before and behind."""
-        others = [other for other in self.on_belt() if other is not item]
-        before = [other for other in others if other.offset >= item.offset]
-        behind = [other for other in others if other.offset < item.offset]
-        return (before[-1] if before else None), (behind[0] if behind else None)
-
-    def gap(self, item: Item) -> int:
-        """Millimetres from the rear of the item ahead to the front of this one; 0 = none ahead."""
-        ahead = self.neighbours(item)[0]
-        return 0 if ahead is None else max(0, round(self.position(ahead) - ahead.length - self.position(item)))
+    def drop(self, item: Item) -> None:
+        """The item is on the belt no more."""
+        del self.items[item.track]
+        item.on_line = False
+        self._unlist(item)
+        if self._riders.get(item.carrier) is item:
+            del self._riders[item.carrier]
+        self.marks.tidy(len(self.items))
 
     def forget(self) -> None:
         """A new epoch: nobody is known, track numbers anew."""
         self.items.clear()
+        self.marks.clear()
+        self._order.clear()
+        self._riders.clear()
         self._next_track = 1
+
+    def _ride(self, item: Item, carrier: int, carriers: int) -> None:
+        if carrier:
+            item.carrier, item.carriers = carrier, carriers
+            self._riders.setdefault(carrier, item)
+
+    def leave_carrier(self, item: Item) -> None:
+        """Another item lies on its carrier now."""
+        if self._riders.get(item.carrier) is item:
+            del self._riders[item.carrier]
+
+    def _entry(self, item: Item) -> tuple[float, int]:
+        return (item.offset % self.course.lap if self.course.lap else item.offset), item.track
+
+    def _unlist(self, item: Item) -> None:
+        del self._order[bisect_left(self._order, self._entry(item))]
+
+    # Who is where
+
+    def match(self, point: str, carrier: int = 0) -> tuple[Item, float] | None:
+        """The item whose edge this is, and the way it has come with it. None = nobody's."""
+        position = self.geometry.points[point]
+        if rider := self._riders.get(carrier):
+            near = [rider]
+        else:
+            near = [item for item in self.near(position) if not (carrier and item.carrier)]
+        found = []
+        for item in near:
+            way = self.course.nearest(position, self.position(item))
+            if way > item.seen:  # an eye sees an item once, on a loop once a lap
+                found.append((item, way))
+        # Who was to be in a lane is meant only when nobody else can be.
+        found = [pair for pair in found if not pair[0].should_be_off(pair[1])] or found
+        if len(found) > 1 and found[0][0].certainty == "S":
+            found[0][0].certainty = "D"
+        return found[0] if found else None
+
+    def comes_round(self, point: str, carrier: int) -> Item | None:
+        """Who is believed on this carrier and was not just seen at this point (an eye that bounces sees it twice)."""
+        rider = self._riders.get(carrier)
+        if rider is None:
+            return None
+        way = self.course.nearest(self.geometry.points[point], self.position(rider))
+        return rider if way > rider.seen else None
+
+    def near(self, position: int) -> list[Item]:
+        """Items within the tolerance of a position, the nearest first."""
+        centre, lap, order = position - self.odometer, self.course.lap, self._order
+        if lap:
+            centre %= lap
+        found = []
+        for middle in (centre - lap, centre, centre + lap) if lap else (centre,):
+            index = bisect_left(order, (middle - self.tolerance, 0))
+            while index < len(order) and order[index][0] <= middle + self.tolerance:
+                found.append((abs(order[index][0] - middle), order[index][1]))
+                index += 1
+        return [self.items[track] for _, track in sorted(found)]
+
+    def neighbours(self, item: Item) -> tuple[Item | None, Item | None]:
+        """The items before and behind that are believed not to have left through their gate."""
+        index = bisect_left(self._order, self._entry(item))
+        return self._walk(index, 1), self._walk(index, -1)
+
+    def _walk(self, index: int, step: int) -> Item | None:
+        size = len(self._order)
+        for count in range(1, size):
+            at = index + step * count
+            if not self.course.lap and not 0 <= at < size:
+                return None
+            other = self.items[self._order[at % size][1]]
+            if not other.should_be_off(self.position(other)):
+                return other
+        return None
+
+    def gap(self, item: Item) -> int:
+        """Millimetres from the rear of the item ahead to the front of this one; 0 = none ahead."""
+        ahead = self.neighbours(item)[0]
+        if ahead is None:
+            return 0
+        way = ahead.offset - item.offset
+        return max(0, round((way % self.course.lap if self.course.lap else way) - ahead.length))

@@ -1,7 +1,7 @@
-"""A line's PLC that speaks ASCII telegrams on a serial line or TCP (kind `line` only, no loops).
+"""A line's PLC that speaks ASCII telegrams on a serial line or TCP, of a line or a loop.
 
-Source: PLC interface v1 §2, §3. It says what is core and INDU, PASS and CODE; TIME and LAMP are only answered.
-The tracking is `_line.py`, the session `_channel.py`; this file puts them on one wire.
+Source: PLC interface v1 §2, §3. It says every message of the interface; TIME is only answered.
+The belief about the belt is `_line.py`, the session `_channel.py`; this file puts them on one wire.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from firmware_stubs.plcs._channel import Channel
 from firmware_stubs.plcs._events import EventBuffer
-from firmware_stubs.plcs._line import Line
+from firmware_stubs.plcs._full_line import FullLine
+from firmware_stubs.plcs._geometry import Geometry
 from firmware_stubs.plcs._telegram_codec import split_codes
-from firmware_stubs.plcs._tracking import Geometry
 
 __all__ = ["Geometry", "Plc", "Settings"]
 
@@ -64,7 +64,7 @@ class Settings:
             raise ValueError(f"evidence = {self.evidence!r}: give E (eye in the lane) or G (gate sensor)")
 
 
-class Plc(Line):
+class Plc(FullLine):
     """The PLC of one line, with its cable: a `PlcStub`. The seed is not used; a PLC does nothing at random."""
 
     def __init__(self, settings: Settings, geometry: Geometry, seed: int, now: float) -> None:

@@ -74,8 +74,8 @@ class Scanner:
         self._window = False  # opened by mTCgateon
         self._seen = False  # something was said since
 
-    def gate(self, codes: list[bytes], now: float) -> None:
-        """An item reached the transmit point: its result is said `delay_ms` later."""
+    def gate(self, codes: list[bytes], now: float, index: int = 0, encoder: int = 0) -> None:
+        """An item reached the transmit point: its result is said `delay_ms` later, without index or encoder count."""
         self._pending.append((now + self._settings.delay_ms, list(codes)))
         self.tick(now)
 
