@@ -19,6 +19,7 @@ Exit codes, the same for every command:
   0   done
   1   failed, or the answer is no
   2   wrong usage
+  65  a recording is none, or is damaged
   69  a broker, a port or the daemon is not available
   70  the journal's disk failed
   75  already running

@@ -18,6 +18,7 @@ from controller.moments import stated, stated_at_site
 Moment: TypeAlias = Annotated[str, AfterValidator(stated)]
 SiteMoment: TypeAlias = Annotated[str, AfterValidator(stated_at_site)]
 Id: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
+UtcMs: TypeAlias = Annotated[int, Field(ge=0, le=9_999_999_999_999)]
 
 
 class Inbound(BaseModel):
@@ -60,7 +61,8 @@ Status: TypeAlias = Literal[
 class CustomsRecord(Inbound):
     """A customs status. Keyed (scheme, authority, subject kind, subject id) with its own rising `sequence`.
 
-    `feed` is the site-wide running number of the feed, contiguous from 1.
+    `feed` is the site-wide running number of the feed, contiguous from 1. Records of scheme `local` are made by
+    commands and have none.
     """
 
     scheme: Literal["ICS2", "H7", "UPU", "ACAS", "local"]
@@ -70,7 +72,18 @@ class CustomsRecord(Inbound):
     sequence: int = Field(ge=0)
     status: Status
     raw: str = Field("", max_length=256, description="the authority's own code")
-    feed: int = Field(ge=1)
+    feed: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _numbered(self) -> CustomsRecord:
+        if self.feed is None and self.scheme != "local":
+            raise ValueError("feed is missing: every record of the feed has its running number")
+        return self
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """Whose status of what it is."""
+        return self.scheme, self.authority, self.subject_kind, self.subject_id
 
 
 class CustomsHead(Inbound):
@@ -80,7 +93,7 @@ class CustomsHead(Inbound):
     """
 
     sequence: int = Field(ge=0)
-    time_ms: int
+    time_ms: UtcMs
     since: int = Field(1, ge=1)
 
     @model_validator(mode="after")

@@ -83,9 +83,12 @@ def load(path: Path | str) -> Config:
     return floor.config
 
 
-def read(path: Path | str) -> Floor:
-    """As much of the floor as can be read; its problems are in `floor.sheet.problems`. Never raises."""
-    sheet = Sheet(Path(path))
+def read(path: Path | str, text: str | None = None) -> Floor:
+    """As much of the floor as can be read; its problems are in `floor.sheet.problems`. Never raises.
+
+    With `text` that is read, and `path` is only its name.
+    """
+    sheet = Sheet(Path(path), text)
     floor = Floor(sheet)
     if not sheet.readable:
         return floor

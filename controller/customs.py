@@ -1,8 +1,10 @@
 """What customs says, and whether a parcel has a positive release.
 
 A record is keyed (scheme, authority, subject kind, subject id) and latches: only the same scheme and authority lifts
-its own status, with a newer sequence. The status of a parcel is the most restrictive over all records of itself and of
-everything it belongs to. Unknown, absent and stale mean hold. Nobody releases by timeout, by default or by hand.
+its own status, with a newer sequence; `seize` and `do_not_load` stay until that authority says `release`. The status of
+a parcel is the most restrictive over all records of itself and of everything it belongs to. Unknown, absent and stale
+mean hold. Nobody releases by timeout, by default or by hand: a record of scheme `local`, which the site makes itself by
+command, can hold; its release ends that hold and is no release of anything else.
 
 The feed numbers its records site-wide without gaps, and a head beat tells its last number. Statuses are believed only
 while the feed is fresh: a head made since the broker was last reached and not older than `stale_ms`, everything up to
@@ -11,7 +13,9 @@ it heard at least once in this connection, no gap in what came, and the head not
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeAlias
 
 from controller.advice import Advice, CustomsHead, CustomsRecord
@@ -33,6 +37,16 @@ GRACE_MS = 1000.0
 AHEAD_LIMIT = 10_000
 """Feed numbers beyond a gap that are remembered."""
 
+STAYING = frozenset(("seize", "do_not_load"))
+"""Only `release`, or a more restrictive one, takes their place."""
+
+RECORDS_KEPT = 500_000
+"""Records that are remembered. Of more, the oldest releases are forgotten, since who has no release is held."""
+
+MARGIN = 20
+"""One in so many is forgotten at once. So many more are taken where none may be forgotten; a further record counts as
+not heard, so that the feed is not fresh."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -48,8 +62,12 @@ class Book:
     """All customs records in force and the position in the feed."""
 
     stale_ms: float
+    limit: int = RECORDS_KEPT
+    """of records; see `forget`"""
     records: dict[Key, CustomsRecord] = field(default_factory=dict)
     by_subject: dict[Subject, set[Key]] = field(default_factory=dict)
+    released: dict[Key, None] = field(default_factory=dict)
+    """keys of releases, the oldest first"""
     position: int = 0
     """the last feed number up to which nothing is missing"""
     ahead: set[int] = field(default_factory=set)
@@ -102,27 +120,56 @@ class Book:
         return stale if self.behind_at is None else min(stale, self.behind_at + GRACE_MS)
 
     def take(self, record: CustomsRecord, now: float) -> bool:
-        """Note a record; True when the status of its key changed. A newer one is kept also where it says the same."""
-        if record.feed > self.position and len(self.ahead) < AHEAD_LIMIT:
+        """Note a record; True when the status of its key changed. `records` then holds what is in force: a newer one
+        also where it says the same, and the status that stays in the place of one that cannot lift it."""
+        if record.key not in self.records and len(self.records) >= self.limit + self.limit // MARGIN:
+            return False
+        if record.feed is not None and record.feed > self.position and len(self.ahead) < AHEAD_LIMIT:
             self.ahead.add(record.feed)
             self._advance(self.position)
             self._weigh(now)
-        key = (record.scheme, record.authority, record.subject_kind, record.subject_id)
-        known = self.records.get(key)
+        known = self.records.get(record.key)
         if known is not None and record.sequence <= known.sequence:
             return False
+        if known is not None and known.status in STAYING and 0 < RANK[record.status] < RANK[known.status]:
+            record = record.model_copy(update={"status": known.status, "raw": known.raw})
         self.restore(record)
         return known is None or known.status != record.status
 
     def newest(self, record: CustomsRecord) -> bool:
         """Whether this very record is the one in force for its key."""
-        return self.records.get((record.scheme, record.authority, record.subject_kind, record.subject_id)) is record
+        return self.records.get(record.key) is record
 
     def restore(self, record: CustomsRecord) -> None:
-        """Put a record in its place, as it stood in the journal."""
-        key = (record.scheme, record.authority, record.subject_kind, record.subject_id)
+        """Put a record in its place, as it stood in the journal, unless a newer one is there."""
+        key = record.key
+        known = self.records.get(key)
+        if known is not None and known.sequence > record.sequence:
+            return
         self.records[key] = record
         self.by_subject.setdefault((record.subject_kind, record.subject_id), set()).add(key)
+        self.released.pop(key, None)
+        if record.status == "release":
+            self.released[key] = None
+
+    def forget(self, needed: Container[Subject]) -> list[Key]:
+        """Forget the oldest releases, but none of a subject that is `needed`, if there are too many records."""
+        if len(self.records) <= self.limit:
+            return []
+        gone = []
+        for key in list(islice(self.released, self.limit // MARGIN)):
+            subject = key[2], key[3]
+            del self.released[key]
+            if subject in needed:
+                self.released[key] = None  # asked again after all others
+                continue
+            del self.records[key]
+            others = self.by_subject[subject]
+            others.discard(key)
+            if not others:
+                del self.by_subject[subject]
+            gone.append(key)
+        return gone
 
     def verdict(self, advice: Advice | None, now: float) -> Verdict:
         """Effective status of a parcel for a decision made now."""
@@ -136,8 +183,10 @@ class Book:
         """The same from the records alone, whether or not the feed is fresh: for parcels that have left the line.
 
         That a parcel needs no release stands for the record that is absent, never for one that says something else.
+        A local release says nothing: it is a hold less.
         """
-        found = [self.records[key] for subject in advice.subjects for key in self.by_subject.get(subject, ())]
+        keys = [key for subject in advice.subjects for key in self.by_subject.get(subject, ())]
+        found = [self.records[key] for key in keys if key[0] != "local" or key not in self.released]
         if not found:
             free = advice.customs == "none"
             return Verdict(True, "none", "needs no release") if free else Verdict(False, "hold", "no customs status")

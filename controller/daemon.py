@@ -28,6 +28,9 @@ from controller.journal import Journal, Writer
 from controller.journal_rows import Batch
 from controller.node import Node, Start
 from controller.plan import Plan
+from controller.recording import Recorder, Texts
+from controller.recording_file import RecordingFile
+from controller.stamps import rfc3339
 from controller.status import status
 from controller.uplink import Options, Uplink
 from devices.links import Link, open_link
@@ -35,6 +38,7 @@ from devices.types import Message
 
 EXIT_OK, EXIT_DISK, EXIT_RUNNING = 0, 70, 75
 LONGEST_SLEEP_S = 1.0
+CLOCK_EVERY_MS = 1000.0
 STOP_S = 5.0
 
 
@@ -50,7 +54,8 @@ class AlreadyRunning(RuntimeError):
 class Daemon:
     """One running node. Also the handler of its links and of its uplink."""
 
-    def __init__(self, config: Config, plans: Mapping[str, Plan]) -> None:
+    def __init__(self, config: Config, plans: Mapping[str, Plan], record: tuple[Texts, int] | None = None) -> None:
+        """`record`: the texts of the floor and so many bytes at most, to record its steps below the state_dir."""
         self.config = config
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[int] = self._loop.create_future()
@@ -62,11 +67,19 @@ class Daemon:
         same_boot = _same_boot(config.state_dir / "boot-id")
         start = Start(monotonic_ms(), time.time() * 1000, same_boot, rng)
         self.node = Node(config, plans, restored, self._journal.look, start)
+        self._recording: RecordingFile | None = None
+        if record is not None:
+            self.node.recorder = Recorder(record[0], restored, start)
+            name = rfc3339(start.utc_ms).replace("-", "").replace(":", "")
+            path = config.state_dir / "recordings" / f"{name}.jsonl"
+            self._recording = RecordingFile(path, record[1], self._loop, self._recording_stopped)
+            say(f"recording to {path}")
         self._writer = Writer(self._journal, self._loop, self._committed, self._disk_failed)
         self._committing = False
         self._timer: asyncio.TimerHandle | None = None
         self.links: dict[str, Link] = {}
         self._said = ""
+        self._clock_due = 0.0
         self._urls = {name: scanner.link for name, scanner in config.scanner.items()}
         self._urls |= {name: plc.link for name, plc in config.plc.items()}
         for name, url in self._urls.items():
@@ -133,13 +146,16 @@ class Daemon:
     def message(self, topic: str, payload: bytes, retain: bool, token: int) -> None:
         """A message of the centre."""
         now = monotonic_ms()
-        self.node.message(topic, payload, token, now)
+        self.node.message(topic, payload, token, now, retain)
         self._pump(now)
 
     # --- the one way out -----------------------------------------------------------------------------------------
 
     def _pump(self, now: float) -> None:
         node = self.node
+        if now >= self._clock_due:
+            self._clock_due = now + CLOCK_EVERY_MS
+            node.clock(time.time() * 1000, monotonic_ms())
         while node.dirty:
             link = node.dirty.pop()
             data = node.take(link)
@@ -160,6 +176,11 @@ class Daemon:
             self._uplink.publish(publish.key, publish.topic, publish.payload, 1, publish.retain)
         for token in node.acks():
             self._uplink.ack(token)
+        if node.recorder is not None and self._recording is not None:
+            try:
+                self._recording.write(node.recorder.lines())
+            except Exception as error:  # whatever it was: the floor goes on without a recording
+                self._recording_stopped(f"the recording has ended: {type(error).__name__}: {error}")
         self._wake_at(node.next_at(), now)
 
     def _wake_at(self, due: float | None, now: float) -> None:
@@ -184,6 +205,10 @@ class Daemon:
         say(f"the journal cannot be written: {error}; stopping, so that the next start reads what is really on disk")
         self._finish(EXIT_DISK)
 
+    def _recording_stopped(self, why: str) -> None:
+        say(why)
+        self.node.recording_stops(why, monotonic_ms())
+
     def _status(self, request: Answer) -> Answer:
         return status(self.node, {name: link.health for name, link in self.links.items()}, monotonic_ms())
 
@@ -203,6 +228,8 @@ class Daemon:
             link.stop()
         await self._drain(monotonic_ms() + STOP_S * 1000)
         await self._loop.run_in_executor(None, self._writer.close, STOP_S)
+        if self._recording is not None:
+            await self._loop.run_in_executor(None, self._recording.close)
         await self._uplink.stop()
         self.control.stop()
         self._journal.close()

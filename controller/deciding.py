@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from controller import booking, questions
 from controller.advice import Look
-from controller.effects import Send
+from controller.effects import Ask, Send
 from controller.events import Refused, Routed
 from controller.floor_state import FloorState
 from controller.identity import Identity, identify
@@ -42,6 +42,11 @@ def consider(floor: FloorState, line: LineState, travel: Travel, now: float, loo
             travel.decide_at = wait
             floor.timed[travel.id] = line, travel
             return
+    asked_until = _asks(floor, travel, identity, now)
+    if asked_until is not None:
+        travel.decide_at = asked_until
+        floor.timed[travel.id] = line, travel
+        return
     travel.decide_at = None
     question = questions.question(floor, line, travel, identity, now)
     decision = decide(question)
@@ -56,6 +61,23 @@ def consider(floor: FloorState, line: LineState, travel: Travel, now: float, loo
     _send(floor, line, travel, decision, now)
 
 
+def _asks(floor: FloorState, travel: Travel, identity: Identity, now: float) -> float | None:
+    """Ask the centre about codes without advice, while there is time: until when the decision waits, None = not."""
+    wait_ms = floor.config.ask.wait_ms
+    if not wait_ms or travel.current or identity.outcome not in ("UNKNOWN_CODE", "MULTI"):
+        return None
+    until: float | None = None
+    deadline = travel.decide_by - 1 if travel.decide_by is not None else None
+    for code in dict.fromkeys(result.code for result in travel.results if result.code is not None):
+        wanted = floor.asking.wants(code, now, deadline, wait_ms, floor.online)
+        if wanted is not None:
+            floor.effects.append(Ask(code, travel.id, wanted))
+        waits = floor.asking.waits(code, now)
+        if waits is not None and (deadline is None or waits <= deadline):
+            until = waits if until is None else max(until, waits)
+    return until
+
+
 def _rebook(floor: FloorState, travel: Travel, decision: Decision) -> None:
     """The lanes stay, the departure may be another one."""
     standing = travel.decision
@@ -68,7 +90,7 @@ def _rebook(floor: FloorState, travel: Travel, decision: Decision) -> None:
 def _nowhere(floor: FloorState, line: LineState, travel: Travel, decision: Decision, now: float) -> None:
     """No lane at all may be entered, not even the PLC's default lane: at the last moment its line is asked to stop."""
     default = floor.lanes.get(line.config.default_lane)
-    stuck = not decision.lanes and not decision.stay and default is not None and default.refuses() is not None
+    stuck = not decision.lanes and not decision.stay and default is not None and default.refuses(now) is not None
     if stuck and travel.stop_at is None:
         travel.stop_at = max(now, travel.decide_by or now)
         floor.timed[travel.id] = line, travel

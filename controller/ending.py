@@ -6,7 +6,7 @@ makes a `recall`: where the parcel is, and since when.
 
 from __future__ import annotations
 
-from controller import booking
+from controller import booking, container_events
 from controller.advice import Advice, Look
 from controller.drops import DROPS_KEPT, Drop
 from controller.events import EVIDENCE, Corrected, Ended, Recall
@@ -23,14 +23,15 @@ def discharged(floor: FloorState, line: LineState, travel: Travel, item: Dischar
     """DIVC: the travel ends with what the PLC says of it."""
     decision = travel.decisions.get(item.decision)
     lane = floor.lanes.get(item.actual) if item.actual else None
-    ordinal = lane.dropped() if lane else None
-    name, reason = _outcome(floor, line, travel, item)
     at = item.edge if item.edge is not None else now
+    ordinal = lane.dropped(at) if lane else None
+    container = container_events.added(floor, lane, travel, ordinal or 0, at, now) if lane else None
+    name, reason = _outcome(floor, line, travel, item)
     data = Ended(
         visit=travel.visit,
         travel=travel.id,
         parcel=travel.parcel,
-        container=lane.container if lane else None,
+        container=container,
         evidence=EVIDENCE.get(item.evidence),
         line=line.id,
         track=travel.track,
@@ -55,7 +56,8 @@ def discharged(floor: FloorState, line: LineState, travel: Travel, item: Dischar
         return
     if not lane.config.supervised:
         released = decision is not None and decision.released and not travel.doubtful
-        _dropped(floor, line, travel, lane.id, ordinal or 0, at, now, look, released)
+        drop = Drop(travel.parcel or "", travel.id, travel.visit, line.id, lane.id, ordinal or 0, at, (), container)
+        _dropped(floor, travel, drop, now, look, released)
 
 
 def _hands_over(floor: FloorState, line: LineState, travel: Travel) -> None:
@@ -141,25 +143,14 @@ def remember(floor: FloorState, drop: Drop) -> None:
     floor.keep("drop", drop.travel, drop)
 
 
-def _dropped(
-    floor: FloorState,
-    line: LineState,
-    travel: Travel,
-    lane: str,
-    ordinal: int,
-    at: float,
-    now: float,
-    look: Look,
-    released: bool,
-) -> None:
+def _dropped(floor: FloorState, travel: Travel, drop: Drop, now: float, look: Look, released: bool) -> None:
     """The item lies in an unsupervised lane. `released`: the decision obeyed had a release in force."""
     advice = _advice(travel.parcel, look)
-    subjects = advice.subjects if advice else ()
-    drop = Drop(travel.parcel or "", travel.id, travel.visit, line.id, lane, ordinal, at, subjects)
+    drop.subjects = advice.subjects if advice else ()
     if not released:
         status = floor.book.latched(advice).status if advice else "hold"
         floor.emit("parcel/held_escaped", f"travel/{travel.id}", now, _recall(drop, status, now))
-        what = f"travel {travel.id} lies in {lane} without a customs release"
+        what = f"travel {travel.id} lies in {drop.lane} without a customs release"
         floor.alarm(f"held-escaped-{travel.id}", what, now, "critical")
     if advice is None:
         return

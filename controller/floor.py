@@ -8,7 +8,18 @@ says is handled here.
 
 from __future__ import annotations
 
-from controller import booking, deciding, ending, inhibiting, planning, plc_events, reading
+from controller import (
+    booking,
+    clearing,
+    container_events,
+    deciding,
+    ending,
+    inhibiting,
+    ordering,
+    planning,
+    plc_events,
+    reading,
+)
 from controller.advice import Advice, CustomsHead, CustomsRecord, Look
 from controller.effects import Effect
 from controller.floor_state import FloorState
@@ -20,9 +31,12 @@ from controller.inputs import (
     Heard,
     Input,
     Loaded,
+    Ordered,
     Parted,
     Planned,
     Reached,
+    Replied,
+    Stood,
     Tick,
     Told,
 )
@@ -57,7 +71,7 @@ class Floor(FloorState):
             case Advised(advices):
                 self._advised(advices, now, look)
             case Told(CustomsRecord() as record):
-                self._customs(record, now, look)
+                clearing.told(self, record, now, look)
             case Told(CustomsHead() as head):
                 self._beat(head, now)
             case Reached(utc_ms):
@@ -65,10 +79,19 @@ class Floor(FloorState):
                 self.book.connected(utc_ms, now)
             case Parted():
                 self.online = False
+                self.asking.parted()
+                deciding.reconsider(self, now, look)
+            case Replied(code):
+                self._replied(code, now, look)
+            case Ordered():
+                ordering.handle(self, what, now, look)
             case Clock(utc_ms):
                 self.utc_offset = utc_ms - now
             case Planned(departures):
                 booking.planned(self, departures, now, look)
+            case Stood(containers):
+                for container in containers:
+                    container_events.stood(self, container, now, look)
             case Loaded(plan, text):
                 planning.loaded(self, plan, text, now, look)
             case Tick():
@@ -106,20 +129,11 @@ class Floor(FloorState):
         for advice in advices:
             ending.advised(self, advice, now, look)
 
-    def _customs(self, record: CustomsRecord, now: float, look: Look) -> None:
-        news = self.book.take(record, now)
-        self._keep_feed()
-        if self.book.newest(record):
-            key = "|".join((record.scheme, record.authority, record.subject_kind, record.subject_id))
-            self.keep("customs", key, record)
-        if not news:
-            return
-        subject = (record.subject_kind, record.subject_id)
+    def _replied(self, code: str, now: float, look: Look) -> None:
+        self.unsolicited += not self.asking.answered(code, now)
         for line, travel in self.travels():
-            if travel.parcel is not None and any(subject in advice.subjects for advice in look(travel.parcel)):
+            if any(result.code == code for result in travel.results):
                 deciding.consider(self, line, travel, now, look)
-        for travel_id in sorted(self.drops_by_subject.get(subject, ())):
-            ending.check_drop(self, self.drops[travel_id], now, look)
 
     def _beat(self, head: CustomsHead, now: float) -> None:
         went_on = self.book.beat(head, now)

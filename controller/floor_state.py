@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Literal
 
+from controller.asking import Asking
 from controller.config import Config
+from controller.containers import Container
 from controller.customs import Book, Subject
 from controller.departures import Timetable
 from controller.drops import Drop
@@ -54,6 +56,7 @@ class FloorState:
     late: int = 0
     unsolicited: int = 0
     """answers of the centre that nobody waited for (any more)"""
+    asking: Asking = field(default_factory=Asking)
     timetable: Timetable = field(default_factory=Timetable)
     cut_off: float | None = None
     """UTC ms of the next cut-off of a departure"""
@@ -65,8 +68,9 @@ class FloorState:
     """every valid plan that can be switched to, by name; `plan` is the one in force"""
     given: dict[str, dict[str, int]] = field(default_factory=dict)
     """destination -> lane -> parcels sent there since the daemon started"""
-    orders: dict[str, int] = field(default_factory=dict)
-    """commands that were done or refused: id -> UTC ms when it expires"""
+    containers: dict[str, Container] = field(default_factory=dict)
+    orders: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    """commands that were judged: id -> UTC ms when it expires, whether it was done"""
     online: bool = False
     """the broker is there"""
     utc_offset: float = 0.0

@@ -18,6 +18,7 @@ fits its events, and a machine is told "durable" only about what a power cut lea
   give the same sequences to other events, and the same boots to machines; so both are made anew when the file is not
   the one that was made here: another machine, or another inode, as after restoring a backup or cloning a disk. What
   this does not see: an older image of the same disk on the same machine, or a backup written into the existing file.
+- **Evidence** lies beside the events: messages about customs as they came, with their hash and what was done.
 - **Each event carries a CRC** of what is published; one that does not fit is noted and never published.
 """
 
@@ -32,6 +33,7 @@ from random import Random
 from controller.journal_file import (
     EVENT,
     JournalError,
+    attested,
     begin_boot,
     checked,
     connect,
@@ -41,10 +43,10 @@ from controller.journal_file import (
     trouble,
 )
 from controller.journal_reader import Reader
-from controller.journal_rows import Batch, Counts, Restored, Row
+from controller.journal_rows import Batch, Counts, Evidence, Restored, Row
 from controller.journal_writer import Writer
 
-__all__ = ["Batch", "Counts", "Journal", "JournalError", "Reader", "Restored", "Row", "Writer"]
+__all__ = ["Batch", "Counts", "Evidence", "Journal", "JournalError", "Reader", "Restored", "Row", "Writer"]
 
 
 class Journal:
@@ -100,6 +102,7 @@ class Journal:
         try:
             self._write(batch)
             self._advise(batch.advice)
+            self._attest(batch.evidence)
             self._writing.execute("COMMIT")
         except BaseException:
             if self._writing.in_transaction:
@@ -130,6 +133,12 @@ class Journal:
         many(upsert, ((parcel, body) for parcel, _, body in kept))
         pairs = ((alias, parcel) for parcel, aliases, _ in kept for alias in (parcel, *aliases))
         many("INSERT OR IGNORE INTO alias VALUES (?, ?)", pairs)
+
+    def _attest(self, evidence: Iterable[Evidence]) -> None:
+        for one in evidence:
+            made = self._writing.execute("INSERT INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?)", attested(one))
+            pairs = ((subject, made.lastrowid) for subject in one.subjects or ("",))
+            self._writing.executemany("INSERT OR IGNORE INTO evidence_subject VALUES (?, ?)", pairs)
 
     def backlog(self, after_seq: int, limit: int) -> list[Row]:
         """Up to `limit` rows after `after_seq` in order: not delivered, not refused in this boot.

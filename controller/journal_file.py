@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 import sqlite3
 import zlib
@@ -11,12 +13,21 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from controller.journal_rows import Row
+from controller.journal_rows import Evidence, Row
 
-SCHEMA = 1
+SCHEMA = 2
 APPLICATION = 0x6875_6266  # "hubf", SQLite's application_id
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 BOOTS = 65535
+
+EVIDENCE = """
+CREATE TABLE evidence (
+  id INTEGER PRIMARY KEY, utc_ms INTEGER NOT NULL, topic TEXT NOT NULL, sha256 TEXT NOT NULL, raw BLOB NOT NULL,
+  first_seq INTEGER, last_seq INTEGER, refused TEXT NOT NULL) STRICT;
+CREATE TABLE evidence_subject (
+  subject TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (subject, id)) STRICT, WITHOUT ROWID;
+"""
+"""Messages about customs with what was done; `refused` is a JSON list of texts. Kept longer than events are."""
 
 TABLES = f"""
 BEGIN EXCLUSIVE;
@@ -37,10 +48,14 @@ CREATE TABLE advice (parcel TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 -- A parcel's id is an alias of its own: one look-up finds it by either.
 CREATE TABLE alias (alias TEXT NOT NULL, parcel TEXT NOT NULL, PRIMARY KEY (alias, parcel)) STRICT, WITHOUT ROWID;
 CREATE INDEX alias_parcel ON alias (parcel);
+{EVIDENCE}
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {SCHEMA};
 COMMIT;
 """
+MIGRATIONS = {1: EVIDENCE}
+"""Schema version -> what makes the next one of it."""
+
 EVENT = "seq, id, type, subject, visit, travel, parcel, time, topic, body, read_code, crc"
 
 
@@ -78,15 +93,30 @@ def prepare(db: sqlite3.Connection, path: Path) -> None:
     if db.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
         raise JournalError(f"{path}: its file system cannot hold a write-ahead log; put state_dir on a local disk")
     db.execute("PRAGMA synchronous = FULL")
-    if not made:
+    if made:
+        migrate(db)
+    else:
         db.executescript(TABLES)
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring an older journal to this schema, in one transaction: killed in between, it is as it was."""
+    version = schema(db)
+    if version < SCHEMA:
+        steps = "".join(MIGRATIONS[number] for number in range(version, SCHEMA))
+        db.executescript(f"BEGIN EXCLUSIVE;{steps}PRAGMA user_version = {SCHEMA};COMMIT;")
+
+
+def schema(db: sqlite3.Connection) -> int:
+    """The version of its tables."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
 def check_version(db: sqlite3.Connection, path: Path) -> None:
     """Raises JournalError for another program's database and for the journal of a newer hubfloor."""
     if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
         raise JournalError(f"{path}: not a journal of hubfloor; move that file away or name another state_dir")
-    version = db.execute("PRAGMA user_version").fetchone()[0]
+    version = schema(db)
     if version > SCHEMA:
         raise JournalError(
             f"{path}: written by a newer hubfloor (schema {version}, this one knows {SCHEMA}); "
@@ -122,6 +152,12 @@ def stored(row: Row) -> tuple[Any, ...]:
         row.code,
         _crc(row),
     )
+
+
+def attested(one: Evidence) -> tuple[Any, ...]:
+    """Evidence as the columns of `evidence`; SQLite gives the id."""
+    digest = hashlib.sha256(one.raw).hexdigest()
+    return (None, one.utc_ms, one.topic, digest, one.raw, one.first_seq, one.last_seq, json.dumps(one.refused))
 
 
 def checked(found: Iterable[tuple[Any, ...]], damaged: set[int]) -> Iterator[Row]:

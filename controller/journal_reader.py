@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from controller.journal_file import EVENT, JournalError, check_version, checked, connect, explained
-from controller.journal_rows import Counts, Row
+from controller.journal_file import EVENT, JournalError, check_version, checked, connect, explained, schema
+from controller.journal_rows import Counts, Evidence, Row
 
 PAGE = 500  # rows a read: no read transaction stays open for long
 
@@ -22,6 +24,11 @@ hits AS (
   UNION SELECT seq FROM event WHERE visit IN (SELECT visit FROM named)
   UNION SELECT seq FROM event WHERE travel IN (SELECT travel FROM named))
 SELECT {EVENT} FROM hits JOIN event USING (seq) ORDER BY seq
+"""
+
+ATTESTED = """
+SELECT id, utc_ms, topic, sha256, raw, first_seq, last_seq, refused FROM evidence_subject JOIN evidence USING (id)
+WHERE subject = ? AND id > ? ORDER BY id LIMIT ?
 """
 
 
@@ -57,6 +64,24 @@ class Reader:
             if len(found) < PAGE:
                 return
             seq = found[-1][0] + 1
+
+    def evidence(self, subject: str) -> Iterator[tuple[Evidence, bool]]:
+        """Messages kept about a subject (`parcel/P1`, `consignment/C7`, …; "" = those that name none) in order, and
+        whether each is still what came.
+
+        None in a journal that was made before evidence was kept and has not been opened for writing since.
+        """
+        after = 0
+        with explained(self.path):
+            known = schema(self._db) >= 2
+        while known:
+            with explained(self.path):
+                found = self._db.execute(ATTESTED, (subject, after, PAGE)).fetchall()
+            for _, utc_ms, topic, sha256, raw, first, last, refused in found:
+                made = Evidence(utc_ms, topic, raw, (subject,), first, last, tuple(json.loads(refused)))
+                yield made, hashlib.sha256(raw).hexdigest() == sha256
+            after = found[-1][0] if found else after
+            known = len(found) == PAGE
 
     def counts(self) -> Counts:
         """Its figures now."""

@@ -25,6 +25,20 @@ class Row:
     code: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A message about customs as it came, and what was done: the events it caused, from `first_seq` to `last_seq` (none
+    caused: both None), and what of it was refused, and why. `subjects`: whom it is about, each as `kind/id`."""
+
+    utc_ms: int
+    topic: str
+    raw: bytes
+    subjects: tuple[str, ...] = ()
+    first_seq: int | None = None
+    last_seq: int | None = None
+    refused: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Batch:
     """One transaction.
@@ -41,11 +55,12 @@ class Batch:
     delivered: list[int] = field(default_factory=list)
     quarantined: list[tuple[int, int]] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
 
     def empty(self) -> bool:
         """Whether there is nothing in it, not even a token."""
         written = self.events or self.channels or self.state or self.advice or self.delivered or self.quarantined
-        return not (written or self.tokens)
+        return not (written or self.evidence or self.tokens)
 
     def merge(self, other: Batch) -> None:
         """Take in a later batch: where both speak of the same thing, the later one wins."""
@@ -56,6 +71,7 @@ class Batch:
         self.delivered += other.delivered
         self.quarantined += other.quarantined
         self.tokens += other.tokens
+        self.evidence += other.evidence
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pydantic_core import to_json
 
 from controller import planning
 from controller.advice import CustomsRecord, Departure
+from controller.containers import CONTAINER
 from controller.departures import Run
 from controller.drops import Drop
 from controller.events import Alarm
@@ -26,7 +27,6 @@ from controller.line import LineState
 from controller.travel import TRAVEL, State, Travel
 
 DROP: TypeAdapter[Drop] = TypeAdapter(Drop)
-LANE_FIELDS = ("state", "inside", "drops", "container")
 
 
 def dump(value: object) -> bytes:
@@ -34,7 +34,7 @@ def dump(value: object) -> bytes:
     if isinstance(value, Travel):
         return TRAVEL.dump_json(value)
     if isinstance(value, LaneState):
-        return to_json({name: getattr(value, name) for name in LANE_FIELDS})
+        return to_json(value.kept())
     if isinstance(value, LineState):
         return to_json(
             {"inhibited": value.inhibited, "told": value.told, "state": value.state, "odometer": value.odometer.kept()}
@@ -50,10 +50,15 @@ def restore(floor: Floor, state: Mapping[tuple[str, str], bytes], *, same_boot: 
     """Put everything back into an empty floor."""
     for key, body in _of(state, "lane"):
         if key in floor.lanes:
-            for name, value in json.loads(body).items():
-                setattr(floor.lanes[key], name, value)
-    for _, body in _of(state, "customs"):
-        floor.book.restore(CustomsRecord.model_validate_json(body))
+            floor.lanes[key].restore(json.loads(body), same_boot=same_boot)
+    for key, body in _of(state, "container"):
+        floor.containers[key] = CONTAINER.validate_json(body)
+    records = [CustomsRecord.model_validate_json(body) for _, body in _of(state, "customs")]
+    for record in sorted(records, key=lambda one: one.feed or 0):  # the oldest releases are the first to be forgotten
+        floor.book.restore(record)
+    for key, body in _of(state, "order"):
+        expires, done = json.loads(body)
+        floor.orders[key] = expires, done
     for key, body in _of(state, "feed"):
         if key == "position":
             floor.book.position = json.loads(body)

@@ -13,7 +13,7 @@ from controller.line import LineState
 def changed(floor: FloorState, line: LineState, lane: LaneState, state: str, code: str, at: float, look: Look) -> None:
     """The PLC says a lane's state; travels of its line are decided again when it is news."""
     names = {"FULL": "full", "HALF": "half", "FREE": "free", "LOCK": "locked"}
-    before = lane.refuses()
+    before = lane.refuses(at)
     if not lane.changed(state):
         return
     name = "opened" if state == "FREE" and before == "LOCK" else names.get(state, "locked")

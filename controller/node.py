@@ -9,46 +9,42 @@ items of bytes, the floor makes effects of items; commands are ready in `take(li
 wait for `rows()`. Only `committed(batch)` lets a driver tell its machine "durable", lets a broker message be
 acknowledged, and an event be published.
 
-Time: `now` is monotonic ms. UTC is an offset that was taken at the start; wall time is a label.
+Time: `now` is monotonic ms. UTC is anchored at the start and slewed (clock.py); wall time is a label.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from random import Random
+from functools import partial
 
 from controller import __version__, inbound, kept
 from controller.advices import Advices, Fetch
+from controller.clock import Clock
 from controller.config import Config
-from controller.effects import Effect, Emit, Keep, Send
-from controller.events import Alarm, Data, DeviceChanged, NodeChanged, Origin, ReadSeen, envelope
-from controller.floor import Floor
-from controller.inputs import CameBack, Connection, Heard, Input, Reached, Tick
-from controller.journal_rows import Batch, Restored, Row
+from controller.effects import Ask, Effect, Emit, Keep, Reply, Send
+from controller.events import Alarm, Data, DeviceChanged, NodeChanged, Origin
+from controller.inbound import Understood
+from controller.inputs import CameBack, Connection, Heard, Input, Parted, Reached, Tick
+from controller.inputs import Clock as ClockSaid
+from controller.journal_rows import Batch, Evidence, Restored, Row
 from controller.outbox import Outbox
 from controller.plan import Plan
-from controller.stamps import rfc3339, uuid7
+from controller.recording import Recorder
+from controller.replies import Replies
+from controller.reporting import Complaints, row
+from controller.starting import Start, floor_of
 from controller.states import Publish, States
 from devices.driver import Driver, make
 from devices.types import Answered, Destination, GivenUp, Item, Kept, SessionLost, SetTime, Synchronised
 
+__all__ = ["Node", "Start"]
+
 TIME_EVERY_MS = 600_000.0
 """TIME goes to a PLC after SYEN and every 10 minutes (PLC interface v1 §2)."""
 
-ALARM_AGAIN_MS = 60_000.0
-"""The same complaint about inbound messages is raised at most so often."""
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """What a Node is told at its start: the moment, UTC at that moment, whether moments in the journal still count."""
-
-    now: float
-    utc_ms: float
-    same_boot: bool
-    rng: Random
+CLOCK_MS = 50.0
+"""The floor is told when its UTC has been slewed by so much."""
 
 
 class Node:
@@ -61,17 +57,16 @@ class Node:
         self.config = config
         self.origin = Origin(config.site, config.node, restored.journal, config.mode)
         self.boot = restored.boot
-        self.floor = Floor(config, next(iter(plans.values())), restored.journal, restored.last_seq, plans=dict(plans))
-        self.floor.utc_offset = start.utc_ms - start.now
+        self.floor = floor_of(config, plans, restored, start)
+        self.recorder: Recorder | None = None
+        """records every step, when it is set before the first one"""
         self.outbox = Outbox(oldest=restored.oldest_pending, last=restored.last_seq)
         self.drivers: dict[str, Driver] = {}
         self.dirty: set[str] = set()
         self.online = False
         self.links_up: dict[str, bool] = dict.fromkeys((*config.scanner, *config.plc), False)
-        self.errors: dict[str, int] = {}
-        """inbound messages refused, by topic"""
         self._states = States(self.origin, self.boot, self.floor, self.outbox, self.links_up)
-        self._utc_offset = start.utc_ms - start.now
+        self._clock = Clock(start.utc_ms, start.now)
         self._rng = start.rng
         self._advices = Advices(fetch)
         self._batch = Batch()
@@ -86,15 +81,16 @@ class Node:
         self._refs: dict[tuple[str, int], tuple[str, int]] = {}
         self._plc_of = {plc.line: name for name, plc in config.plc.items()}
         self._time_at: dict[str, float] = {}
-        self._alarmed: dict[str, float] = {}
+        self._complaints = Complaints()
+        site_base = f"hub/v1/{config.site}"
+        self._replies = Replies(self.origin.base, site_base, config.node, restored.last_seq)
+        self._dues: dict[str, float | None] = {}
+        self._moved: set[str] = {*config.scanner, *config.plc}
+        """links to whose driver something happened since its due was noted, beside those in `dirty`"""
         for name, scanner in config.scanner.items():
             self.drivers[name] = make(scanner.kind, scanner.settings)
         for name, plc in config.plc.items():
             self.drivers[name] = make(plc.kind, plc.settings)
-        kept.restore(self.floor, restored.state, same_boot=start.same_boot)
-        for name, (epoch, _) in self._channels.items():
-            if name in self.floor.plc_line:
-                self.floor.plc_line[name].epoch = epoch
         name = "node/restarted" if restored.last_seq else "node/started"
         self._emit(name, f"node/{config.node}", start.now, self._changed(""))
         for alarm in self.floor.restored:
@@ -114,6 +110,7 @@ class Node:
     def link_down(self, link: str, now: float, why: str) -> None:
         """The channel of a device is gone."""
         self.links_up[link] = False
+        self._moved.add(link)
         self._items(link, self.drivers[link].closed(now), now)
         self._emit("device/offline", f"device/{link}", now, DeviceChanged(device=link, why=why))
         self._step(Connection(link, False), now)
@@ -134,19 +131,41 @@ class Node:
 
     def disconnected(self, now: float) -> None:
         """The broker is gone; deciding goes on from local advice."""
-        self.online = False
+        was_online, self.online = self.online, False
         self.outbox.disconnected()
+        self._replies.parted()
+        if was_online:
+            self._step(Parted(), now)
 
-    def message(self, topic: str, payload: bytes, token: int, now: float) -> None:
+    def message(self, topic: str, payload: bytes, token: int, now: float, retained: bool = False) -> None:
         """A message of the centre. Its acknowledgement leaves after the commit of what it caused."""
         self._batch.tokens.append(token)
-        name = topic.removeprefix(f"hub/v1/{self.config.site}/")
-        understood = inbound.read(name, payload, self._advices)
+        name = inbound.name_of(topic, self.config.site, self.config.node)
+        understood = inbound.read(name, payload, self._advices, self.config, retained=retained)
+        before = self.floor.sequence
         for why in understood.refused:
-            self._complain(name, why, now)
+            self._complain(name, topic, why, now)
         self._batch.advice.extend(understood.advice)
         for what in understood.inputs:
             self._step(what, now)
+        if understood.reply is not None:
+            refusal = Reply(*understood.reply, False, understood.refused[0])
+            self._replies.reply(refusal, self.floor.sequence, self.utc_ms(now), now)
+        if understood.evidence is not None:
+            self._attest(topic, payload, understood, before, now)
+
+    def clock(self, system_utc_ms: float, now: float) -> None:
+        """What the system's clock says; call it about once a second. A step of it is an alarm and is not followed."""
+        had_stepped = self._clock.stepped != 0
+        self._clock.compare(system_utc_ms, now)
+        off = self._clock.stepped
+        if (off != 0) != had_stepped:
+            what = f"the system's clock stepped: it is {off / 1000:+.1f} s off, and not followed until a restart"
+            alarm = Alarm(alarm="clock-step", what=what if off else "the system's clock is back", priority="high")
+            self._emit("alarm/raised" if off else "alarm/cleared", "alarm/clock-step", now, alarm)
+        utc_ms = self.utc_ms(now)
+        if abs(utc_ms - self.floor.utc(now)) > CLOCK_MS:
+            self._step(ClockSaid(utc_ms), now)
 
     def puback(self, seq: int, code: int, now: float) -> None:
         """The broker answered a publish of the journal with this reason code."""
@@ -167,15 +186,15 @@ class Node:
         self._advices.committed((parcel for parcel, _, _ in batch.advice), (body for _, _, body in batch.advice))
         self.outbox.offer(batch.events)
         durable = batch.events[-1].seq if batch.events else 0
+        self._replies.committed(durable)
         while self._held and self._held[0][0] <= durable:
             self._send_held(self._held.popleft()[1], now)
 
     def tick(self, now: float) -> None:
         """Time has passed."""
-        for link, driver in self.drivers.items():
-            due = driver.next_at()
+        for link, due in list(self._driver_dues().items()):
             if due is not None and due <= now:
-                self._items(link, driver.tick(now), now)
+                self._items(link, self.drivers[link].tick(now), now)
                 self.dirty.add(link)
         due = self.floor.next_at()
         if due is not None and due <= now:
@@ -188,11 +207,16 @@ class Node:
         """The daemon is about to end."""
         self._emit("node/stopping", f"node/{self.config.node}", now, self._changed(why))
 
+    def recording_stops(self, why: str, now: float) -> None:
+        """Nothing is recorded any more; the floor goes on as it is."""
+        self.recorder = None
+        self._emit("alarm/raised", "alarm/recording", now, Alarm(alarm="recording", what=why, priority="medium"))
+
     # --- out --------------------------------------------------------------------------------------------------------
 
     def next_at(self) -> float | None:
         """When `tick` (or, for a paced outbox, `publishes`) wants to be called next."""
-        times = [due for driver in self.drivers.values() if (due := driver.next_at()) is not None]
+        times = [due for due in self._driver_dues().values() if due is not None]
         floor = self.floor.next_at()
         outbox = self.outbox.next_at()
         times += [due for due in (floor, outbox, *self._time_at.values()) if due is not None]
@@ -202,6 +226,7 @@ class Node:
 
     def take(self, link: str) -> bytes:
         """What shall be written to a device now."""
+        self._moved.add(link)
         data = self.drivers[link].take()
         if not isinstance(data, bytes):
             raise TypeError(f"{link}: its driver speaks MQTT, its link does not")
@@ -226,7 +251,7 @@ class Node:
         """What shall be published now, in order; empty while the broker is away."""
         if not self.online:
             return []
-        out = self._states.take(now, self.utc_ms(now))
+        out = self._states.take(now, self.utc_ms(now)) + self._replies.take(now)
         out += [Publish(row.seq, row.topic, row.body) for row in self.outbox.take(now)]
         return out
 
@@ -242,7 +267,12 @@ class Node:
 
     def utc_ms(self, now: float) -> float:
         """UTC of a monotonic moment."""
-        return now + self._utc_offset
+        return self._clock.utc(now)
+
+    @property
+    def errors(self) -> dict[str, int]:
+        """Inbound messages refused, by topic."""
+        return self._complaints.counts
 
     def will(self) -> Publish:
         """What the broker says when we vanish."""
@@ -250,9 +280,17 @@ class Node:
 
     def subscriptions(self) -> list[str]:
         """Topics of the centre that this node hears."""
-        return [f"hub/v1/{self.config.site}/{name}" for name in inbound.TOPICS]
+        topics = [f"hub/v1/{self.config.site}/{name}" for name in inbound.TOPICS]
+        return [*topics, f"{self.origin.base}/{inbound.COMMAND}+"]
 
     # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _driver_dues(self) -> dict[str, float | None]:
+        """When each driver wants its tick; only those to which something happened are asked again."""
+        for link in self._moved | self.dirty:
+            self._dues[link] = self.drivers[link].next_at()
+        self._moved.clear()
+        return self._dues
 
     def _items(self, link: str, items: Sequence[Item], now: float) -> None:
         for item in items:
@@ -276,7 +314,8 @@ class Node:
             self._step(CameBack(link, *ref, refusal), now)
 
     def _step(self, what: Input, now: float) -> None:
-        self._apply(self.floor.step(what, now, self._advices.look), now)
+        step = self.floor.step if self.recorder is None else partial(self.recorder.step, self.floor)
+        self._apply(step(what, now, self._advices.look), now)
 
     def _apply(self, effects: list[Effect], now: float) -> None:
         for effect in effects:
@@ -291,6 +330,11 @@ class Node:
                     self._emitted.append((effect, now, not self.online))
                 case Keep(kind, key, value):
                     self._state[kind, key] = value
+                case Reply():
+                    self._replies.reply(effect, self.floor.sequence, self.utc_ms(now), now)
+                case Ask():
+                    if self.online:
+                        self._replies.ask(effect, self.utc_ms(effect.until))
 
     def _send_held(self, effect: Send, now: float) -> None:
         """What waited for the disk, if it still means the same item in the same session of the PLC."""
@@ -313,24 +357,16 @@ class Node:
         self._apply([Emit(self.floor.sequence, name, subject, now, data)], now)
 
     def _row(self, emit: Emit, now: float, degraded: bool) -> Row:
-        utc = self.utc_ms(now)
-        row_id, time = uuid7(utc, self._rng), rfc3339(self.utc_ms(min(emit.at, now)))
-        body = envelope(
-            self.origin,
-            seq=emit.seq,
-            id=row_id,
-            name=emit.name,
-            subject=emit.subject,
-            time=time,
-            recorded=rfc3339(utc),
-            degraded=degraded,
-            data=emit.data,
-        )
-        data = emit.data
-        topic = f"{self.origin.base}/event/{emit.name}"
-        kind, code = f"hubfloor.{emit.name.replace('/', '.')}.v1", data.code if isinstance(data, ReadSeen) else None
-        who = (data.visit, data.travel, data.parcel)
-        return Row(emit.seq, row_id, kind, emit.subject, *who, time, topic, body, code)
+        happened = self.utc_ms(min(emit.at, now))
+        return row(self.origin, emit, happened, self.utc_ms(now), degraded, self._rng)
+
+    def _attest(self, topic: str, payload: bytes, understood: Understood, before: int, now: float) -> None:
+        """Keep a message with the sequences of the events since `before`."""
+        last = self.floor.sequence
+        caused = {"first_seq": before + 1, "last_seq": last} if last > before else {}
+        utc_ms, refused = round(self.utc_ms(now)), tuple(understood.refused)
+        one = Evidence(utc_ms, topic, payload, understood.evidence or (), refused=refused, **caused)
+        self._batch.evidence.append(one)
 
     def _changed(self, why: str) -> NodeChanged:
         return NodeChanged(boot=self.boot, version=__version__, why=why)
@@ -344,11 +380,9 @@ class Node:
         else:
             self._time_at.pop(link, None)
 
-    def _complain(self, topic: str, what: str, now: float) -> None:
-        known = topic if topic in inbound.TOPICS else "other"
-        self.errors[known] = self.errors.get(known, 0) + 1
-        if now - self._alarmed.get(known, float("-inf")) >= ALARM_AGAIN_MS:
-            self._alarmed[known] = now
-            text = f"a message on {topic[:64]!r} was refused: {what}"
+    def _complain(self, name: str, topic: str, what: str, now: float) -> None:
+        known = "command" if name.startswith(inbound.COMMAND) else name or "other"
+        if self._complaints.note(known, now):
+            text = f"a message on {(name or topic)[:128]!r} was refused: {what}"
             alarm = Alarm(alarm="inbound", what=text, priority="high")
             self._emit("alarm/raised", "alarm/inbound", now, alarm)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
 
-from controller.advice import Id, Inbound
+from controller.advice import Id, Inbound, UtcMs
 
 Subject: TypeAlias = Literal["parcel", "consignment", "declaration", "bag", "air_waybill"]
 
@@ -18,16 +18,24 @@ Subject: TypeAlias = Literal["parcel", "consignment", "declaration", "bag", "air
 class Order(Inbound):
     """What every command carries. `issued` and `expires` are UTC ms."""
 
+    verb: str = ""
     id: Id
-    issued: int
-    expires: int
+    issued: UtcMs
+    expires: UtcMs
     actor: Id
 
     @property
     def arguments(self) -> dict[str, str]:
         """The command's own fields, for the audit."""
         common = Order.model_fields
-        return {key: str(value) for key, value in self if key not in common and value is not None and key != "verb"}
+        return {key: str(value) for key, value in self if key not in common and value is not None}
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """What it concerns, each as `kind/id`."""
+        given = self.arguments
+        named = [f"{key}/{given[key]}" for key in ("lane", "container", "travel", "plan") if key in given]
+        return (f"{given['subject_kind']}/{given['subject_id']}", *named) if "subject_kind" in given else tuple(named)
 
 
 class Hold(Order):

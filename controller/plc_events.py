@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from controller import deciding, doubt, ending, inhibiting, lane_events, plc_session, reading, tracking
+from controller import (
+    container_events,
+    deciding,
+    doubt,
+    ending,
+    inhibiting,
+    lane_events,
+    plc_session,
+    reading,
+    tracking,
+)
 from controller.advice import Look
 from controller.events import LineChanged, Measured, Recirculated
 from controller.floor_state import FloorState
@@ -252,6 +262,8 @@ HANDLERS: dict[type, Callable[[FloorState, LineState, Any, float, Look], None]] 
     said.Garbled: _garbled,
     said.DeviceError: _error,
     said.Speed: _speed,
+    said.Button: container_events.button,
+    said.ContainerSeen: container_events.seen,
     said.SessionBegun: plc_session.begun,
     said.Tracks: plc_session.tracks,
     said.Synchronised: plc_session.synchronised,

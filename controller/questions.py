@@ -40,6 +40,7 @@ def question(floor: FloorState, line: LineState, travel: Travel, identity: Ident
         due_ms=due(advice, floor.config.promise.hours) if advice else None,
         slack_min=floor.config.promise.slack_min,
         booked=standing.departure if standing else None,
+        now=now,
         utc_ms=floor.utc(now),
         speed_mm_s=line.odometer.speed or 1.0,
         touching=travel.touching,

@@ -58,6 +58,7 @@ class Question:
     slack_min: int = 0
     booked: str | None = None
     """the departure that it is booked with"""
+    now: float = 0.0
     utc_ms: float = 0.0
     speed_mm_s: float = 1.0
     touching: bool = False
@@ -252,9 +253,9 @@ def _supervised(question: Question, released: bool, lane: LaneState) -> tuple[st
 
 
 def _available(question: Question, released: bool, lane: LaneState) -> tuple[str, str] | None:
-    if lane.id == question.going_to and lane.state in ("FREE", "HALF", "RUN"):
-        return None
-    refusal = lane.refuses()
+    refusal = lane.refuses(question.now)
+    if lane.id == question.going_to and refusal in ("FULL", "RATE") and lane.state in ("FREE", "HALF", "RUN"):
+        return None  # its place there is counted already
     return (refusal, f"the lane is {refusal.lower()}") if refusal else None
 
 

@@ -22,6 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from devices.types import Message
 
@@ -241,8 +242,12 @@ class Connection:
         window = getattr(given, "ReceiveMaximum", PENDING)
         longest = min(OUTGOING_BYTES, getattr(given, "MaximumPacketSize", OUTGOING_BYTES))
         if self._options.subscriptions:
-            client.subscribe(list(self._options.subscriptions))
+            client.subscribe([(topic, self._how(qos)) for topic, qos in self._options.subscriptions])
         self._events.append(lambda: self._listener.opened(flags.session_present, window, longest))
+
+    def _how(self, qos: int) -> Any:
+        """Of a subscription. In MQTT 5 a retained message keeps its mark also when it comes while we are connected."""
+        return SubscribeOptions(qos=qos, retainAsPublished=True) if self._five else qos
 
     def _on_disconnect(self, client: Client, _: Any, flags: DisconnectFlags, code: ReasonCode, given: Any) -> None:
         if self._over:

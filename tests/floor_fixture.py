@@ -14,7 +14,7 @@ from typing import Any
 from controller.advice import Advice, CustomsHead, CustomsRecord
 from controller.config import Config, load
 from controller.customs import Subject
-from controller.effects import Effect, Emit, Keep, Send
+from controller.effects import Ask, Effect, Emit, Keep, Send
 from controller.events import TERMINAL, Data
 from controller.floor import Advised, CameBack, Connection, Floor, Heard, Input, Reached, Tick, Told
 from controller.plan import Plan, load_plan
@@ -157,7 +157,9 @@ def advice(parcel: str = "P1", country: str = "FR", **fields: Any) -> Advice:
     return Advice.model_validate({"parcel": parcel, "aliases": (f"C{parcel}",), "country": country, **fields})
 
 
-def record(status: str, sequence: int = 1, feed: int = 1, subject: Subject = ("parcel", "P1"), **who: Any) -> Any:
+def record(
+    status: str, sequence: int = 1, feed: int | None = 1, subject: Subject = ("parcel", "P1"), **who: Any
+) -> Any:
     """A customs record."""
     kind, name = subject
     key = {"scheme": "H7", "authority": "BE", "subject_kind": kind, "subject_id": name, **who}
@@ -185,6 +187,7 @@ class Bench:
         self.store: dict[str, Advice] = {}
         self.events: list[Emit] = []
         self.sent: list[Send] = []
+        self.asked: list[Ask] = []
         self.kept: dict[tuple[str, str], object] = {}
         self.feed = 0
 
@@ -203,6 +206,8 @@ class Bench:
                     self.events.append(effect)
                 case Send():
                     self.sent.append(effect)
+                case Ask():
+                    self.asked.append(effect)
                 case Keep(kind, key, None):
                     self.kept.pop((kind, key), None)
                 case Keep(kind, key, value):

@@ -120,11 +120,16 @@ class Hub:
         self._life += 1
         self._committing = False
         start = Start(self.now, UTC_MS + self.now, True, self._rng)
-        self.node = Node(self.config, {self.plan.plan: self.plan}, self.journal.restored(), self.journal.look, start)
+        restored = self.journal.restored()
+        self.node = Node(self.config, {self.plan.plan: self.plan}, restored, self.journal.look, start)
+        self.started(restored, start)
         for link in (*self.config.scanner, *self.config.plc):
             self.node.link_up(link, self.now)
         self._later(BROKER_MS, "connected", self._connected)
         self._pump()
+
+    def started(self, restored: Restored, start: Start) -> None:
+        """A Node was made and has heard nothing yet; for those who watch it."""
 
     def kill(self) -> None:
         """kill -9: all that is not committed or on the wire is gone; it is started again a little later."""
@@ -251,7 +256,8 @@ class Hub:
         node = self.node
         assert node is not None
         while node.dirty:
-            link = node.dirty.pop()
+            link = min(node.dirty)  # a set gives them in another order in each process
+            node.dirty.discard(link)
             data = node.take(link)
             if data:
                 self._later(WIRE_MS, "wire", partial(self._feed_stub, link, data))

@@ -23,7 +23,7 @@ EDGES = (
     *LINKS,
     *(f"controller/{name}.py" for name in "__main__ broker control daemon uplink uplink_connection".split()),
     *(f"controller/{name}.py" for name in "demo demo_centre demo_picture".split()),
-    *(f"controller/{name}.py" for name in "journal journal_file journal_reader journal_writer".split()),
+    *(f"controller/{name}.py" for name in "journal journal_file journal_reader journal_writer recording_file".split()),
     *("controller/commands/", "firmware_stubs/commands/"),
     *("firmware_stubs/__main__.py", "firmware_stubs/serve.py", "firmware_stubs/wires.py"),
 )

@@ -8,7 +8,9 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from controller import clearing, customs, kept
 from controller.advice import CustomsHead, Status
 from controller.customs import AHEAD_LIMIT, GRACE_MS, RANK, Book
 from tests.floor_fixture import UTC, advice, ready, record, ride
@@ -142,6 +144,162 @@ def test_against_a_model_that_keeps_everything(said: list[tuple[str, int, tuple[
     mine = [status for (subject, _), (_, status) in latest.items() if subject[1] in ("P1", "G1", "W1")]
     found = made.latched(advice(belongs={"bag": "G1", "air_waybill": "W1"}))
     assert found.released == (bool(mine) and set(mine) == {"release"})
+
+
+@pytest.mark.parametrize("status", ["seize", "do_not_load"])
+def test_seize_and_do_not_load_stay_until_a_newer_release(status: str) -> None:
+    made = book((status, 1), ("pending", 2), ("hold", 4))
+    assert made.latched(advice()).status == status
+    assert not made.take(record("release", 3, 4), 0.0), "older than what was said last"
+    assert made.latched(advice()).status == status
+    assert made.take(record("release", 5, 5), 0.0)
+    assert made.verdict(advice(), 0.0).released
+    assert made.take(record("hold", 6, 6), 0.0)
+    assert made.latched(advice()).status == "hold", "lifted is lifted"
+
+
+def test_a_more_restrictive_status_takes_the_place_of_one_that_stays() -> None:
+    assert book(("seize", 1), ("do_not_load", 2)).latched(advice()).status == "do_not_load"
+    assert book(("do_not_load", 1), ("seize", 2)).latched(advice()).status == "do_not_load"
+
+
+def test_what_stays_is_kept_with_the_newest_sequence() -> None:
+    bench = ready()
+    bench.customs("seize", 1, raw="S-9")
+    bench.customs("hold", 2, raw="H-1")
+    again = Book(60_000.0)
+    for (kind, _), value in bench.kept.items():
+        if kind == "customs":
+            again.restore(type(record("hold")).model_validate_json(kept.dump(value)))
+    (found,) = again.records.values()
+    assert (found.status, found.raw, found.sequence) == ("seize", "S-9", 2)
+
+
+# --- the site's own hand ----------------------------------------------------------------------------------------------
+
+
+def local(status: str, sequence: int) -> Any:
+    """A record as a command makes it."""
+    return record(status, sequence, None, scheme="local", authority="lgg")
+
+
+def test_only_local_records_are_without_a_feed_number() -> None:
+    assert local("hold", 1).feed is None
+    with pytest.raises(ValidationError, match="feed is missing"):
+        record("hold", 1, None)
+
+
+def test_a_local_release_ends_the_local_hold_and_releases_nothing() -> None:
+    made = book()
+    made.take(local("hold", 1), 0.0)
+    assert made.latched(advice(customs="none")).status == "hold"
+    made.take(local("release", 2), 0.0)
+    assert not made.latched(advice()).released
+    assert made.latched(advice()).why == "no customs status"
+    assert made.latched(advice(customs="none")).released
+    made.take(record("release", 1, 1), 0.0)
+    assert made.latched(advice()).released
+
+
+def test_local_records_leave_the_feed_alone() -> None:
+    made = book(("release", 1))
+    made.take(local("hold", 1), 0.0)
+    assert (made.position, made.ahead, made.fresh(0.0)) == (1, set(), True)
+
+
+@given(st.lists(st.tuples(st.sampled_from(("hold", "release")), st.booleans()), max_size=8))
+def test_a_local_hand_never_makes_a_parcel_freer_than_customs_does(said: list[tuple[str, bool]]) -> None:
+    with_hand, without = Book(60_000.0), Book(60_000.0)
+    for sequence, (status, by_hand) in enumerate(said, 1):
+        if by_hand:
+            with_hand.take(local(status, sequence), 0.0)
+        else:
+            for made in (with_hand, without):
+                made.take(record(status, sequence, sequence), 0.0)
+    for parcel in (advice(), advice(customs="none")):
+        assert with_hand.latched(parcel).released <= without.latched(parcel).released
+
+
+# --- how much is remembered -------------------------------------------------------------------------------------------
+
+
+FEW = 100
+MARGIN = FEW // customs.MARGIN
+
+
+def crowd(made: Book, count: int, status: str = "release", start: int = 1) -> Book:
+    """So many records of as many parcels, X1 first."""
+    for number in range(start, start + count):
+        made.restore(record(status, 1, number, ("parcel", f"X{number}")))
+    return made
+
+
+def test_the_oldest_releases_are_forgotten_but_none_that_is_needed() -> None:
+    made = crowd(Book(60_000.0, FEW), 5, "hold")
+    crowd(made, FEW - 4, start=6)
+    gone = made.forget({("parcel", "X6"), ("parcel", "X8")})
+    assert [key[3] for key in gone] == ["X7", "X9", "X10"]
+    assert MARGIN == 5
+    assert all(("parcel", f"X{number}") in made.by_subject for number in (1, 2, 3, 4, 5, 6, 8))
+    assert ("parcel", "X7") not in made.by_subject
+    assert not made.latched(advice("X7")).released
+    assert made.latched(advice("X8")).released
+    assert made.forget(set()) == [], "there is room now"
+
+
+def test_a_release_said_again_is_young() -> None:
+    made = crowd(Book(60_000.0, FEW), FEW + 1)
+    made.take(record("release", 2, 9999, ("parcel", "X1")), 0.0)
+    assert "X1" not in {key[3] for key in made.forget(set())}
+
+
+def test_a_hold_again_is_no_release_any_more() -> None:
+    made = crowd(Book(60_000.0, FEW), FEW + 1)
+    made.take(record("hold", 2, 9999, ("parcel", "X1")), 0.0)
+    assert "X1" not in {key[3] for key in made.forget(set())}
+    assert ("parcel", "X1") in made.by_subject
+
+
+def test_where_nothing_may_be_forgotten_a_further_record_is_not_heard() -> None:
+    made = Book(60_000.0, FEW)
+    made.connected(UTC, 0.0)
+    crowd(made, FEW + MARGIN, "hold")
+    assert made.forget(set()) == []
+    assert not made.take(record("release", 1, 1, ("parcel", "NEW")), 0.0)
+    assert (made.position, len(made.records)) == (0, FEW + MARGIN)
+    made.beat(head(1), 0.0)
+    assert not made.fresh(LATER), "so that what it might have said holds everything"
+    made.take(record("release", 2, 1, ("parcel", "X1")), LATER)
+    assert made.latched(advice("X1")).released, "who is known is heard"
+
+
+def test_on_the_floor_what_is_forgotten_is_forgotten_on_disk() -> None:
+    bench = ready(parcels=(advice("P1"), advice("P2")))
+    bench.floor.book.limit = FEW
+    bench.customs("release", subject=("parcel", "P2"))
+    bench.customs("release", subject=("parcel", "P1"))
+    bench.head()
+    ride(bench, 1, "CP2")
+    for number in range(FEW - 2):
+        bench.customs("release", subject=("parcel", f"X{number}"))
+    assert ("customs", "H7|BE|parcel|P1") in bench.kept
+    bench.customs("release", subject=("parcel", "ONE-MORE"))
+    assert ("customs", "H7|BE|parcel|P1") not in bench.kept
+    assert ("customs", "H7|BE|parcel|P2") in bench.kept, "it is on the belt"
+    assert {key for kind, key in bench.kept if kind == "customs"} == {
+        clearing.kept_as(key) for key in bench.floor.book.records
+    }
+
+
+@given(st.lists(st.text("a|%7C", min_size=1, max_size=4), min_size=8, max_size=8))
+def test_no_two_records_share_a_place_in_the_journal(parts: list[str]) -> None:
+    one: Any = tuple(parts[:4])
+    other: Any = tuple(parts[4:])
+    assert (clearing.kept_as(one) == clearing.kept_as(other)) == (one == other)
+
+
+def test_the_name_of_a_usual_record_in_the_journal_is_what_it_always_was() -> None:
+    assert clearing.kept_as(("H7", "BE", "parcel", "P1")) == "H7|BE|parcel|P1"
 
 
 # --- the feed ---------------------------------------------------------------------------------------------------------

@@ -14,12 +14,13 @@ import pytest
 from controller.effects import Emit
 from controller.events import TERMINAL
 from controller.floor import Connection
-from controller.inputs import Parted
-from controller.plan import load_plan
+from controller.inputs import Ordered, Parted, Replied
+from controller.orders import PlanSwitch
+from controller.plan import load_plan, plan_of_text
 from controller.sheet import ConfigErrors
 from devices import types as said
 from devices.plcs import telegram
-from tests.floor_fixture import PLC, TUNNEL, Bench, advice, ready, ride, write
+from tests.floor_fixture import PLAN, PLC, TUNNEL, UTC, Bench, advice, ready, ride, write
 from tests.test_loops import lap, loop, on
 from tests.test_node import Daemon, arrv, divc, indu
 
@@ -154,6 +155,17 @@ def test_08_a_decision_that_would_be_late_is_counted_reported_and_never_sent() -
     assert bench.floor.late == 1
 
 
+def test_09_an_answer_that_nobody_waits_for_is_counted_and_changes_nothing() -> None:
+    bench = both()
+    ride(bench, 1)
+    bench.answer()
+    bench.divc(1, "S1-L01", 1)
+    bench.step(Replied("CP1", True))
+    bench.step(Replied("CP9", False))
+    assert bench.floor.unsolicited == 2
+    assert len(bench.dests()) == len(bench.terminals()) == 1
+
+
 def test_10_with_the_broker_away_local_advice_decides_and_the_events_say_so() -> None:
     daemon = Daemon().up()
     daemon.say("advice", {"parcel": "P1", "aliases": ["CP1"], "country": "FR", "customs": "none"})
@@ -203,6 +215,16 @@ def test_12_full_when_it_is_decided_and_full_afterwards() -> None:
     bench.answer()
     bench.stat("S1-L02", "FULL")
     assert bench.dests()[-1][:2] == (2, ("EX",))
+
+
+def test_12_a_rate_limit_is_a_reason_of_its_own() -> None:
+    bench = both("position_mm = 5000 => position_mm = 5000\nrate_per_min = 1")
+    ride(bench, 1)
+    bench.answer()
+    bench.divc(1, "S1-L01", 1)
+    bench.advise(advice("P3", customs="none"))
+    ride(bench, 3, "CP3")
+    assert bench.dests()[-1] == (1, ("L02", "EX"), "RATE")
 
 
 def test_13_a_loop_carries_no_more_than_it_may_and_an_item_goes_round_so_often() -> None:
@@ -408,6 +430,23 @@ def test_30_a_disk_that_takes_its_time_delays_no_answer() -> None:
 
 
 # --- plan, sizes, customs ---------------------------------------------------------------------------------------------
+
+
+def test_31_a_switched_plan_decides_again_and_the_old_decision_keeps_its_name() -> None:
+    bench = both()
+    night = PLAN.replace('plan = "day"', 'plan = "night"').replace(
+        'FRANCE = ["S1-L01", "S1-L02"]', 'FRANCE = ["S1-L02"]'
+    )
+    bench.floor.plans["night"] = plan_of_text(night, "night", bench.config)
+    ride(bench, 1)
+    bench.answer()
+    order = PlanSwitch(
+        id="c1", issued=int(UTC + bench.now), expires=int(UTC + bench.now) + 1000, actor="jane", plan="night"
+    )
+    bench.step(Ordered(order))
+    assert bench.dests()[-1][1] == ("L02", "EX")
+    decisions = bench.travel().decisions
+    assert [decisions[number].plan for number in (1, 2)] == ["day 1", "night 1"]
 
 
 def test_31_a_decision_names_the_plan_it_was_made_with() -> None:

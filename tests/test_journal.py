@@ -138,8 +138,8 @@ def test_what_is_not_our_journal_is_refused_in_plain_words(tmp_path: Path) -> No
         Reader(path)
     with opened(path):
         pass
-    altered(path, "PRAGMA user_version = 2")
-    with pytest.raises(JournalError, match=r"newer hubfloor \(schema 2, this one knows 1\)"):
+    altered(path, "PRAGMA user_version = 3")
+    with pytest.raises(JournalError, match=r"newer hubfloor \(schema 3, this one knows 2\)"):
         Journal.open(path, rng=random.Random(1), utc_ms=1)
     foreign = tmp_path / "foreign.db"
     altered(foreign, "CREATE TABLE t (x)")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from controller.advice import Advice
 from controller.advices import Advices
+from controller.inbound import TOPICS
 from controller.journal_rows import Batch, Row
 from controller.node import Node, Start
 from controller.states import Publish
@@ -333,7 +334,7 @@ RECORD = record("hold").model_dump(mode="json")
         ("customs", {**RECORD, "scheme": "h7"}, "scheme"),
         ("customs/head", {"sequence": 1}, "time_ms"),
         ("customs/head", [], "one beat"),
-        ("departure", {}, "topic"),
+        ("command/hold", {}, "topic"),
     ],
 )
 def test_a_bad_message_is_refused_named_and_acknowledged(topic: str, body: Any, field: str | None) -> None:
@@ -348,7 +349,7 @@ def test_a_bad_message_is_refused_named_and_acknowledged(topic: str, body: Any, 
     if field is not None:
         assert topic in alarms[0]["data"]["what"]
         assert field in alarms[0]["data"]["what"]
-        assert hub.node.errors == {topic if topic != "departure" else "other": 1}
+        assert hub.node.errors == {topic if topic != "command/hold" else "other": 1}
     assert hub.node.floor.book.position == before
     assert hub.node.floor.book.records == {}
     hub.say("advice", advice("P9").model_dump(mode="json"))
@@ -387,7 +388,7 @@ JSON = st.recursive(
 
 
 @given(
-    st.sampled_from(("advice", "customs", "customs/head", "command/stop", "")),
+    st.sampled_from((*TOPICS, "n1/command/stop", "n1/command/hold", "")),
     st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()),
     st.sampled_from((GOOD, RECORD, {"sequence": 1, "time_ms": 2})),
     st.dictionaries(st.sampled_from([*GOOD, *RECORD, "time_ms", "since"]), JSON, max_size=2),

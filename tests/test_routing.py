@@ -111,7 +111,8 @@ def test_capacity_counts_what_is_on_its_way() -> None:
     found = lanes()
     found["S1-L03"].inside, found["S1-L03"].on_way = 1, 1
     assert short(ask("BE", found))[0] == ("L03", "EX"), "nobody says what leaves an open chute"
-    found["S1-L03"].container = "BAG-1"
+    found["S1-L03"].put("BAG-1", 0.0)
+    found["S1-L03"].inside = 1
     assert short(ask("BE", found)) == (("EX",), "FULL")
     assert short(ask("BE", found, going_to="S1-L03"))[0] == ("L03", "EX"), "its own place is kept"
     found["S1-L03"].on_way = 0

@@ -17,13 +17,15 @@ from devices.framing import BETWEEN
 from devices.scanners import line
 from devices.scanners._content import CONTROL
 from devices.scanners.line import LENGTH, TORN
-from devices.types import Garbled, Item, Kept, Read, Trigger
+from devices.types import Garbled, Item, Kept, NoRead, Read, Trigger
 from tests import transcripts
 from tests.transcripts import Recorded
 
 STX_ETX = line.Settings(prefix="\x02", suffix="\x03", heartbeat="HB")
 S10 = "RB123456785GB"
-RECORDED = [(kind, message) for kind in ("line", "sick_cola") for message in transcripts.read(kind)]
+TRANSCRIPTS = {"line": "line", "line_index": "line", "sick_cola": "sick_cola"}
+"""Transcript -> kind."""
+RECORDED = [(kind, message) for name, kind in TRANSCRIPTS.items() for message in transcripts.read(name)]
 
 
 def said(items: Sequence[Item]) -> list[tuple[str, str]]:
@@ -89,6 +91,9 @@ def test_line_takes_each_proof(settings: line.Settings) -> None:
         (line.Settings(check="s10", heartbeat="\u20ac"), "heartbeat = "),
         (line.Settings(check="s10", gap_ms=0), "gap_ms = 0"),
         (line.Settings(prefix="\x02", suffix="\x02\r"), "must not contain one another"),
+        (line.Settings(check="s10", index_digits=-1), "index_digits = -1: write 0 to 18"),
+        (line.Settings(check="s10", encoder_digits=19), "encoder_digits = 19: write 0 to 18"),
+        (line.Settings(check="s10", max_length=8, index_digits=6, encoder_digits=2), "max_length = 8"),
     ],
 )
 def test_line_refuses_what_cannot_work(settings: line.Settings, what: str) -> None:
@@ -156,6 +161,46 @@ def test_several_codes_in_a_frame() -> None:
         *(("read", S10), ("garbled", "fails the check s10"), ("read", "RB123456785US")),
     ]
     assert said(driver.feed(b"NoRead;NoRead\r", 1.0)) == [("no_read", "")]
+
+
+NUMBERED = line.Settings(prefix="\x02", suffix="\x03", heartbeat="HB", separator=";", index_digits=4, encoder_digits=3)
+
+
+def test_index_and_encoder_are_those_of_every_code_and_of_a_no_read() -> None:
+    body, none = b"0017999AB;CD", b"0000000NoRead"
+    driver = line.Driver(NUMBERED)
+    assert driver.feed(b"\x02" + body + b"\x03\x02" + none + b"\x03", 7.0) == [
+        Read("AB", body, 7.0, index=17, encoder=999),
+        Read("CD", body, 7.0, index=17, encoder=999),
+        NoRead(none, 7.0, index=0, encoder=0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("digits", "text", "index", "encoder"),
+    [((4, 0), "X", 17, None), ((0, 4), "X", None, 17), ((0, 0), "0017X", None, None)],
+)
+def test_either_may_stand_alone(digits: tuple[int, int], text: str, index: int | None, encoder: int | None) -> None:
+    settings = line.Settings(prefix="\x02", suffix="\x03", index_digits=digits[0], encoder_digits=digits[1])
+    driver = line.Driver(settings)
+    assert driver.feed(b"\x020017X\x03", 7.0) == [Read(text, b"0017X", 7.0, index=index, encoder=encoder)]
+
+
+@pytest.mark.parametrize("body", [b"", b"001799", b"001799AB", b"0017 99AB", b"-017999AB", b"00\xb27999AB", b"NoRead"])
+def test_missing_digits_are_garbled_and_counted_by_one_reason(body: bytes) -> None:
+    driver = line.Driver(NUMBERED)
+    why = "no 7 digits of index and encoder in front"
+    assert driver.feed(b"\x02" + body + b"\x03", 7.0) == [Garbled(body, why, 7.0)]
+    assert driver.counters.garbled == {why: 1}
+
+
+def test_what_is_garbled_behind_the_digits_says_why() -> None:
+    driver = line.Driver(line.Settings(check="s10", index_digits=2))
+    assert heard(driver, b"17RB123456786GB\r17RB123456785GB\r") == [("garbled", "fails the check s10"), ("read", S10)]
+
+
+def test_a_heartbeat_needs_no_digits() -> None:
+    assert heard(line.Driver(NUMBERED), b"\x02HB\x03\x020000000HB\x03") == [("heartbeat", ""), ("heartbeat", "")]
 
 
 @pytest.mark.parametrize(("prefix", "wire"), [("$", b"$RB1$RB2\r"), ("$$", b"$$RB1$$RB2\r"), ("$", b"$A$B$C\r")])

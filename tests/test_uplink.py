@@ -405,6 +405,27 @@ def test_mosquitto_is_spoken_to_in_mqtt_5(tmp_path: Path, caplog: pytest.LogCapt
     assert caplog.messages == []
 
 
+def test_a_retained_message_is_marked_also_when_it_comes_while_we_are_connected(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        with started("mosquitto", tmp_path) as child:
+            sender, user = User(), User()
+            options = Options(child.url, "floord", subscriptions=[("in/#", 1)])
+            async with linked(Options(child.url, "centre"), sender) as centre, linked(options, user) as uplink:
+                await user.until(lambda: len(user.sessions) == 1)
+                uplink.publish(1, "in/self", b"", 1, False)  # answered after the subscription
+                await user.until(lambda: len(user.messages) == 1)
+                await sender.until(lambda: len(sender.sessions) == 1)
+                centre.publish(1, "in/command", b"A", 1, True)
+                centre.publish(2, "in/command", b"B", 1, False)
+                await user.until(lambda: len(user.messages) == 3)
+                assert [(payload, retain) for _, payload, retain, _ in user.messages[1:]] == [
+                    (b"A", True),
+                    (b"B", False),
+                ]
+
+    run(scenario)
+
+
 def test_a_second_client_with_our_id_is_named(tmp_path: Path) -> None:
     """This mosquitto (2.0.11) closes without a word; so the hint comes when it has happened again and again."""
 

@@ -13,33 +13,38 @@ import click
 if TYPE_CHECKING:
     from controller.config import Config
     from controller.plan import Plan
+    from controller.recording import Texts
 
 EXIT_CONFIG, EXIT_RUNNING, EXIT_DISK = 78, 75, 70
 
 
 @click.command("run")
 @click.argument("floor_file", metavar="FLOOR.toml", type=click.Path(path_type=Path))
-def command(floor_file: Path) -> None:
+@click.option("--record", is_flag=True, help="Record every step, for floord replay-floor, in state_dir/recordings.")
+@click.option("--record-mb", type=click.IntRange(1), default=1000, show_default=True, help="Size at which it ends.")
+def command(floor_file: Path, record: bool, record_mb: int) -> None:
     """Run the floor of FLOOR.toml until SIGTERM or Ctrl-C.
 
     Everything is checked first, as by `floord check`; with a problem nothing is started and the exit code is 78.
     """
     from controller.plans import ConfigErrors, load_floor
+    from controller.recording_file import texts
 
     try:
         config, plans = load_floor(floor_file)
     except ConfigErrors as errors:
         click.echo(str(errors), err=True)
         sys.exit(EXIT_CONFIG)
-    sys.exit(asyncio.run(_run(config, plans)))
+    recorded = (texts(floor_file, config), record_mb * 1_000_000) if record else None
+    sys.exit(asyncio.run(_run(config, plans, recorded)))
 
 
-async def _run(config: Config, plans: Mapping[str, Plan]) -> int:
+async def _run(config: Config, plans: Mapping[str, Plan], record: tuple[Texts, int] | None) -> int:
     from controller.daemon import AlreadyRunning, Daemon, say
     from controller.journal import JournalError
 
     try:
-        daemon = Daemon(config, plans)
+        daemon = Daemon(config, plans, record)
     except AlreadyRunning as error:
         say(str(error))
         return EXIT_RUNNING

@@ -8,21 +8,25 @@ bytes leaves a shorter, complete line. So the settings must hold a proof that a 
   knows numbers of several lengths: add `fixed_lengths`.
 Proof of this driver: the one of its settings.
 
+A scanner that follows a belt's encoder can say which item it saw: the item's number (`index_digits`) and the encoder's
+count (`encoder_digits`) stand in front of a frame's content, once, as so many decimal digits.
+
 Sources: Datalogic QuickScan and SICK CLV620 manuals (header, terminator), Keyence SR-750 manual (`ERROR`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devices.barcodes import gs1, s10
 from devices.driver import TalkOnly
 from devices.framing import RESTART, Bad, Delimited, Frame
 from devices.scanners._content import RAW, Content, wire
-from devices.types import Garbled, Item, Kept, Message
+from devices.types import Garbled, Item, Kept, Message, NoRead, Read
 
 HARD_LIMIT = 8192
+MOST_DIGITS = 18
 LINE_ENDS = (b"\r", b"\n", b"\r\n")
 TORN = "the prefix inside a frame"
 LENGTH = "not one of the lengths that codes have here"
@@ -36,6 +40,8 @@ class Settings:
     prefix. `heartbeat` empty = the scanner sends none. `separator` stands between several codes of one frame.
     `min_length`, `fixed_lengths` count the characters of a code without AIM identifier, `max_length` the bytes of a
     frame. `check` is `s10`, `gs1` (SSCC or GTIN), `mod10` or empty. Silence of `gap_ms` discards a partial frame.
+    `index_digits` of the item's number, then `encoder_digits` of the encoder's count, stand in front of the content of
+    each frame but the heartbeat, which has them or not; 0 = the scanner does not send it.
     """
 
     prefix: str = ""
@@ -48,6 +54,8 @@ class Settings:
     fixed_lengths: tuple[int, ...] = ()
     check: str = ""
     gap_ms: float = 500.0
+    index_digits: int = 0
+    encoder_digits: int = 0
 
 
 def _gs1_proof(code: str) -> bool:
@@ -73,6 +81,7 @@ class Driver(TalkOnly):
         self._prefix = wire("prefix", settings.prefix)
         self._printable_prefix = self._prefix >= b" "
         self._content = Content(settings.no_read, settings.heartbeat, settings.separator, self._proof)
+        self._digits = settings.index_digits + settings.encoder_digits
         self._frames = self._new_frames()
         self._cut = False
 
@@ -125,7 +134,20 @@ class Driver(TalkOnly):
         # A prefix that codes may contain: nobody knows whether a frame was cut short or a code holds it.
         if self._cut or (self._printable_prefix and self._prefix in frame.data):
             return [Garbled(frame.data[:RAW], TORN, frame.at)]
-        return self._content.items(frame.data, frame.at)
+        return self._numbered(frame) if self._digits else self._content.items(frame.data, frame.at)
+
+    def _numbered(self, frame: Frame) -> Sequence[Item]:
+        """Items of a frame that begins with the item's number, the encoder's count, or both."""
+        if frame.data and frame.data == wire("heartbeat", self._settings.heartbeat):
+            return self._content.items(frame.data, frame.at)
+        digits, at = frame.data[: self._digits], self._settings.index_digits
+        if len(digits) < self._digits or not digits.isdigit():
+            return [Garbled(frame.data[:RAW], f"no {self._digits} digits of index and encoder in front", frame.at)]
+        index, encoder = (int(part) if part else None for part in (digits[:at], digits[at:]))
+        return [
+            replace(item, raw=frame.data, index=index, encoder=encoder) if isinstance(item, Read | NoRead) else item
+            for item in self._content.items(frame.data[self._digits :], frame.at)
+        ]
 
     def _proof(self, code: str) -> str | None:
         settings = self._settings
@@ -145,6 +167,11 @@ def _judge(settings: Settings) -> None:
         raise ValueError(f"check = {settings.check!r}: write one of {', '.join(CHECKS)}, or leave it out")
     if not 1 <= settings.max_length <= HARD_LIMIT:
         raise ValueError(f"max_length = {settings.max_length}: write a number from 1 to {HARD_LIMIT}")
+    for name in ("index_digits", "encoder_digits"):
+        if not 0 <= getattr(settings, name) <= MOST_DIGITS:
+            raise ValueError(f"{name} = {getattr(settings, name)}: write 0 to {MOST_DIGITS}, 0 = it is not sent")
+    if settings.index_digits + settings.encoder_digits >= settings.max_length:
+        raise ValueError(f"max_length = {settings.max_length}: write more than the digits in front of a code")
     marks = settings.prefix and any(ch < " " for ch in settings.suffix)
     if not (marks or len(set(settings.fixed_lengths)) == 1 or settings.check):
         raise ValueError(
