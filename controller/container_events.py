@@ -1,15 +1,10 @@
-"""What happens to containers: put at a lane, filled, closed, taken away; and what may not be closed.
-
-A container at an unsupervised lane cannot close while something in it may not leave. One that is taken away all the
-same is an alarm. At a supervised lane it stays under customs, whatever is in it.
-"""
+"""Who says what of containers: a machine sees them, a button closes them, the centre names them, parcels fall in."""
 
 from __future__ import annotations
 
-from controller import deciding, inhibiting
+from controller import container_changes as changes
 from controller.advice import ContainerRecord, Look
-from controller.containers import KEPT_CONTAINERS, Container, container_id
-from controller.drops import Drop
+from controller.containers import container_id
 from controller.events import ContainerChanged, LaneChanged
 from controller.floor_state import FloorState
 from controller.lanes import LaneState
@@ -19,58 +14,73 @@ from devices.types import Button, ContainerSeen
 
 
 def seen(floor: FloorState, line: LineState, item: ContainerSeen, now: float, look: Look) -> None:
-    """CONT: the PLC says that a container was put at a lane, or is gone."""
-    lane = floor.lanes.get(item.lane)
+    """CONT: from its edge on a container stands at the lane, or none does.
+
+    Without a code it is the one that the centre named for the lane, else one that is called by lane and moment.
+    """
+    lane = _lane(floor, line, item.lane)
     if lane is None:
         return
     at = item.edge if item.edge is not None else now
+    code = container_id(item.code.text) if item.code is not None and item.code.text else ""
+    present = floor.containers.get(lane.container or "")
+    announced = present if present is not None and not present.seen else None
     if item.presence == "G":
-        _gone(floor, lane, at, now, look)
-    else:
-        name = container_id(item.code.text) if item.code is not None else f"{lane.id}-{round(floor.utc(at))}"
-        _put(floor, lane, name, at, now, look)
-    _available(floor, lane, now, look)
+        if announced is not None and announced.over is not None and code in ("", announced.over):
+            changes.made_room(floor, lane, announced, at, now)
+        else:
+            changes.stands(floor, lane, None, at, now, look, "taken away")
+        return
+    code = code or (announced.id if announced is not None else f"{lane.id}-{round(floor.utc(at))}")
+    changes.stands(floor, lane, code, at, now, look, "seen at the lane")
+    container = floor.containers.get(code)
+    if container is not None and lane.container == code:
+        container.seen, container.over = True, None
+        floor.keep("container", code, container)
 
 
 def button(floor: FloorState, line: LineState, item: Button, now: float, look: Look) -> None:
-    """BUTN: a person at the lane closes its container, or locks or frees the lane."""
-    lane = floor.lanes.get(item.element)
+    """BUTN: somebody at the lane closes the container that stood there then, or locks the lane until it is freed."""
+    lane = _lane(floor, line, item.element)
     if lane is None:
         return
+    at = item.edge if item.edge is not None else now
     if item.button == "CLOS":
-        why = close(floor, lane.id, None, "button", now, look)
-        if why is not None:
-            floor.alarm(f"container-close-{lane.id}", why, now, "high")
+        container = floor.containers.get(lane.standing_at(at) or "")
+        if container is not None and container.state == "open":
+            refusal = changes.close(floor, lane, container, at, "button at the lane", now, look)
+            if refusal is not None:
+                floor.alarm(f"container-close-{container.id}", refusal, now, "high")
     elif lane.locked != (item.button == "LOCK"):
+        before = lane.refuses(now)
         lane.locked = item.button == "LOCK"
-        name = "locked" if lane.locked else "opened"
-        data = LaneChanged(lane=lane.id, state="LOCK" if lane.locked else lane.state, code="BUTN")
-        floor.emit(f"lane/{name}", f"lane/{lane.id}", item.edge if item.edge is not None else now, data)
-        _available(floor, lane, now, look)
+        name, state = ("locked", "LOCK") if lane.locked else ("opened", lane.state)
+        floor.emit(f"lane/{name}", f"lane/{lane.id}", at, LaneChanged(lane=lane.id, state=state, code="BUTN"))
+        changes.settle(floor, lane, before, now, look)
 
 
 def stood(floor: FloorState, record: ContainerRecord, now: float, look: Look) -> None:
-    """The centre says where a container is."""
+    """The centre says what stands at a lane; a lane that is not here is another node's. What cannot be done raises an
+    alarm, and may be said again."""
     name = container_id(record.container)
-    known, lane = floor.containers.get(name), floor.lanes.get(record.lane)
-    if lane is None:
-        floor.alarm(f"container-{name}", f"container {name}: no lane {record.lane!r} on this floor", now, "medium")
+    lane, container = floor.lanes.get(record.lane), floor.containers.get(name)
+    if container is not None and container.knows(record.version):
         return
-    if known is not None and record.version <= known.version:
-        return
-    if record.status == "open":
-        _put(floor, lane, name, now, now, look)
-    elif record.status == "closed" and lane.container == name:
-        why = close(floor, lane.id, name, "the centre said so", now, look)
-        if why is not None:
-            floor.alarm(f"container-close-{lane.id}", why, now, "high")
-    elif record.status == "removed" and lane.container == name:
-        _gone(floor, lane, now, now, look)
-    found = floor.containers.get(name)
-    if found is not None:
-        found.version = record.version
-        floor.keep("container", name, found)
-    _available(floor, lane, now, look)
+    there = floor.lanes.get(container.lane) if container is not None and not container.gone else None
+    refusal = None
+    if record.status == "open" and lane is not None:
+        changes.named(floor, lane, name, now, look)
+    elif container is not None and there is not None:
+        if record.status != "closed":
+            changes.stands(floor, there, None, now, now, look, "the centre says so")
+        elif not container.closed:
+            refusal = changes.close(floor, there, container, now, "the centre says so", now, look)
+    container = floor.containers.get(name)
+    if refusal is not None:
+        floor.alarm(f"container-close-{name}", refusal, now, "high")
+    elif container is not None:
+        container.version = record.version
+        floor.keep("container", name, container)
 
 
 def close(floor: FloorState, lane_id: str, container: str | None, why: str, now: float, look: Look) -> str | None:
@@ -83,96 +93,40 @@ def close(floor: FloorState, lane_id: str, container: str | None, why: str, now:
         return f"no container stands at {lane_id}"
     if container is not None and container_id(container) != standing.id:
         return f"{standing.id} stands at {lane_id}, not {container}"
-    if not standing.open:
+    if standing.closed:
         return f"container {standing.id} is closed already"
-    held = [] if lane.config.supervised else _held(floor, standing, look)
-    if held:
-        drop, status = held[0]
-        more = f" and {len(held) - 1} more" if len(held) > 1 else ""
-        return f"container {standing.id} holds {drop.parcel or drop.travel} (customs {status}){more}; take it out first"
-    standing.open, standing.closed_at, lane.takes = False, now, False
-    _say(floor, "closed", standing, now, why)
-    floor.keep("container", standing.id, standing)
-    _available(floor, lane, now, look)
-    return None
+    return changes.close(floor, lane, standing, now, why, now, look)
 
 
 def added(floor: FloorState, lane: LaneState, travel: Travel, ordinal: int, at: float, now: float) -> str | None:
-    """A parcel fell into a lane at `at`: the container that stood there then has it; its id."""
-    container = floor.containers.get(lane.standing_at(at) or "")
-    if container is None:
-        return None
-    container.add(travel.id, ordinal)
-    if container.closed_at is not None and container.closed_at < at:
-        what = f"{travel.parcel or travel.id} fell into container {container.id}, which is closed"
-        floor.alarm(f"container-late-{container.id}", what, now, "medium")
-    data = ContainerChanged(
-        visit=travel.visit,
-        travel=travel.id,
-        parcel=travel.parcel,
-        container=container.id,
-        lane=lane.id,
-        ordinal=ordinal,
-        count=container.count,
-    )
-    floor.emit("container/added", f"container/{container.id}", at, data)
-    floor.keep("container", container.id, container)
-    return container.id
+    """Book the drop that `lane.dropped` has just counted to the container that stood there; returns its id."""
+    name = lane.standing_at(at)
+    container = floor.containers.get(name or "")
+    lane.fallen[-1].travel = travel.id
+    if container is not None:
+        data = ContainerChanged(visit=travel.visit, travel=travel.id, parcel=travel.parcel, ordinal=ordinal)
+        changes.fell_in(floor, lane, container, data, at, now)
+    return name
 
 
-def _put(floor: FloorState, lane: LaneState, name: str, at: float, now: float, look: Look) -> None:
-    if lane.container == name:
+def taken_out(floor: FloorState, travel_id: str) -> None:
+    """A parcel was found and taken out of the container that it fell into."""
+    drop = floor.drops.get(travel_id)
+    container = floor.containers.get(drop.container or "") if drop is not None else None
+    if drop is None or container is None:
         return
-    if lane.container is not None and at >= lane.stands[-1].since:
-        _gone(floor, lane, at, now, look)
-    container = floor.containers.pop(name, None)
-    if container is None or container.gone or container.lane != lane.id:
-        container = Container(name, lane.id, version=container.version if container else -1)
-    floor.containers[name] = container
-    lane.put(name, at)
-    lane.takes = container.open
-    _say(floor, "opened", container, at)
-    floor.keep("container", name, container)
-    gone = [old.id for old in floor.containers.values() if old.gone]
-    for old in gone[: max(0, len(floor.containers) - KEPT_CONTAINERS)]:
-        del floor.containers[old]
-        floor.keep("container", old, None)
-
-
-def _gone(floor: FloorState, lane: LaneState, at: float, now: float, look: Look) -> None:
-    container = floor.containers.get(lane.container or "")
-    lane.put(None, at)
-    if container is None:
-        return
-    container.gone, container.open = True, False
-    _say(floor, "removed", container, at)
+    container.take_out(travel_id)
     floor.keep("container", container.id, container)
-    held = [] if lane.config.supervised else _held(floor, container, look)
-    if held:
-        what = f"container {container.id} left {lane.id} with {len(held)} that may not leave: {held[0][0].parcel}"
-        floor.alarm(f"container-held-{container.id}", what, now, "critical")
+    for name in dict.fromkeys((drop.lane, container.lane)):
+        lane = floor.lanes.get(name)
+        if lane is not None:
+            lane.taken_out(travel_id, container.id)
+            floor.keep("lane", name, lane)
+    drop.container = None
+    floor.keep("drop", travel_id, drop)
 
 
-def _held(floor: FloorState, container: Container, look: Look) -> list[tuple[Drop, str]]:
-    """What lies in it and has no release, with its customs status."""
-    found = []
-    for travel_id in container.members:
-        drop = floor.drops.get(travel_id)
-        if drop is None:
-            continue
-        advice = next((one for one in look(drop.parcel) if one.parcel == drop.parcel), None)
-        status = floor.book.latched(advice).status if advice is not None else "hold"
-        if drop.recalled or advice is None or not floor.book.latched(advice).released:
-            found.append((drop, status))
-    return found
-
-
-def _available(floor: FloorState, lane: LaneState, now: float, look: Look) -> None:
-    floor.keep("lane", lane.id, lane)
-    inhibiting.inhibit(floor, floor.lines[lane.config.line], now)
-    deciding.reconsider(floor, now, look)
-
-
-def _say(floor: FloorState, name: str, container: Container, at: float, why: str | None = None) -> None:
-    data = ContainerChanged(container=container.id, lane=container.lane, count=container.count, why=why)
-    floor.emit(f"container/{name}", f"container/{container.id}", at, data)
+def _lane(floor: FloorState, line: LineState, name: str) -> LaneState | None:
+    """A lane of this line; of others its PLC knows nothing."""
+    lane = floor.lanes.get(name)
+    return lane if lane is not None and lane.config.line == line.id else None

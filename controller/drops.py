@@ -24,3 +24,5 @@ class Drop:
     subjects: tuple[Subject, ...]
     container: str | None = None
     recalled: bool = False
+    emptied: bool = False
+    """its container left and is used again since: it is no longer in it"""

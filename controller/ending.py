@@ -109,12 +109,14 @@ def cleared(floor: FloorState, travel: str, place: str, actor: str, now: float) 
         return f"no travel {travel} lies in an unsupervised lane; write the travel of its parcel/recall"
     if not drop.recalled:
         return f"travel {travel} is not recalled; nothing is to be cleared"
+    container = drop.container
+    container_events.taken_out(floor, travel)
     forget(floor, travel)
     data = Corrected(
         visit=drop.visit,
         travel=travel,
         parcel=drop.parcel or None,
-        container=drop.container,
+        container=container,
         actor=actor,
         station=place,
         corrects=travel,
@@ -152,8 +154,6 @@ def _dropped(floor: FloorState, travel: Travel, drop: Drop, now: float, look: Lo
         floor.emit("parcel/held_escaped", f"travel/{travel.id}", now, _recall(drop, status, now))
         what = f"travel {travel.id} lies in {drop.lane} without a customs release"
         floor.alarm(f"held-escaped-{travel.id}", what, now, "critical")
-    if advice is None:
-        return
     remember(floor, drop)
     check_drop(floor, drop, now, look)
     while len(floor.drops) > DROPS_KEPT:

@@ -112,12 +112,18 @@ class Floor(FloorState):
         switch = planning.next_switch_at(self, self.times, self.now) if self.utc_offset else None
         if switch is not None:
             times.append(switch)
+        times += [at for line in self.lines.values() if line.inhibited for at in self._eases(line.id)]
         if self.cut_off is not None and self.utc_offset:
             times.append(self.cut_off - self.utc_offset)
         stale = self.book.stale_at()
         if stale is not None and self.was_fresh:
             times.append(stale + 1)
         return min(times, default=None)
+
+    def _eases(self, line: str) -> list[float]:
+        """When lanes of an inhibited line take one more again by themselves."""
+        found = (lane.eases_at(self.now) for lane in self.lanes_of.get(line, ()) if lane.config.supervised)
+        return [at for at in found if at is not None]
 
     # --- the centre ---------------------------------------------------------------------------------------------------
 
@@ -168,3 +174,6 @@ class Floor(FloorState):
             if travel.stop_at is not None and travel.stop_at <= now:
                 travel.stop_at = None
                 inhibiting.stop(self, line, travel, now)
+        for line in self.lines.values():
+            if line.inhibited:
+                inhibiting.inhibit(self, line, now)

@@ -15,9 +15,9 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
 
-from controller import planning
+from controller import containers, planning
 from controller.advice import CustomsRecord, Departure
-from controller.containers import CONTAINER
+from controller.containers import CONTAINER, Container
 from controller.departures import Run
 from controller.drops import Drop
 from controller.events import Alarm
@@ -35,6 +35,8 @@ def dump(value: object) -> bytes:
         return TRAVEL.dump_json(value)
     if isinstance(value, LaneState):
         return to_json(value.kept())
+    if isinstance(value, Container):
+        return CONTAINER.dump_json(value)
     if isinstance(value, LineState):
         return to_json(
             {"inhibited": value.inhibited, "told": value.told, "state": value.state, "odometer": value.odometer.kept()}
@@ -51,8 +53,6 @@ def restore(floor: Floor, state: Mapping[tuple[str, str], bytes], *, same_boot: 
     for key, body in _of(state, "lane"):
         if key in floor.lanes:
             floor.lanes[key].restore(json.loads(body), same_boot=same_boot)
-    for key, body in _of(state, "container"):
-        floor.containers[key] = CONTAINER.validate_json(body)
     records = [CustomsRecord.model_validate_json(body) for _, body in _of(state, "customs")]
     for record in sorted(records, key=lambda one: one.feed or 0):  # the oldest releases are the first to be forgotten
         floor.book.restore(record)
@@ -84,6 +84,8 @@ def restore(floor: Floor, state: Mapping[tuple[str, str], bytes], *, same_boot: 
             floor.restored.append(Alarm(alarm=f"departure-{name}", what=f"departure {name}: {error}", priority="high"))
     floor.cut_off = floor.timetable.next_cut_off(float("-inf"))
     floor.restored += planning.restore(floor, floor.times, state)
+    bodies = [body for _, body in _of(state, "container")]
+    floor.containers = containers.restore(bodies, floor.drops.values(), floor.lanes, same_boot=same_boot)
     for key, body in _of(state, "handed"):
         floor.handed[key] = TRAVEL.validate_json(body)
     for _, body in _of(state, "travel"):
