@@ -142,7 +142,7 @@ def came_back(
 ) -> None:
     """What became of the DEST with this number. A newer one may be on its way: then only what was obeyed is noted."""
     decision = travel.decisions.get(number)
-    if decision is None:
+    if decision is None or (line.lap_mm and travel.current == 0):  # forgotten, or of a lap that is over
         return
     if refusal is None:
         travel.move("obey")
@@ -198,9 +198,9 @@ def _send(floor: FloorState, line: LineState, travel: Travel, decision: Decision
     _gives(floor, before, -1)
     _gives(floor, decision, 1)
     if_none = "K" if decision.stay else "D"
-    command = Destination(
-        travel.point, travel.track, decision.number, decision.reason, lanes, if_none, no_default=decision.stay
-    )
+    not_there = decision.stay and line.config.default_lane not in decision.lanes
+    point, reason = travel.point, decision.reason
+    command = Destination(point, travel.track, decision.number, reason, lanes, if_none, no_default=not_there)
     floor.send(Send(line.id, command, travel.decide_by, (travel.id, decision.number)))
     data = Routed(
         visit=travel.visit,

@@ -44,12 +44,15 @@ from controller.inputs import (
 __all__ = ["Advised", "CameBack", "Connection", "Floor", "Heard", "Input", "Reached", "Tick", "Told"]
 
 
+NEVER = float("inf")
+
+
 class Floor(FloorState):
     """The floor and its one way in."""
 
     def step(self, what: Input, now: float, look: Look) -> list[Effect]:
         """Take one input and return what is to be done, in order."""
-        self.effects, self.now = [], now
+        self.effects, self.now, self.due_at = [], now, None
         if self.utc_offset:
             planning.due(self, self.times, now, look)
             booking.due(self, now, look)
@@ -101,7 +104,12 @@ class Floor(FloorState):
 
     def next_at(self) -> float | None:
         """When a Tick is wanted."""
-        times = []
+        if self.due_at is None:
+            self.due_at = self._next_at()
+        return self.due_at if self.due_at < NEVER else None
+
+    def _next_at(self) -> float:
+        times = [NEVER]
         for travel_id, (_, travel) in list(self.timed.items()):
             due = [at for at in (travel.decide_at, travel.stop_at) if at is not None]
             if not due:
@@ -118,7 +126,7 @@ class Floor(FloorState):
         stale = self.book.stale_at()
         if stale is not None and self.was_fresh:
             times.append(stale + 1)
-        return min(times, default=None)
+        return min(times)
 
     def _eases(self, line: str) -> list[float]:
         """When lanes of an inhibited line take one more again by themselves."""

@@ -77,6 +77,8 @@ class FloorState:
     """UTC minus monotonic ms, 0 = not known yet"""
     now: float = 0.0
     """of the last step"""
+    due_at: float | None = None
+    """when it wants to be woken, None = to be found out"""
     was_fresh: bool = False
     feed_went_back: bool = False
     restored: list[Alarm] = field(default_factory=list)

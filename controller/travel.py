@@ -43,7 +43,7 @@ TRANSITIONS: dict[State, dict[str, State]] = {
         "route": State.ROUTED,
         "obey": State.OBEYED,
         "refuse": State.ARRIVED,
-        "pass": State.ARRIVED,
+        "pass": State.INDUCTED,
         "end": State.ENDED,
     },
     State.ROUTED: {
@@ -51,7 +51,7 @@ TRANSITIONS: dict[State, dict[str, State]] = {
         "route": State.ROUTED,
         "obey": State.OBEYED,
         "refuse": State.ARRIVED,
-        "pass": State.ARRIVED,
+        "pass": State.INDUCTED,
         "end": State.ENDED,
     },
     State.OBEYED: {
@@ -59,13 +59,13 @@ TRANSITIONS: dict[State, dict[str, State]] = {
         "route": State.ROUTED,
         "obey": State.OBEYED,
         "refuse": State.OBEYED,
-        "pass": State.ARRIVED,
+        "pass": State.INDUCTED,
         "end": State.ENDED,
     },
     State.ENDED: {},
 }
 """state -> what happens -> state. `route` = a DEST is sent, `obey` = the PLC took one, `refuse` = it took none,
-`pass` = on a loop it passed its gates and is still on: its decision is spent."""
+`pass` = on a loop it passed its gates and is still on: its decision is spent, and it comes to a decision point anew."""
 
 
 @dataclass(slots=True)
@@ -156,7 +156,7 @@ class Travel:
     def pass_gates(self, lap: int) -> None:
         """On a loop: its gates lie behind it, its decision is spent; what was not identified is read anew."""
         self.move("pass")
-        self.lap, self.current, self.obeyed = lap, 0, 0
+        self.lap, self.current, self.obeyed, self.decide_by = lap, 0, 0, None
         self.refused, self.expired, self.resend, self.stop_at = None, False, False, None
         if self.identity != "READ" or self.doubtful:
             self.results = [result for result in self.results if result.at > self.arrived_at]

@@ -49,7 +49,7 @@ def test_a_destination_on_a_loop_keeps_the_item_on_when_no_lane_takes_it() -> No
     bench = loop(parcels=(advice(customs="none"),))
     lap(bench, 0)
     dest = last(bench)
-    assert (dest.lanes, dest.if_none, dest.no_default) == (("S1-L01", "S1-L02", "S1-EX"), "K", True)
+    assert (dest.lanes, dest.if_none, dest.no_default) == (("S1-L01", "S1-L02", "S1-EX"), "K", False)
 
 
 def test_it_is_decided_anew_in_each_lap() -> None:
@@ -92,6 +92,25 @@ def test_a_read_in_the_second_lap_is_no_doubt_of_the_no_read_in_the_first() -> N
     on(bench, 1, 1)
     lap(bench, 1)
     assert bench.dests()[-1] == (2, ("L01", "L02", "EX"), "PLAN")
+
+
+def test_a_read_before_the_next_arrival_is_no_late_decision() -> None:
+    bench = loop()
+    lap(bench, 0, None)
+    bench.answer()
+    on(bench, 1, 1)
+    bench.advise(advice(customs="none"))
+    lap(bench, 1)
+    assert (bench.floor.late, bench.named("parcel/refused")) == (0, [])
+    assert bench.dests()[-1] == (2, ("L01", "L02", "EX"), "PLAN")
+
+
+def test_an_answer_of_the_lap_before_means_nothing_in_this_one() -> None:
+    bench = loop(parcels=(advice(customs="none"),))
+    lap(bench, 0)
+    on(bench, 1, 1)
+    bench.answer()
+    assert bench.travel().obeyed == 0
 
 
 def test_fallback_gives_up_in_the_first_lap() -> None:
@@ -157,7 +176,7 @@ def test_a_hold_behind_the_supervised_lane_waits_for_the_next_lap() -> None:
     bench.after(13_500)  # past the bond lane and the exception lane
     bench.customs("hold", 2)
     dest = last(bench)
-    assert (dest.if_none, dest.no_default) == ("K", True)
+    assert (dest.if_none, dest.no_default) == ("K", False)
     assert set(dest.lanes) <= {"S1-BOND", "S1-EX"}
 
 
