@@ -2,6 +2,7 @@
 # make test        every test; make test ARGS="..." passes ARGS to pytest
 # make check       format, lint, types, layers
 # make bench       what tests/bench measures
+# make sim         seeds of the whole hub in virtual time; make sim ARGS="--seeds 1000 --minutes 5"
 # make lock        write the lock files anew (LOCK_FLAGS=--upgrade takes newer versions)
 #
 # Needs python3 >= 3.11 (PYTHON=... names another one), make, and a C compiler for the benchmarks.
@@ -11,7 +12,7 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 CODE := controller devices firmware_stubs tests
 
-.PHONY: demo test check bench lock mosquitto clean
+.PHONY: demo test check bench sim lock mosquitto clean
 .DELETE_ON_ERROR:
 
 demo: $(if $(findstring mosquitto,$(ARGS)),mosquitto) .venv/run.stamp
@@ -29,6 +30,9 @@ check: .venv/dev.stamp
 bench: .venv/dev.stamp
 	@if [ -e tests/bench/__main__.py ] || [ -e tests/bench.py ]; then $(BIN)/python -m tests.bench $(ARGS); \
 	else echo "no benchmark yet"; fi
+
+sim: .venv/dev.stamp
+	$(BIN)/python -m tests.sim $(ARGS)
 
 # Brokers for tests. Never fails: without mosquitto its tests are skipped and say so.
 mosquitto:

@@ -1,0 +1,58 @@
+"""Many stories, over some processes, and what they covered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import combinations
+from multiprocessing import get_context
+
+from tests.sim.faults import KINDS
+from tests.sim.story import Story, Told, play
+
+
+class Report:
+    """What a run of many seeds covered."""
+
+    def __init__(self) -> None:
+        self.seeds = self.failed = 0
+        self.counts: Counter[str] = Counter()
+        self.kinds: Counter[str] = Counter()
+        self.pairs: set[tuple[str, str]] = set()
+
+    def add(self, told: Told) -> None:
+        """One more."""
+        self.seeds += 1
+        self.failed += bool(told.broken)
+        self.counts.update(told.counts)
+        self.kinds.update(told.story.kinds)
+        self.pairs.update(combinations(told.story.kinds, 2))
+
+    def text(self, seconds: float) -> str:
+        """For people."""
+        parcels = self.counts["inducted"]
+        most = len(KINDS) * (len(KINDS) - 1) // 2
+        never = sorted(set(KINDS) - set(self.kinds))
+        lines = [
+            f"{self.seeds} seeds, {self.failed} failed; {parcels} parcels, {self.counts['lane']} lay in lanes, "
+            f"{self.counts['recalls']} recalls, {self.counts['doubled']} events came twice",
+            f"{seconds:.0f} s, {seconds * 1000 / max(1, parcels):.2f} ms a parcel",
+            f"faults: {len(self.kinds)} of {len(KINDS)} kinds, {len(self.pairs)} of {most} pairs of kinds",
+            f"ends: {', '.join(f'{name} {n}' for name, n in sorted(self.counts.items()) if '/' in name)}",
+        ]
+        if never:
+            lines.append(f"never drawn: {', '.join(never)}")
+        return "\n".join(lines)
+
+
+def run(stories: list[Story], processes: int) -> Iterator[Told]:
+    """Play them with their own blows, over some processes; as they end."""
+    if processes <= 1:
+        yield from map(_played, stories)
+        return
+    with get_context("spawn").Pool(processes) as pool:
+        yield from pool.imap_unordered(_played, stories)
+
+
+def _played(story: Story) -> Told:
+    return play(story, drawn=False)
