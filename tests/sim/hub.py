@@ -50,7 +50,7 @@ class Hub:
         self.journal = Journal(boot)
         self.centre = Centre(self.clock, self.utc_offset)
         self.watch = Watch(self.clock, self.config, self.centre, self.journal)
-        self.source = Parcels(seed)
+        self.source = Parcels(seed, utc_ms)
         self.links = (*self.config.scanner, *self.config.plc)
         self.up = {link: Cable(self.clock, link, self._to_node) for link in self.links}
         self.down = {link: Cable(self.clock, link, self._to_stub) for link in self.links}

@@ -7,6 +7,7 @@ the drop, on the parcel, its bag or its air waybill; no advice, late advice, cha
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -60,8 +61,9 @@ class Parcel:
 class Parcels:
     """An endless stream."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, utc_ms: float) -> None:
         self._rng = Random(f"{seed}/parcels")
+        self._utc_ms = utc_ms
         self._number = 0
         self._serial = self._rng.randrange(10_000_000, 40_000_000)
 
@@ -91,7 +93,9 @@ class Parcels:
         rng, bag = self._rng, self._number // BAG_OF
         country = rng.choice(COUNTRIES)
         flow = "import" if rng.random() < IMPORT else "export"
+        due = rfc3339(self._utc_ms + rng.uniform(1, 90) * 3_600_000)
         return {
+            "promise_by": due,
             "parcel": name,
             "version": 1,
             "aliases": [code],
@@ -118,6 +122,11 @@ class Parcels:
             parcel.first = rng.choice(("hold", "seize", "do_not_load"))
         elif story < 0.98:
             parcel.later = [(rng.uniform(1_000, 12_000), "release")]
+
+
+def rfc3339(utc_ms: float) -> str:
+    """UTC as text, whole seconds."""
+    return datetime.fromtimestamp(utc_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def s10(service: str, serial: int, country: str) -> str:
