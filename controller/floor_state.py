@@ -18,7 +18,7 @@ from controller.drops import Drop
 from controller.effects import Effect, Emit, Keep, Send
 from controller.events import Alarm, Data, Inducted
 from controller.lanes import LaneState
-from controller.line import Counter, LineState, Reader
+from controller.line import SPEED_ERROR, Counter, LineState, Reader
 from controller.matching import Odometer
 from controller.plan import Plan
 from controller.routing import Decision
@@ -114,7 +114,7 @@ class FloorState:
                 )
                 if scanner.match == "encoder":
                     digits = getattr(scanner.settings, "encoder_digits", 10)
-                    reader.counter = Counter(line.config.encoder_um, 10**digits)
+                    reader.counter = Counter(line.config.encoder_um, 10**digits, scanner.window_mm / 2 / SPEED_ERROR)
                 elif scanner.match == "carrier" and line.config.carriers:
                     reader.window_mm = line.lap_mm / line.config.carriers / 2
                 line.readers.append(reader)

@@ -19,6 +19,9 @@ HOLD_MM = 6000.0
 KEPT_RESULTS = 64
 """Recent results kept per reader; with more the oldest is given up."""
 
+SPEED_ERROR = 0.02
+"""A PLC says its speed again on a change over 2 % (PLC interface v1 §2, SPED)."""
+
 KEPT_OFFSETS = 32
 """Readings that tie a reader's encoder counts to the belt's travel."""
 
@@ -57,14 +60,17 @@ class Counter:
     """Counts of a belt encoder -> belt travel in mm.
 
     A count tells how far the belt moved between two results, exactly; where it stands on our odometer only the moments
-    of arrival tell, which are late but never early. So the least late of the recent ones ties the two together.
+    of arrival tell, which are late but never early. So the least late of the recent ones ties the two together. The
+    odometer goes by a speed that may be 2 % wrong, so that only results of the last `reach_mm` count.
     """
 
     um: int
     modulo: int
+    reach_mm: float
     _last: int | None = None
     _way: float = 0.0
-    _offsets: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT_OFFSETS))
+    _offsets: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=KEPT_OFFSETS))
+    """(way of the encoder, what the odometer was ahead of it)"""
 
     def mark(self, count: int, arrived: float) -> float:
         """The belt's mark (mm) at a count whose message arrived when the belt was at `arrived`."""
@@ -72,8 +78,14 @@ class Counter:
         step = 0 if self._last is None else (count - self._last + half) % self.modulo - half
         self._last = count
         self._way += step * self.um / 1000
-        self._offsets.append(arrived - self._way)
-        return self._way + min(self._offsets)
+        self._offsets.append((self._way, arrived - self._way))
+        while abs(self._way - self._offsets[0][0]) > self.reach_mm:
+            self._offsets.popleft()
+        return self._way + min(offset for _, offset in self._offsets)
+
+    def forget(self) -> None:
+        """The odometer may not have gone with the belt: nothing ties the two together."""
+        self._offsets.clear()
 
 
 @dataclass(slots=True)
@@ -184,7 +196,7 @@ class LineState:
                 if recent.travel == travel.id:
                     travel.heard(recent.result)
             if reader.match != "index":
-                travel.suspect = travel.suspect or self._follows_silence(reader, travel)
+                travel.lateness = travel.lateness or self._lateness(reader, travel)
         return list(changed.values())
 
     def recent(self, reader: Reader, result: Result) -> Recent:
@@ -193,6 +205,12 @@ class LineState:
         if reader.counter is not None and result.encoder is not None:
             mark = reader.counter.mark(result.encoder, mark)
         return Recent(result, mark)
+
+    def forget_counts(self) -> None:
+        """The odometer went on alone for a while: the counts of its readers are tied to it anew."""
+        for reader in self.readers:
+            if reader.counter is not None:
+                reader.counter.forget()
 
     def again(self, reader: Reader, recent: Recent) -> bool:
         """Whether the reader says a code again while the same item may still be in its window: said once is enough."""
@@ -244,19 +262,25 @@ class LineState:
             travel = next((t for t in self.travels.values() if t.carrier and t.carrier == str(index)), None)
         return travel.id if travel is not None and travel.epoch == self.epoch else None
 
-    def _follows_silence(self, reader: Reader, travel: Travel) -> bool:
-        """Whether an item that should have got a result and got none is closely ahead of this one."""
+    def _lateness(self, reader: Reader, travel: Travel) -> tuple[float, ...]:
+        """How late (mm) the reader must be if what it said of this item is really of one closely ahead that should have
+        got a result: it got none, or itself one that may not be its own, by a reader that is as late."""
         if not reader.reports_no_read or travel.mark_mm is None:
-            return False
+            return ()
         mark = max((r.mark for r in reader.recent if r.travel == travel.id), default=None)
         own = self.place(travel, mark) if mark is not None else None
         if mark is None or own is None:
-            return False
+            return ()
         heard = {r.travel for r in reader.recent}
+        found = []
         for other in self.travels.values():
             position = self.place(other, mark)
-            if position is None or other is travel or not 0 < self.ahead(position, own) <= reader.late_mm:
+            if position is None or other is travel:
                 continue
-            if other.id not in heard and not any(result.reader == reader.device for result in other.results):
-                return True
-        return False
+            ahead = self.ahead(position, own)
+            if not 0 < ahead <= reader.late_mm:
+                continue
+            silent = other.id not in heard and not any(result.reader == reader.device for result in other.results)
+            if silent or any(abs(late - ahead) <= 2 * reader.window_mm for late in other.lateness):
+                found.append(ahead)
+        return tuple(found)

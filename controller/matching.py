@@ -41,9 +41,16 @@ class Odometer:
         return self._marks[index] + (when - self._times[index]) * self._speeds[index] / 1000
 
     def change(self, when: float, *, speed: float | None = None, running: bool | None = None) -> None:
-        """From `when` on the belt has this speed, or runs, or stands. A moment before the last change counts as it."""
+        """From `when` on the belt has this speed, or runs, or stands.
+
+        What was believed of the time behind `when` is forgotten: at a synchronisation a PLC says first how fast the
+        belt is now, and then since when. A moment before everything kept counts as the first one kept.
+        """
         self.speed = self.speed if speed is None else speed
         self.running = self.running if running is None else running
+        while len(self._times) > 1 and self._times[-1] > when:
+            for past in (self._times, self._marks, self._speeds):
+                past.pop()
         now = self.speed if self.running else 0.0
         if now == self._speeds[-1]:
             return

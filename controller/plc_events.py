@@ -38,6 +38,9 @@ LINE_EVENTS = {
 }
 """State of the element LINE -> event of family line; all but RUN (and SLOW) stand for a belt that stands."""
 
+RUNNING = frozenset(("RUN", "SLOW", "FREE"))
+"""States of the element LINE in which its belt moves."""
+
 
 def handle(floor: FloorState, line: LineState, item: said.Item, now: float, look: Look) -> None:
     """Take one item of the line's PLC."""
@@ -209,7 +212,7 @@ def _status(floor: FloorState, line: LineState, item: said.Status, now: float, l
     if lane is not None:
         lane_events.changed(floor, line, lane, "FREE" if item.state == "RUN" else item.state, item.code, now, look)
     elif item.element == "LINE":
-        line.odometer.change(at, running=item.state in ("RUN", "SLOW", "FREE"))
+        line.odometer.change(at, running=item.state in RUNNING)
         floor.keep("line", line.id, line)
         if item.state != line.state:
             line.state = item.state
@@ -241,8 +244,13 @@ def _overflow(floor: FloorState, line: LineState, item: said.Overflow, now: floa
 
 
 def _speed(floor: FloorState, line: LineState, item: said.Speed, now: float, look: Look) -> None:
+    """Standing still is no speed: the belt will run again as fast as before, from the moment that STAT says."""
     if item.element == "LINE":
-        line.odometer.change(item.edge if item.edge is not None else now, speed=item.mm_s)
+        at = item.edge if item.edge is not None else now
+        if item.mm_s:
+            line.odometer.change(at, speed=item.mm_s, running=line.state in RUNNING)
+        else:
+            line.odometer.change(at, running=False)
         floor.keep("line", line.id, line)
 
 

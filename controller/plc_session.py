@@ -74,6 +74,7 @@ def _at_decision_point(floor: FloorState, line: LineState, travel: Travel, on_be
 def synchronised(floor: FloorState, line: LineState, item: said.Synchronised, now: float, look: Look) -> None:
     """SYEN: what the PLC named in this session is all there is."""
     line.synchronised = True
+    line.forget_counts()
     if line.degraded:
         line.degraded = False
         _channel(floor, line, "recovered", "the session is normal", now)

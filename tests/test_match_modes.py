@@ -30,3 +30,40 @@ def test_an_encoder_makes_a_late_message_right() -> None:
     bench.after(1100).item(said.Read("CP2", b"CP2", bench.now, encoder=1800))
     assert [result.code for result in bench.travel(1).results] == ["CP1"]
     assert [result.code for result in bench.travel(2).results] == ["CP2"]
+
+
+COUNTS = (
+    'late_mm = 400 => late_mm = 400\nmatch = "encoder"\nencoder_digits = 6',
+    "durable_first = false => encoder_um = 1000",
+)
+
+
+def test_counts_are_tied_anew_after_a_time_without_the_plc() -> None:
+    """The belt stood, and the odometer went on: what tied them before is 400 mm wrong."""
+    bench = ready(*COUNTS, parcels=(advice("P1"), advice("P2"), advice("P3")))
+    bench.indu(1)
+    bench.after(1200).item(said.Read("CP1", b"CP1", bench.now, encoder=1200))
+    bench.lose_session()
+    bench.after(400)
+    bench.session(said.TrackOnBelt(1, "S1-IND", None, 0, "S", 0, None))
+    bench.indu(2)
+    bench.after(400).indu(3)
+    bench.after(800).item(said.Read("CP2", b"CP2", bench.now, encoder=2400))
+    assert [result.code for result in bench.travel(2).results] == ["CP2"]
+    assert bench.travel(3).results == []
+
+
+def test_counts_are_not_led_astray_by_a_speed_that_is_a_little_wrong() -> None:
+    """A belt 1.5 % slower than it says: in 40 m counts and odometer part by 600 mm."""
+    names = [f"P{number}" for number in range(1, 80)]
+    bench = ready(*COUNTS, parcels=tuple(advice(name) for name in names))
+    count = 0.0
+    for track in range(1, len(names) + 1):
+        count += 591
+        bench.indu(track)
+        bench.after(600)
+        if track > 1:
+            before = f"C{names[track - 2]}"
+            bench.item(said.Read(before, before.encode(), bench.now, encoder=round(count)))
+    read = {track: [result.code for result in bench.travel(track).results] for track in range(1, 78)}
+    assert read == {track: [f"CP{track}"] for track in range(1, 78)}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from controller.floor import Connection
 from controller.line import HOLD_MM
 from controller.matching import GUARD_MM, KEPT_SEGMENTS, Odometer, match
+from devices import types as said
 from tests.floor_fixture import TUNNEL, Bench, advice, ready
 
 SIDE = """\
@@ -95,6 +96,15 @@ def test_stops_are_counted_from_a_moment_on() -> None:
         belt.change(start, running=False)
         belt.change(start + 50, running=True)
     assert [belt.stops_since(when) for when in (0, 200, 400)] == [2, 1, 0]
+
+
+def test_what_comes_late_of_the_belt_corrects_what_was_believed() -> None:
+    belt = Odometer(1000)
+    belt.change(500, running=False)  # how it is now
+    belt.change(300, running=False)  # and since when
+    assert belt.at(400) == belt.at(1000) == 300
+    belt.change(1000, running=True)
+    assert belt.at(1200) == 500
 
 
 def test_when_a_place_will_be_reached() -> None:
@@ -253,3 +263,21 @@ def test_each_read_has_one_owner_at_most(moves: list[tuple[int, int]]) -> None:
             bench.stat("LINE", "STOP" if move == 2 else "RUN")
     owned = [result.code for _, travel in bench.floor.travels() for result in travel.results]
     assert len(owned) == len(set(owned))
+
+
+def test_a_belt_that_stood_before_the_plc_could_say_so_moved_no_item() -> None:
+    """Synchronisation says first that the belt stands, then since when; afterwards it runs as fast as before."""
+    bench = ready()
+    bench.indu(1)
+    bench.after(500)
+    bench.lose_session()
+    bench.after(400)
+    bench.begin()
+    bench.plc(said.Speed("LINE", 0, 0, bench.now, bench.now))
+    bench.plc(said.Tracks((said.TrackOnBelt(1, "S1-IND", None, 0, "S", 0, None),), bench.now))
+    bench.stat("LINE", "STOP", age=400)
+    bench.plc(said.Synchronised(bench.now))
+    bench.after(3000).stat("LINE", "RUN")
+    assert bench.floor.lines["S1"].position(bench.travel(), bench.now) == 500
+    bench.after(700).read("CP1")
+    assert codes(bench) == ["CP1"]

@@ -48,6 +48,12 @@ def arrival(body: str) -> tuple[int, str, int, int, int]:
     return int(body[:6]), body[6:18].rstrip("."), int(body[18:24]), int(body[24:29]), int(body[29:34])
 
 
+def on_belt(body: str) -> Iterator[tuple[int, int]]:
+    """The body of a TRAK: track and age of each item."""
+    for begin in range(2, 2 + 42 * int(body[:2]), 42):
+        yield int(body[begin : begin + 6]), int(body[begin + 37 : begin + 42])
+
+
 def neighbours(seen: Seen) -> tuple[int, tuple[int, int]]:
     """Of LOST (evt, track, last point, before, behind) or GHST (evt, point, track, before, behind)."""
     return int(seen.body[:6]), (int(seen.body[24:30]), int(seen.body[30:36]))

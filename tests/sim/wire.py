@@ -15,7 +15,11 @@ Track = tuple[str, int, int]
 
 REPEATED_MS = 5_000.0
 """The same decision of the same track number so much later is no repeat, but one of another epoch."""
-WORTH_A_LOOK = (b"ARRVR", b"LOSTR", b"GHSTR")
+WORTH_A_LOOK = (b"ARRVR", b"TRAKR", b"LOSTR", b"GHSTR")
+A_LAP_MS = 20_000.0
+"""Nothing arrives twice at a point within it."""
+OLD = 99_999
+"""An age that says "older" (PLC interface v1 §2, rule 10)."""
 EVTS_KEPT = 200
 HALF_OF_EVT = 500_000
 
@@ -28,7 +32,8 @@ class Wire:
         self._clock = clock
         self._journal = journal
         self._margin = {name: config.line[plc.line].margin_ms for name, plc in config.plc.items()}
-        self._decide_by: dict[tuple[str, int], float] = {}
+        self._arrived: dict[tuple[str, int], tuple[float, float]] = {}
+        """(edge, left) of a track's last arrival, ms"""
         self._sent: dict[tuple[str, int, int], float] = {}
         self._doubt: dict[Track, float] = {}
         self._evts: dict[str, deque[int]] = {name: deque(maxlen=EVTS_KEPT) for name in config.plc}
@@ -51,7 +56,9 @@ class Wire:
                 continue
             if seen.type == "ARRV":
                 _, _, track, age, left = telegram.arrival(seen.body)
-                self._decide_by[link, track] = self._clock.now - age + left - self._margin[link]
+                self._arrived[link, track] = self._clock.now - age, left
+            elif seen.type == "TRAK":
+                self._named(link, seen)
             elif seen.type in ("LOST", "GHST"):
                 self._neighbours(link, line, seen)
 
@@ -66,10 +73,18 @@ class Wire:
             elif seen.type == "DEST":
                 self._destination(link, line, telegram.dest(seen.body))
 
+    def _named(self, link: str, seen: telegram.Seen) -> None:
+        """On a loop an item may have arrived again meanwhile: the event of it comes after the synchronisation."""
+        for track, age in telegram.on_belt(seen.body):
+            edge, left = self._arrived.get((link, track), (0.0, 0.0))
+            if left and age < OLD and self._clock.now - age > edge + A_LAP_MS:
+                self._arrived[link, track] = self._clock.now - age, left
+
     def _destination(self, link: str, line: str, dest: telegram.Dest) -> None:
         """P5: a destination in time or the fallback; late answers are never sent, nor repeated."""
-        now, decide_by = self._clock.now, self._decide_by.get((link, dest.track))
-        if decide_by is not None and now > decide_by + 1:
+        now, (edge, left) = self._clock.now, self._arrived.get((link, dest.track), (float("inf"), 0.0))
+        decide_by = edge + left - self._margin[link]
+        if now > decide_by + 1:
             late = f"{line} track {dest.track} decision {dest.decision}: {now - decide_by:.0f} ms late"
             raise Broken("P5", f"a DEST leaves after its decide_by: {late}")
         key = line, dest.track, dest.decision
