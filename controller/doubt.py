@@ -15,6 +15,7 @@ from controller.advice import Look
 from controller.floor_state import FloorState
 from controller.line import LineState
 from controller.travel import Travel
+from devices.types import Lagging
 
 
 def cast(floor: FloorState, line: LineState, travels: Iterable[Travel], now: float, look: Look) -> None:
@@ -30,6 +31,18 @@ def cast(floor: FloorState, line: LineState, travels: Iterable[Travel], now: flo
 def everything(floor: FloorState, line: LineState, now: float, look: Look) -> None:
     """Nothing on this line is certain any more."""
     cast(floor, line, list(line.travels.values()), now, look)
+
+
+def after_lag(floor: FloorState, line: LineState, item: Lagging, now: float, look: Look) -> None:
+    """The PLC's messages came so late that its items were farther on than we thought, by more than the readers' own
+    lateness that is reckoned with: where those are that it spoke of since is not known before the next eye."""
+    late_mm = item.ms * line.odometer.speed / 1000
+    if all(late_mm <= reader.late_mm for reader in line.readers):
+        return
+    moved = [travel for travel in line.travels.values() if travel.mark_at >= item.since]
+    for travel in moved:
+        travel.mark_mm = None
+    cast(floor, line, moved, now, look)
 
 
 def after_loss(

@@ -45,6 +45,7 @@ def discharged(floor: FloorState, line: LineState, travel: Travel, item: Dischar
         identity=travel.identity,
         lap=item.lap,
         ordinal=ordinal,
+        doubtful=travel.doubtful,
         decision_not_recorded=item.decision != 0 and decision is None,
     )
     _end(floor, line, travel, name, at, data)
@@ -85,6 +86,7 @@ def lost(floor: FloorState, line: LineState, travel: Travel, reason: str, at: fl
         result="-",
         reason=reason,
         identity=travel.identity,
+        doubtful=travel.doubtful,
     )
     _end(floor, line, travel, "lost", at, data)
 

@@ -133,6 +133,9 @@ class Ended(Data):
     identity: str
     lap: int = 0
     ordinal: int | None = None
+    doubtful: bool = Field(
+        False, description="tracking was lost near it, or messages were late: it may be another item"
+    )
     decision_not_recorded: bool = False
 
 

@@ -59,7 +59,7 @@ class Identity:
 def identify(results: Iterable[Result], look: Look, *, suspect: bool, silent: Outcome) -> Identity:
     """Settle the identity from all results of a travel.
 
-    `suspect`: the item ahead got no result and is so close that ours may be its late one: nothing is taken from it.
+    `suspect`: a result close by is missing or nobody's, this one may be another item's: nothing is taken from it.
     `silent`: the outcome when no reader said anything at all (SCANNER_DOWN, SCANNER_LATE).
     """
     results = list(results)
@@ -69,7 +69,9 @@ def identify(results: Iterable[Result], look: Look, *, suspect: bool, silent: Ou
         return Identity(outcome, None, _WITHOUT[outcome])
     source = next(result.source for result in results if result.code is not None)
     if suspect:
-        return Identity("AMBIGUOUS", None, "the item ahead got no result: this one may be its late one", source)
+        return Identity(
+            "AMBIGUOUS", None, "beside it a result is missing or nobody's: this one may be another item's", source
+        )
     found = {code: look(code) for code in codes}
     parcels = {advice.parcel: advice for advices in found.values() for advice in advices}
     if len(parcels) > 1:

@@ -195,8 +195,7 @@ class LineState:
             for recent in reader.recent:
                 if recent.travel == travel.id:
                     travel.heard(recent.result)
-            if reader.match != "index":
-                travel.lateness = travel.lateness or self._lateness(reader, travel)
+            travel.shifts = travel.shifts or self._shifts(reader, travel)
         return list(changed.values())
 
     def recent(self, reader: Reader, result: Result) -> Recent:
@@ -239,9 +238,8 @@ class LineState:
         return self.odometer.stops_since(travel.mark_at) * self.config.coast_mm if self.config.coast_mm else 0.0
 
     def _owner(self, reader: Reader, recent: Recent) -> str | None:
-        index = recent.result.index
-        if reader.match == "index" or (reader.match == "carrier" and index is not None):
-            return self._named(reader, index)
+        if self._names(reader, recent.result):
+            return self._named(reader, recent.result.index)
         items = []
         for travel in self.travels.values():
             position = self.place(travel, recent.mark)
@@ -262,25 +260,34 @@ class LineState:
             travel = next((t for t in self.travels.values() if t.carrier and t.carrier == str(index)), None)
         return travel.id if travel is not None and travel.epoch == self.epoch else None
 
-    def _lateness(self, reader: Reader, travel: Travel) -> tuple[float, ...]:
-        """How late (mm) the reader must be if what it said of this item is really of one closely ahead that should have
-        got a result: it got none, or itself one that may not be its own, by a reader that is as late."""
-        if not reader.reports_no_read or travel.mark_mm is None:
+    def _shifts(self, reader: Reader, travel: Travel) -> tuple[float, ...]:
+        """How late (mm) the reader must be, or (negative) the PLC, if what was read of this item is another's.
+
+        A late reader gives this item what it read of one closely ahead, which then got nothing; a late PLC lets us
+        think that items are farther behind, so that this one gets what was read of the next, and its own result, a
+        little earlier, found nobody. Or the one ahead itself got what may not be its own, by the same lateness.
+        """
+        mine = [r.mark for r in reader.recent if r.travel == travel.id and not self._names(reader, r.result)]
+        own = self.place(travel, mine[-1]) if mine else None
+        if own is None:
             return ()
-        mark = max((r.mark for r in reader.recent if r.travel == travel.id), default=None)
-        own = self.place(travel, mark) if mark is not None else None
-        if mark is None or own is None:
-            return ()
+        alike, found = 2 * reader.window_mm, []
         heard = {r.travel for r in reader.recent}
-        found = []
-        for other in self.travels.values():
-            position = self.place(other, mark)
-            if position is None or other is travel:
-                continue
-            ahead = self.ahead(position, own)
-            if not 0 < ahead <= reader.late_mm:
-                continue
-            silent = other.id not in heard and not any(result.reader == reader.device for result in other.results)
-            if silent or any(abs(late - ahead) <= 2 * reader.window_mm for late in other.lateness):
-                found.append(ahead)
+        for other in self.travels.values() if reader.reports_no_read else ():
+            position = self.place(other, mine[-1])
+            ahead = self.ahead(position, own) if position is not None and other is not travel else 0.0
+            if 0 < ahead <= reader.late_mm:
+                silent = other.id not in heard and not any(result.reader == reader.device for result in other.results)
+                if silent or any(abs(shift - ahead) <= alike for shift in other.shifts):
+                    found.append(ahead)
+        for recent in reader.recent:
+            since = mine[0] - recent.mark
+            if 0 < since <= reader.late_mm and recent.travel != travel.id:
+                owner = self.travels.get(recent.travel or "")
+                if recent.travel is None or (owner and any(abs(shift + since) <= alike for shift in owner.shifts)):
+                    found.append(-since)
         return tuple(found)
+
+    def _names(self, reader: Reader, result: Result) -> bool:
+        """Whether the result itself says whose it is."""
+        return reader.match == "index" or (reader.match == "carrier" and result.index is not None)

@@ -243,6 +243,10 @@ def _overflow(floor: FloorState, line: LineState, item: said.Overflow, now: floa
     doubt.everything(floor, line, now, look)
 
 
+def _lagging(floor: FloorState, line: LineState, item: said.Lagging, now: float, look: Look) -> None:
+    doubt.after_lag(floor, line, item, now, look)
+
+
 def _speed(floor: FloorState, line: LineState, item: said.Speed, now: float, look: Look) -> None:
     """Standing still is no speed: the belt will run again as fast as before, from the moment that STAT says."""
     if item.element == "LINE":
@@ -270,6 +274,7 @@ HANDLERS: dict[type, Callable[[FloorState, LineState, Any, float, Look], None]] 
     said.Garbled: _garbled,
     said.DeviceError: _error,
     said.Speed: _speed,
+    said.Lagging: _lagging,
     said.Button: container_events.button,
     said.ContainerSeen: container_events.seen,
     said.SessionBegun: plc_session.begun,

@@ -95,8 +95,8 @@ class Travel:
     """the PLC's last word on it: the same again after a new read is no news"""
     doubted_at: float = 0.0
     """the last moment that cast doubt on it: only what is read later counts"""
-    lateness: tuple[float, ...] = ()
-    """how late (mm) its reader must be if what it said is of an item ahead; empty = it is not suspected of that"""
+    shifts: tuple[float, ...] = ()
+    """mm by which its results would have to be shifted to be those of another item; empty = they are its own"""
     touching: bool = False
     """closer to a neighbour than the line allows"""
     decide_by: float | None = None
@@ -130,8 +130,8 @@ class Travel:
 
     @property
     def suspect(self) -> bool:
-        """What was read of it may be an item's ahead of it."""
-        return bool(self.lateness)
+        """What was read of it may be another item's."""
+        return bool(self.shifts)
 
     @property
     def decision(self) -> Decision | None:
@@ -141,7 +141,7 @@ class Travel:
     def goes_on(self, before: Travel) -> None:
         """It is the same item as that travel on another line: what was learnt there counts here."""
         self.before, self.results = before.id, list(before.results)
-        self.weight_g, self.lateness = before.weight_g, before.lateness
+        self.weight_g, self.shifts = before.weight_g, before.shifts
         self.certainty, self.doubted_at = before.certainty, before.doubted_at
 
     def doubt(self, certainty: str, now: float) -> bool:
@@ -156,7 +156,7 @@ class Travel:
         if not self.doubtful or not any(r.code is not None and r.at > self.doubted_at for r in self.results):
             return False
         self.results = [result for result in self.results if result.at > self.doubted_at]
-        self.certainty, self.lateness = "S", ()
+        self.certainty, self.shifts = "S", ()
         return True
 
     def pass_gates(self, lap: int) -> None:
@@ -168,7 +168,7 @@ class Travel:
             self.results = [result for result in self.results if result.at > self.arrived_at]
         else:
             self.results = [result for result in self.results if result.code is not None or result.at > self.arrived_at]
-        self.lateness, self.touching = (), False
+        self.shifts, self.touching = (), False
 
     def move(self, what: str) -> None:
         """Make one move of the table."""

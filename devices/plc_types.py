@@ -282,6 +282,16 @@ class SessionLost:
 
 
 @dataclass(frozen=True, slots=True)
+class Lagging:
+    """An answer of the machine needed `ms` from our first sending, longer than we wait before we repeat, or had not
+    come by then. What it said since `since`, when it was last known to answer in time, may have been as late."""
+
+    ms: float
+    since: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Speed:
     """SPED: belt speed of an element in mm/s and its encoder count."""
 

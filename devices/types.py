@@ -23,6 +23,7 @@ from devices.plc_types import (
     Ghost,
     HandedOver,
     Inducted,
+    Lagging,
     Measured,
     Overflow,
     Passed,
@@ -62,6 +63,7 @@ __all__ = [
     "Inducted",
     "Item",
     "Kept",
+    "Lagging",
     "Measured",
     "Message",
     "NoRead",
@@ -245,6 +247,7 @@ Item: TypeAlias = (
     | Tracks
     | Synchronised
     | SessionLost
+    | Lagging
     | Speed
     | Answered
     | GivenUp

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from devices import types as said
 from tests.floor_fixture import Bench, advice, ready
 
 NAMES = tuple(f"P{number}" for number in range(1, 7))
@@ -44,3 +45,48 @@ def test_distances_that_no_single_lateness_explains_end_the_suspicion() -> None:
     reader as late as the third would have to be for a wrong result could not have given a wrong one to the fourth."""
     found = ride(dense("late_mm = 400 => late_mm = 1000"), 0, 350, 345, 900, 350, lost=1)
     assert found[1:] == [("AMBIGUOUS", None), ("AMBIGUOUS", None), ("READ", "P4"), ("READ", "P5")]
+
+
+def test_a_late_plc_shifts_no_identity() -> None:
+    """From the second item on what the PLC says comes 350 ms late, so that each code is said when the item ahead seems
+    to be at the reader."""
+    bench = dense()
+    todo: list[tuple[float, str, int]] = []
+    for track in range(1, 6):
+        at = bench.now + 350 * (track - 1)
+        by = 350 if track > 1 else 0
+        todo += [(at + by, "indu", track), (at + 1200, "read", track), (at + 2000 + by, "arrv", track)]
+    for moment, what, track in sorted(todo):
+        bench.at(moment)
+        if what == "read":
+            bench.read(f"CP{track}")
+        else:
+            getattr(bench, what)(track)
+    found = [(travel.identity, travel.parcel) for travel in bench.floor.lines["S1"].travels.values()]
+    assert found[0] == ("READ", "P1")
+    assert {parcel for _, parcel in found[1:]} == {None}
+
+
+def lagging(ms: float, since: float) -> Bench:
+    """An item that was read is on the belt, and the PLC turns out to answer late."""
+    bench = dense()
+    ride_in = bench.now
+    ride(bench, 0)
+    assert bench.travel().parcel == "P1"
+    bench.plc(said.Lagging(ms, ride_in + since, bench.now))
+    return bench
+
+
+def test_what_a_plc_said_while_it_lagged_is_doubtful() -> None:
+    bench = lagging(900, since=-100)
+    assert bench.travel().doubtful
+    assert bench.dests()[-1][2] == "DOUB"
+    bench.read("CP2")
+    assert bench.travel().doubtful, "nobody knows that it is at the reader"
+    bench.divc(1, "S1-EX", 2)
+    assert bench.last("parcel/rejected").doubtful
+
+
+def test_a_lag_that_the_readers_are_reckoned_with_or_that_came_later_is_no_reason() -> None:
+    for ms, since in ((390, -100), (900, 2100)):
+        assert not lagging(ms, since).travel().doubtful

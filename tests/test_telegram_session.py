@@ -14,6 +14,7 @@ from devices.types import (
     Garbled,
     GivenUp,
     Kept,
+    Lagging,
     Passed,
     Request,
     SessionBegun,
@@ -201,6 +202,27 @@ def test_busy_is_repeated_without_counting() -> None:
         assert line.run(320) == []
         assert line.driver.take() == first
     assert line.answer("DEST", 2) == [Answered(number, None, line.now)]
+
+
+def test_an_answer_that_needed_longer_than_a_repeat_tells_how_late_the_plc_may_be() -> None:
+    line = Line(Settings(transport="tcp")).normal()
+    line.run(50)
+    in_time = line.now
+    number = line.driver.send(DEST, line.now, None)
+    assert line.answer("DEST", 2) == [Answered(number, None, line.now)]
+    line.run(100)
+    number = line.driver.send(DEST, line.now, None)
+    line.run(500)
+    assert line.answer("DEST", 3) == [Lagging(500, in_time, line.now), Answered(number, None, line.now)]
+
+
+def test_a_request_without_answer_tells_it_too_when_the_session_is_lost() -> None:
+    line = Line(Settings(transport="tcp")).normal()
+    line.run(50)
+    line.driver.send(DEST, line.now, None)
+    items = line.run(1300)
+    assert only(items, Lagging).ms == 1200
+    assert only(items, SessionLost).why.startswith("DEST not answered")
 
 
 @pytest.mark.parametrize("code", ["LATE", "UNKT", "OLDD", "LUNK", "PUNK", "MODE", "FORM"])

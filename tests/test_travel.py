@@ -92,7 +92,7 @@ def test_through_the_journal() -> None:
     ]
     one.take(decision(1, "S1-L01", "S1-EX"))
     one.refused, one.decide_by, one.mark_mm, one.mark_at = ("S1-L02",), 4.5, 2000.0, 100.25
-    one.parcel, one.certainty, one.expired, one.lateness, one.resend = "P1", "D", True, (300.0,), True
+    one.parcel, one.certainty, one.expired, one.shifts, one.resend = "P1", "D", True, (300.0,), True
     assert TRAVEL.validate_json(TRAVEL.dump_json(one)) == one
 
 

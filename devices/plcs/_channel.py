@@ -35,6 +35,7 @@ from devices.types import (
     GivenUp,
     Item,
     Kept,
+    Lagging,
     SessionBegun,
     SessionLost,
     Synchronised,
@@ -84,6 +85,8 @@ class Channel:
         self._numbering = (0, 0)
         self._last_id = 0
         self._last_sent = self._last_valid = self._syes_at = 0.0
+        self._in_time = 0.0
+        """when a request was sent that was answered before its repeat"""
         self.now = 0.0
         self.next_sequence = 1
         self.items: list[Item] = []
@@ -243,8 +246,10 @@ class Channel:
             return
         if refusal is not None:
             self._counters.note(f"refused {refusal if refusal in messages.REFUSALS else 'otherwise'}")
-        if request is self._outbox.open:
+        if request is self._outbox.open:  # BUSY: an answer, and in time; what counts now is the next sending
+            request.sent = request.due
             return
+        self._clock_answer(request, at)
         if request.command is not None:
             self.items.append(Answered(request.command.id, refusal, at))
         if request.message.type == "SYES":
@@ -253,6 +258,13 @@ class Channel:
             self._lose("the PLC has no session", at)
         elif refusal is not None and request.command is None:
             self.items.append(DeviceError(refusal, f"the PLC refused {request.message.type}", message.raw, at))
+
+    def _clock_answer(self, request: Open, at: float) -> None:
+        """How long it took tells how late everything else of the PLC may be."""
+        if at - request.sent < self._repeat_ms:
+            self._in_time = request.sent
+        elif self.state in SESSION:
+            self.items.append(Lagging(at - request.sent, self._in_time, at))
 
     def _syes_answered(self, refusal: str | None, message: Incoming, at: float) -> None:
         if refusal is None:
@@ -294,8 +306,9 @@ class Channel:
     def _request(self, kind: str, fields: Mapping[str, Any], command: Waiting | None, now: float) -> None:
         message = Outgoing(kind, "R", self._numbering[1], self.next_sequence, fields)
         self.next_sequence = after(self.next_sequence, self._rings.sequence)
-        self._outbox.open = Open(message, command, 1, 0.0)
+        self._outbox.open = Open(message, command, now)
         self._transmit(self._outbox.open, now)
+        self._outbox.open.sent = self._last_sent
 
     def _transmit(self, waiting: Open, now: float) -> None:
         waiting.due = self._write(waiting.message, now) + self._repeat_ms
@@ -313,6 +326,8 @@ class Channel:
         self.state, self._syes_at = State.ASKING, now
 
     def _end(self, why: str, hang_up: bool) -> None:
+        if self._outbox.open and self._outbox.open.sendings > 1:
+            self._clock_answer(self._outbox.open, self.now)
         self._give_up(self._outbox.clear(f"session lost: {why}"), self.now)
         self._answers.forget()
         if self.state in SESSION:

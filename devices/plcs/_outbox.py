@@ -31,12 +31,14 @@ class Waiting:
 
 @dataclass(slots=True)
 class Open:
-    """The unanswered request. `due` = when it is sent again; `command` is None for session messages."""
+    """The unanswered request. `sent` = when its last byte left for the first time, `due` = when it is sent again;
+    `command` is None for session messages."""
 
     message: Outgoing
     command: Waiting | None
-    sendings: int
-    due: float
+    sent: float
+    sendings: int = 1
+    due: float = 0.0
 
     def is_answered_by(self, answer: Incoming) -> bool:
         """The answer carries the type, epoch and sequence of this request."""

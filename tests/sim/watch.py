@@ -227,7 +227,7 @@ class Watch:
                 raise Broken(
                     "conservation", f"{name} lies in {body.lane}, its end says {trip.name} in {said.get('lane')}"
                 )
-            if said.get("parcel") not in (None, name) and not body.misread:
+            if said.get("parcel") not in (None, name) and not body.misread and not said["doubtful"]:
                 raise Broken("P6", f"{name} was taken for {said['parcel']}")
             if None not in (body.container, said.get("container")) and said["container"] != body.container:
                 raise Broken("containers", f"{name} fell into {body.container}, its end says {said['container']}")

@@ -9,9 +9,6 @@ from tests.sim.cable import Cable
 from tests.sim.faults.base import Fault, Strike
 from tests.sim.hub import Hub
 
-TRUSTED_MS = 40
-"""The window of the readers is 48 ms: a PLC whose messages take longer says wrongly where parcels are."""
-
 
 class OnCable(Fault):
     """Damage on one cable, both directions, for a while."""
@@ -82,8 +79,6 @@ class Late(Fault):
     def hit(self, hub: Hub, strike: Strike) -> None:
         """By so much."""
         late = strike.rng.choice((10, 25, 40, 200, 900))
-        if late > TRUSTED_MS:
-            hub.watch.upset(hub.config.plc[strike.where].line, "its PLC's messages were late", strike.lasts)
         hub.say(f"{strike.where}: everything is {late:.0f} ms late for {strike.lasts / 1000:.1f} s")
         for cable in _cables(hub, strike):
             cable.late_ms = late
