@@ -64,9 +64,10 @@ class Centre:
         """messages that the broker has not tried to deliver yet"""
 
     def publish(self, name: str, body: Any, records: list[Record] | None = None) -> None:
-        """The broker keeps it until the node has acknowledged it."""
+        """The broker keeps it until the node has acknowledged it. `body`: JSON is made of it, unless it is bytes."""
+        payload = body if isinstance(body, bytes) else to_json(body)
         self._number += 1
-        self.inbox[self._number] = Message(f"hub/v1/{SITE}/{name}", to_json(body), records or [])
+        self.inbox[self._number] = Message(f"hub/v1/{SITE}/{name}", payload, records or [])
         self.unsent.append(self._number)
 
     def customs(self, subject: Subject, status: str, scheme: str = "H7", authority: str = "BE") -> Record:

@@ -33,6 +33,7 @@ UTC_MS = 1_790_000_000_000.0
 DISK_MS, TOLD_MS, DEAD_MS = 3.0, 0.1, 300.0
 QUEUE_MS = 1_200_000.0
 """What waits at the inductions at the end of a run is inducted within this time."""
+A_MINUTE_MS = 60_000.0
 AHEAD_MS = 4000.0
 """Parcels are announced so long before they are put on the belt."""
 
@@ -120,6 +121,12 @@ class Hub:
         self.kill(dead_ms)
         self.same_boot = False
 
+    @property
+    def knows_the_time(self) -> bool:
+        """Whether the daemon's UTC is right: started while the system clock was wrong, it takes commands for expired."""
+        now = self.clock.now
+        return self.node is not None and abs(self.node.utc_ms(now) - now - self.utc_offset) < A_MINUTE_MS
+
     def kill_in(self, steps: int) -> None:
         """kill -9 before the so many-th step from now on."""
         self._kill_in = max(1, steps)
@@ -197,6 +204,11 @@ class Hub:
             self.customs(("parcel", parcel.name), parcel.first)
         for after, status in parcel.later:
             self.clock.after(after, self._later, (parcel, status))
+        self.broker.flush()
+
+    def tell(self, topic: str, body: Any) -> None:
+        """The centre publishes a message."""
+        self.centre.publish(topic, body)
         self.broker.flush()
 
     def customs(self, subject: tuple[str, str], status: str) -> None:

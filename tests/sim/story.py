@@ -23,7 +23,7 @@ QUIET_MS = 40_000.0
 """Nothing goes wrong in the last part of a run, so that what began badly can be seen to end well."""
 RECOVER_MS = 300_000.0
 """An unidentified parcel may go round the loop for some laps of 48 s."""
-MOST_KINDS = 6
+MOST_KINDS = 8
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Told:
 
 
 def draw(story: Story, hub: Hub, kinds: Iterable[str] | None = None) -> Story:
-    """The same story with the blows of its seed: 0 to 6 kinds."""
+    """The same story with the blows of its seed: 0 to 8 kinds."""
     rng = Random(f"{story.seed}/faults")
     possible = sorted(name for name, fault in KINDS.items() if fault.possible(hub))
     chosen = rng.sample(possible, rng.randint(0, MOST_KINDS)) if kinds is None else list(kinds)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from random import Random
 
 from tests.sim.faults.base import Fault, Strike
+from tests.sim.floor_text import DESTINATIONS, plan
 from tests.sim.hub import Hub
-from tests.sim.parcels import Parcel
+from tests.sim.parcels import Parcel, rfc3339
 
 SEEN_LATELY = 60
 
@@ -165,6 +166,55 @@ class Duplicate(Fault):
         hub.say("two labels are copied")
 
 
+class Departures(Fault):
+    """Departures are announced, filled, delayed, closed and cancelled while parcels are on their way to them."""
+
+    name, rate = "departures move", 6.0
+
+    def hit(self, hub: Hub, strike: Strike) -> None:
+        """A new one of some destination, and mostly its fate some seconds later."""
+        rng, now = strike.rng, hub.clock.now + hub.utc_offset
+        cut_off = now + rng.uniform(20_000, 600_000)
+        to = rng.sample(sorted(DESTINATIONS), rng.randint(1, 2))
+        body: dict[str, object] = {
+            "departure": f"T{strike.dice}",
+            "version": 1,
+            "destinations": to,
+            "cut_off": rfc3339(cut_off),
+            "arrives": rfc3339(cut_off + rng.uniform(1, 40) * 3_600_000),
+            "capacity": rng.choice((0, 3, 20)),
+            "status": "scheduled",
+        }
+        hub.say(f"departure {body['departure']} to {' '.join(to)} leaves at {body['cut_off']}")
+        hub.tell("departure", body)
+        status = rng.choice(("scheduled", "delayed", "closing", "closed", "departed", "cancelled"))
+        later = body | {"version": 2, "status": status, "cut_off": rfc3339(cut_off + rng.uniform(-60_000, 0))}
+        hub.clock.after(rng.uniform(1_000, 20_000), _depart, (hub, later))
+
+
+def _depart(what: tuple[Hub, dict[str, object]]) -> None:
+    what[0].tell("departure", what[1])
+
+
+class Plans(Fault):
+    """The centre publishes sort plans, and some of them are wrong."""
+
+    name, rate = "plans of the centre", 1.5
+
+    def hit(self, hub: Hub, strike: Strike) -> None:
+        """A plan of a known name, the lanes of its destinations the other way round, or one that must be refused."""
+        rng = strike.rng
+        name, kind = rng.choice(("day", "night")), rng.choice(("turned", "cut off", "to a lane that is not there"))
+        text = plan(hub.floor, "night" if name == "day" else "day")
+        text = text.replace(f'plan = "{"night" if name == "day" else "day"}"', f'plan = "{name}"', 1)
+        if kind == "cut off":
+            text = text[: rng.randrange(len(text) - 200)]
+        elif kind != "turned":
+            text = text.replace(f"{hub.floor.places[0]}-EX", "NOWHERE")
+        hub.say(f"the centre publishes plan {name}, {kind}")
+        hub.tell("plan", text.encode())
+
+
 def _lately(hub: Hub, rng: Random) -> Parcel | None:
     recent = list(hub.watch.bodies.values())[-SEEN_LATELY:]
     known = [body.parcel for body in recent if body.parcel.advice is not None]
@@ -179,4 +229,6 @@ FAULTS: tuple[Fault, ...] = (
     OldRecord(),
     LateAdvice(),
     Duplicate(),
+    Departures(),
+    Plans(),
 )
