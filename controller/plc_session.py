@@ -39,13 +39,13 @@ def tracks(floor: FloorState, line: LineState, item: said.Tracks, now: float, lo
     decision_points = {name for name, point in floor.config.point.items() if point.decision}
     for on_belt in item.items:
         travel = tracking.travel_of(floor, line, on_belt, "TRAK", on_belt.point, now)
-        travel.lap = on_belt.lap
         if on_belt.certainty != travel.said_certainty:
             travel.said_certainty = on_belt.certainty
             if on_belt.certainty != "S":
                 travel.doubt(on_belt.certainty, now)
         if line.lap_mm and on_belt.lap > travel.lap:
-            tracking.pass_gates(floor, travel, on_belt.lap)
+            tracking.pass_gates(floor, travel, on_belt.lap)  # its RCIR was dropped, or comes later
+        travel.lap = on_belt.lap
         if travel.mark_mm is None:
             tracking.place(floor, line, travel, on_belt.point, on_belt.edge)
         if travel.state is State.INDUCTED and on_belt.point in decision_points:

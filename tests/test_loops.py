@@ -72,6 +72,17 @@ def test_a_lap_whose_recirculation_was_dropped_counts_all_the_same() -> None:
     assert [number for number, _, _ in bench.dests()] == [1, 2]
 
 
+def test_a_lap_that_only_trak_tells_of_is_decided_anew() -> None:
+    bench = loop(parcels=(advice(customs="none"),))
+    lap(bench, 0)
+    bench.answer()
+    bench.lose_session()
+    bench.after(16_000)
+    bench.session(said.TrackOnBelt(1, "S1-DEC", None, 0, "S", 1, bench.now))
+    assert bench.travel().lap == 1
+    assert [number for number, _, _ in bench.dests()] == [1, 2]
+
+
 def test_what_is_not_identified_is_read_again_and_then_given_up() -> None:
     bench = loop()
     for number in (0, 1):
