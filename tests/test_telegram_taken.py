@@ -139,6 +139,29 @@ def test_unknown_or_bad_requests_are_refused_at_once(kind: str, body: str, versi
     assert line.driver.take() == own(kind, 6243, "FORM", "N", EPOCH)
 
 
+@pytest.mark.parametrize(("kind", "version"), [("WHAT", "1"), ("ARRV", "2")])
+def test_an_unknown_message_with_the_next_number_is_an_event_that_cannot_be_read(kind: str, version: str) -> None:
+    line = Line().normal()
+    items = line.feed(plc(kind, 6243, "000412NEWS", version=version))
+    assert only(items, Garbled).token == (EPOCH, 412)
+    assert line.driver.take() == b"", "the PLC drops what is refused: it must be on disk first"
+    line.driver.confirm((EPOCH, 412), line.now)
+    assert line.driver.take() == own(kind, 6243, "FORM", "N", EPOCH)
+    line.feed(plc(kind, 6244, "000412NEWS", version=version))
+    assert line.driver.take() == own(kind, 6244, "FORM", "N", EPOCH), "sent again in another session"
+    items = line.feed(plc("ARRV", 6245, arrv(413)))
+    assert [type(item) for item in items] == [Arrived], "no number is missing"
+
+
+@pytest.mark.parametrize("number", ["000413", "000000", "00041X"])
+def test_an_unknown_message_with_any_other_number_is_no_event(number: str) -> None:
+    line = Line().normal()
+    items = line.feed(plc("WHAT", 6243, number + "NEWS"))
+    assert [(type(item), getattr(item, "token", None)) for item in items] == [(Garbled, None)]
+    assert line.driver.take() == own("WHAT", 6243, "FORM", "N", EPOCH)
+    assert [type(item) for item in line.feed(plc("ARRV", 6244, arrv(412)))] == [Arrived]
+
+
 def test_what_is_not_for_us_is_counted_and_not_answered() -> None:
     line = Line().normal()
     wrong_crc = plc("LIFE", 6243)[:-2] + b"!\x03"

@@ -11,7 +11,8 @@ In a session three things happen, each in one place:
 - `_advance` does what is due: gives up, repeats, and sends the next request in the order of priority.
 
 *Taken* is said at once. *Durable* is what `confirm` said; it rides in every `A` and LIFE. An event that cannot be read
-is refused with FORM only when it is durable as raw bytes, because the PLC then drops it.
+is refused with FORM only when it is durable as raw bytes, because the PLC then drops it. So is a message of an unknown
+type or version whose body begins with the number of the next event: every event's does.
 """
 
 from __future__ import annotations
@@ -199,15 +200,18 @@ class Channel:
     def _take(self, message: Incoming, at: float) -> None:
         """A request whose number is new: its effect, and its answer."""
         token = (message.epoch, message.evt) if message.evt else None
-        verdict = self._taken.judge_event(message.evt) if message.evt else "next"
+        verdict = self._taken.judge_event(message.evt) if message.evt else "none"
+        if message.foreign and verdict == "jump":
+            token, verdict = None, "none"  # only the number that comes next proves an event
         if verdict == "known":
             self._counters.note("known event")
-            self._answers.give(message, at, waits_for=token if self._durable_first else None)
+            waits = message.foreign or self._durable_first
+            self._answers.give(message, at, "FORM" if message.foreign else "", waits_for=token if waits else None)
             return
-        if message.evt:
+        if token:
             if verdict == "jump":
                 self._report_jump(message, at)
-            self._taken.take_event(message.evt)
+            self._taken.take_event(token[1])
         if message.problem:
             self._counters.bad("refused")
             self.items.append(Garbled(message.raw, message.problem, at, token, refused=True))

@@ -64,7 +64,8 @@ class Incoming:
     """A valid message of the PLC. In answers `epoch` and `sequence` are those of our request.
 
     `evt` = the number of an event, None when it is no event or the number cannot be read. `problem` = why a request
-    must be refused with FORM, empty if it is sound.
+    must be refused with FORM, empty if it is sound. `foreign` = its type or version is unknown: `evt` is what stands
+    where an event has its number.
     """
 
     type: str
@@ -75,6 +76,7 @@ class Incoming:
     raw: bytes
     evt: int | None = None
     problem: str = ""
+    foreign: bool = False
 
     @property
     def refusal(self) -> str | None:

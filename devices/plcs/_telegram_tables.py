@@ -117,20 +117,19 @@ def incoming(telegram: Telegram, raw: bytes) -> Incoming:
     t = telegram
     fields: dict[str, Any] = {}
     evt, problem = None, ""
+    foreign = t.flag == "R" and (t.version != VERSION or t.type not in UP)
     if t.flag == "N":
         fields = read_body(REFUSED, t.body)
-    elif t.flag == "R" and t.version != VERSION:
-        problem = f"unknown version {t.version!r}"
-    elif t.flag == "R" and t.type not in UP:
-        problem = f"unknown type {t.type!r}"
     elif t.flag == "R":
         try:
-            if t.type in EVENTS:
+            if foreign or t.type in EVENTS:
                 evt, _ = EVT.read(t.body, 0)
-            fields = read_body(UP[t.type], t.body)
+            fields = {} if foreign else read_body(UP[t.type], t.body)
         except Malformed as error:
             problem = f"{t.type}: {error}"
-    return Incoming(t.type, t.flag, t.epoch, t.sequence, fields, raw, evt, problem)
+    if foreign:
+        problem = f"unknown version {t.version!r}" if t.version != VERSION else f"unknown type {t.type!r}"
+    return Incoming(t.type, t.flag, t.epoch, t.sequence, fields, raw, evt, problem, foreign)
 
 
 def outgoing_body(message: Outgoing) -> str:
