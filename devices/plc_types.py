@@ -271,7 +271,7 @@ class Synchronised:
 
 @dataclass(frozen=True, slots=True)
 class SessionLost:
-    """The session is over; nothing can be commanded until the next SessionBegun. `why` in plain words.
+    """There is no session (any more); nothing can be commanded until the next SessionBegun. `why` in plain words.
 
     `hang_up` = the machine no longer answers: a TCP connection shall be closed and opened anew.
     """

@@ -189,7 +189,37 @@ def test_repeat_counts_from_the_last_byte_and_ends_after_4_sendings(settings: Se
     items = line.driver.tick(line.now)
     assert only(items, GivenUp).id == number
     assert only(items, SessionLost).hang_up is True
-    assert seqs(line.driver.take()) == [("SYES", "R", 3)]
+    over_tcp = settings.transport == "tcp"  # there SYES is for the next connection
+    assert seqs(line.driver.take()) == ([] if over_tcp else [("SYES", "R", 3)])
+
+
+def test_who_never_answers_syes_on_tcp_is_to_be_hung_up() -> None:
+    line = Line(Settings(transport="tcp"))
+    assert line.run(1199) == []
+    assert seqs(line.driver.take()) == [("SYES", "R", 1)] * 4
+    assert only(line.run(1), SessionLost).hang_up is True
+    assert line.driver.take() == b""
+    line.driver.closed(line.now)
+    line.driver.opened(line.now, KEPT)
+    assert seqs(line.driver.take()) == [("SYES", "R", 2)]
+
+
+def test_a_connection_that_nobody_closes_is_asked_again() -> None:
+    line = Line(Settings(transport="tcp"))
+    line.run(1200)
+    line.driver.take()
+    line.run(1999)
+    assert line.driver.take() == b""
+    line.run(1)
+    assert seqs(line.driver.take()) == [("SYES", "R", 2)]
+
+
+def test_who_never_answers_syes_on_a_serial_line_is_asked_for_ever() -> None:
+    line = Line()
+    for number in range(1, 5):
+        assert line.run(1999) == []
+        assert set(seqs(line.driver.take())) == {("SYES", "R", number)}
+        line.run(1)
 
 
 def test_busy_is_repeated_without_counting() -> None:

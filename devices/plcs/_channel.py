@@ -3,7 +3,8 @@
 Theory. A channel is in one of the states below. Without a session it answers nothing and says only SYES, at once and
 every 2 s. SYES taken -> the PLC's SYBE begins the session and tells its epoch -> SYEN makes it normal. The session is
 lost by NSYN in either direction, by a request unanswered after 4 sendings, and by 3 s without a valid message; then
-every command is given up, for none may reach another session, and it all begins anew.
+every command is given up, for none may reach another session, and it all begins anew. Where `hangs_up` says that the
+owner closes the connection of a peer that no longer answers (TCP), the next SYES is for the next connection.
 
 In a session three things happen, each in one place:
 - a request of the PLC is judged by its number, then by its content, and answered (`request`);
@@ -73,8 +74,15 @@ class Channel:
     """One channel. Items collect in `items`; whoever owns it empties them after each call."""
 
     def __init__(
-        self, write: Write, counters: Counters, repeat_ms: float, durable_first: bool, rings: Rings | None = None
+        self,
+        write: Write,
+        counters: Counters,
+        repeat_ms: float,
+        durable_first: bool,
+        hangs_up: bool,
+        rings: Rings | None = None,
     ) -> None:
+        self._hangs_up = hangs_up
         self._write_to = write
         self._counters = counters
         self._repeat_ms = repeat_ms
@@ -289,7 +297,7 @@ class Channel:
         if waiting.sendings < SENDINGS:
             waiting.sendings += 1
             self._transmit(waiting, now)
-        elif self.state is State.ASKING:
+        elif self.state is State.ASKING and not self._hangs_up:
             waiting.due = self._syes_at  # the next SYES takes its place
         else:
             self._lose(f"{waiting.message.type} not answered after {SENDINGS} sendings", now, hang_up=True)
@@ -324,17 +332,20 @@ class Channel:
     # --- endings ------------------------------------------------------------------------------------------------------
 
     def _lose(self, why: str, now: float, hang_up: bool = False) -> None:
-        """The session is lost while the channel stands: ask for a new one at once."""
+        """The session is lost, or SYES is in vain, while the channel stands: ask for a new one, at once unless the
+        connection is about to be closed."""
         self.now = now
         self._end(why, hang_up)
         self.state, self._syes_at = State.ASKING, now
+        if hang_up and self._hangs_up:
+            self._syes_at += SYES_MS
 
     def _end(self, why: str, hang_up: bool) -> None:
         if self._outbox.open and self._outbox.open.sendings > 1:
             self._clock_answer(self._outbox.open, self.now)
         self._give_up(self._outbox.clear(f"session lost: {why}"), self.now)
         self._answers.forget()
-        if self.state in SESSION:
+        if self.state in SESSION or hang_up:
             self.items.append(SessionLost(why, self.now, hang_up))
 
     def _give_up(self, commands: Iterable[tuple[int, str]], now: float) -> None:

@@ -95,7 +95,7 @@ class Driver:
         self._byte_ms = BITS_A_BYTE * 1000 / settings.baud if serial else 0.0
         self._wire_free = 0.0
         repeat_ms = SLOW_REPEAT_MS if serial and settings.baud < SLOW_BELOW_BAUD else REPEAT_MS
-        self._channel = Channel(self._write, self.counters, repeat_ms, settings.ack == "durable")
+        self._channel = Channel(self._write, self.counters, repeat_ms, settings.ack == "durable", not serial)
 
     @property
     def next_sequence(self) -> int:
