@@ -164,10 +164,13 @@ class Travel:
         self.move("pass")
         self.lap, self.current, self.obeyed, self.decide_by = lap, 0, 0, None
         self.refused, self.expired, self.resend, self.stop_at = None, False, False, None
-        if self.identity != "READ" or self.doubtful:
-            self.results = [result for result in self.results if result.at > self.arrived_at]
-        else:
-            self.results = [result for result in self.results if result.code is not None or result.at > self.arrived_at]
+        sure = self.identity == "READ" and not self.doubtful
+        # What a reader behind the decision point said is for the next lap; the PLC's scanner speaks of its arrival.
+        self.results = [
+            result
+            for result in self.results
+            if (sure and result.code is not None) or (result.at > self.arrived_at and result.source != "plc")
+        ]
         self.shifts, self.touching = (), False
 
     def move(self, what: str) -> None:
@@ -186,12 +189,13 @@ class Travel:
         return True
 
     def heard(self, result: Result) -> bool:
-        """Note a result; False when this reader said the same before, or too much already."""
+        """Note a result; False when this reader said the same before and no doubt came since, or too much already."""
         for place, old in enumerate(self.results):
             if (old.reader, old.code, old.outcome) == (result.reader, result.code, result.outcome):
-                if old.at <= self.doubted_at < result.at:
-                    self.results[place] = result  # said again after a doubt: that is news
-                return False
+                news = old.at <= self.doubted_at < result.at  # said again after a doubt
+                if news:
+                    self.results[place] = result
+                return news
         if len(self.results) >= KEPT_RESULTS:
             return False
         self.results.append(result)

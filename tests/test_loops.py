@@ -105,6 +105,38 @@ def test_a_read_in_the_second_lap_is_no_doubt_of_the_no_read_in_the_first() -> N
     assert bench.dests()[-1] == (2, ("L01", "L02", "EX"), "PLAN")
 
 
+def plc_lap(bench: Bench, number: int, *codes: str) -> None:
+    """A lap in which the scanner hangs on the PLC."""
+    if number == 0:
+        bench.indu(1)
+    bench.after(2000)
+    bench.arrv(1, age=5, lap=number, codes=tuple(said.Code(code.encode()) for code in codes))
+
+
+def test_a_scanner_on_the_plc_reads_a_doubtful_item_again() -> None:
+    bench = loop(parcels=(advice(customs="none"),))
+    plc_lap(bench, 0, "CP1")
+    bench.answer()
+    bench.after(100)
+    bench.plc(said.Overflow(1, bench.now, bench.now))
+    assert bench.dests()[-1] == (2, ("EX",), "AGIN")
+    bench.answer()
+    on(bench, 1, 2, since=100)
+    plc_lap(bench, 1, "CP1")
+    assert bench.dests()[-1] == (3, ("L01", "L02", "EX"), "PLAN")
+    assert len(bench.named("parcel/read")) == 2
+
+
+def test_what_a_scanner_on_the_plc_said_of_a_lap_is_over_with_it() -> None:
+    bench = loop(parcels=(advice("P1", customs="none"), advice("P2", customs="none")))
+    plc_lap(bench, 0, "CP1", "CP2")
+    assert bench.travel().identity == "CONFLICT"
+    bench.answer()
+    on(bench, 1, 1)
+    plc_lap(bench, 1, "CP1")
+    assert bench.dests()[-1] == (2, ("L01", "L02", "EX"), "PLAN")
+
+
 def test_a_read_before_the_next_arrival_is_no_late_decision() -> None:
     bench = loop()
     lap(bench, 0, None)

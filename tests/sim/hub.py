@@ -123,7 +123,7 @@ class Hub:
 
     @property
     def knows_the_time(self) -> bool:
-        """Whether the daemon's UTC is right: started while the system clock was wrong, it takes commands for expired."""
+        """Whether the daemon started with the right UTC: else it takes commands for expired."""
         now = self.clock.now
         return self.node is not None and abs(self.node.utc_ms(now) - now - self.utc_offset) < A_MINUTE_MS
 
