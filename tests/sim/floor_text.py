@@ -10,7 +10,7 @@ exception. A lane of `S1` leads to its second induction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 SPEED_MM_S, LENGTH_MM, GAP_MM = 2500, 24_000, 100
@@ -73,6 +73,13 @@ class Floor:
     def places(self) -> tuple[str, ...]:
         """Every line and the loop."""
         return (*self.lines, LOOP) if self.loop else self.lines
+
+    def without(self, place: str) -> Floor:
+        """The same without a line, or without the loop; on the others as much comes as before."""
+        lines = tuple(line for line in self.lines if line != place)
+        left = len(lines) + (self.loop and place != LOOP)
+        rate = self.parcels_per_hour * left // len(self.places)
+        return replace(self, lines=lines, loop=self.loop and place != LOOP, parcels_per_hour=rate)
 
     def lanes(self, line: str) -> tuple[str, ...]:
         """The sort lanes of a line."""
@@ -140,6 +147,11 @@ def _line(floor: Floor, name: str, seed: int) -> str:
     return text + _readers(floor, name) + _plc(floor, name)
 
 
+def number(place: str) -> str:
+    """What the cables of a line are numbered with."""
+    return "9" if place == LOOP else place[1:]
+
+
 def _ends(name: str, bond: int, exception: int, supervised: bool = True) -> str:
     roles = ("exception", "overflow")
     text = section(f"lane.{name}-BOND", line=name, position_mm=bond, supervised=True)
@@ -168,34 +180,33 @@ def _loop(floor: Floor, seed: int) -> str:
                     window_mm=200, **tunnel)  # fmt: skip
     text += section("stub.tunnel-9", kind="line", link=pty("tunnel-9"), heartbeat_s=10, index_digits=digits,
                     index="carrier", **tunnel)  # fmt: skip
-    return text + _plc(floor, name, "9")
+    return text + _plc(floor, name)
 
 
 def _readers(floor: Floor, name: str) -> str:
-    number, point = name[1:], f"{name}-T1"
-    window = 120
+    tunnel, point, window = f"tunnel-{number(name)}", f"{name}-T1", 120
     real: dict[str, object] = {"prefix": STX, "suffix": ETX, "heartbeat": "HB", "point": point}
     if floor.index and name == "S3":
         real["index_digits"] = 6
     if floor.encoder and name == "S4":
         real["encoder_digits"] = 10
     match = "index" if "index_digits" in real else "encoder" if "encoder_digits" in real else None
-    text = section(f"scanner.tunnel-{number}", kind="line", link=link(f"tunnel-{number}"), window_mm=window,
+    text = section(f"scanner.{tunnel}", kind="line", link=link(tunnel), window_mm=window,
                    match=match, **real)  # fmt: skip
-    text += section(f"stub.tunnel-{number}", kind="line", link=pty(f"tunnel-{number}"), heartbeat_s=10, **real)
+    text += section(f"stub.{tunnel}", kind="line", link=pty(tunnel), heartbeat_s=10, **real)
     if name == "S2":
         text += section("scanner.side-2", kind="sick_cola", link=link("side-2"), point=point, window_mm=window)
         text += section("stub.side-2", kind="sick_cola", link=pty("side-2"), point=point, heartbeat="HB")
     return text
 
 
-def _plc(floor: Floor, name: str, number: str = "") -> str:
-    number, counters = number or name[1:], floor.counters
-    plc = f"PL{number:0>2}"
-    return section(f"plc.plc-{number}", kind="telegram", link=link(f"plc-{number}"), line=name, plc=plc) + section(
-        f"stub.plc-{number}",
+def _plc(floor: Floor, name: str) -> str:
+    counters, device = floor.counters, f"plc-{number(name)}"
+    plc = f"PL{number(name):0>2}"
+    return section(f"plc.{device}", kind="telegram", link=link(device), line=name, plc=plc) + section(
+        f"stub.{device}",
         kind="telegram",
-        link=pty(f"plc-{number}"),
+        link=pty(device),
         line=name,
         plc=plc,
         controller="HUB",
@@ -240,7 +251,7 @@ def _chutes(floor: Floor, target: str, plan: str) -> list[str]:
     numbers = DESTINATIONS[target] if plan == "day" else DESTINATIONS[target][::-1]
     chutes = [f"{line}-L{lane:02}" for line in floor.lines for lane in numbers]
     if floor.loop:
-        if target == "REST":
+        if target == "REST" and "S1" in floor.lines:
             chutes = ["S1-TO", *(lane for lane in chutes if not lane.startswith("S1"))]
         chutes += [f"{LOOP}-L{lane + ahead:02}" for ahead in (0, 6, 12) for lane in numbers]
     return chutes

@@ -16,6 +16,7 @@ class Report:
 
     def __init__(self) -> None:
         self.seeds = self.failed = 0
+        self.simulated_ms = 0.0
         self.counts: Counter[str] = Counter()
         self.kinds: Counter[str] = Counter()
         self.pairs: set[tuple[str, str]] = set()
@@ -24,11 +25,12 @@ class Report:
         """One more."""
         self.seeds += 1
         self.failed += bool(told.broken)
+        self.simulated_ms += told.at_ms
         self.counts.update(told.counts)
         self.kinds.update(told.story.kinds)
         self.pairs.update(combinations(told.story.kinds, 2))
 
-    def text(self, seconds: float) -> str:
+    def text(self, seconds: float | None = None) -> str:
         """For people."""
         parcels = self.counts["inducted"]
         most = len(KINDS) * (len(KINDS) - 1) // 2
@@ -36,13 +38,18 @@ class Report:
         lines = [
             f"{self.seeds} seeds, {self.failed} failed; {parcels} parcels, {self.counts['lane']} lay in lanes, "
             f"{self.counts['recalls']} recalls, {self.counts['doubled']} events came twice",
-            f"{seconds:.0f} s, {seconds * 1000 / max(1, parcels):.2f} ms a parcel",
             f"faults: {len(self.kinds)} of {len(KINDS)} kinds, {len(self.pairs)} of {most} pairs of kinds",
             f"ends: {', '.join(f'{name} {n}' for name, n in sorted(self.counts.items()) if '/' in name)}",
         ]
+        if seconds is not None:
+            lines.insert(1, self._speed(seconds))
         if never:
             lines.append(f"never drawn: {', '.join(never)}")
         return "\n".join(lines)
+
+    def _speed(self, seconds: float) -> str:
+        parcels, simulated = self.counts["inducted"], self.simulated_ms / 1000
+        return f"{seconds:.0f} s: {parcels / seconds:.0f} parcels a second, {simulated / seconds:.0f} times real time"
 
 
 def run(stories: list[Story], processes: int) -> Iterator[Told]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from tests.sim import floor_text
+from tests.sim.faults.base import Strike
 from tests.sim.story import Story, Told, play
 
 MOST_RUNS = 60
@@ -29,13 +31,15 @@ def shrink(told: Told) -> Told:
     _cut(best, still)
     for _ in range(2):
         _fewer_strikes(lambda: best, still)
-        for line in best.story.floor.lines:
-            lines = tuple(other for other in best.story.floor.lines if other != line)
-            per_line = best.story.floor.parcels_per_hour // len(best.story.floor.lines)
-            floor = replace(best.story.floor, lines=lines, parcels_per_hour=per_line * len(lines))
-            if lines and all(line not in strike.where for strike in best.story.strikes):
-                still(replace(best.story, floor=floor))
+        for place in best.story.floor.places:
+            if len(best.story.floor.places) > 1 and not any(_at(strike, place) for strike in best.story.strikes):
+                still(replace(best.story, floor=best.story.floor.without(place)))
     return best
+
+
+def _at(strike: Strike, place: str) -> bool:
+    """Whether a blow falls on a line, or on the cable of its PLC or scanner."""
+    return strike.where == place or strike.where.endswith(f"-{floor_text.number(place)}")
 
 
 def _cut(told: Told, still: Callable[[Story], bool]) -> None:
