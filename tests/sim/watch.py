@@ -192,7 +192,12 @@ class Watch:
         last = no_return - REACT_MS
         sent_in_time = dest is not None and lane in dest["lanes"] and dest["t"] < last
         doubted = max((self.wire.doubted_at(track) for track in body.tracks[-1:]), default=0.0)
-        if sent_in_time and body.read_at < doubted < last and self._deaf.get(line, 0.0) < last - REACT_MS:
+        redecidable = min((self.wire.decide_by(track) for track in body.tracks[-1:]), default=last)
+        if (
+            sent_in_time
+            and body.read_at < doubted < min(last, redecidable)
+            and self._deaf.get(line, 0.0) < last - REACT_MS
+        ):
             raise Broken("doubt", f"{name} went to {lane}, and was a neighbour of what was lost at {doubted:.0f}")
         if body.excused:
             return

@@ -46,6 +46,13 @@ class Wire:
         """When the PLC last named this track as the neighbour of something lost or unknown; 0 = never."""
         return self._doubt.get(track, 0.0)
 
+    def decide_by(self, track: Track) -> float:
+        """Until when the node may send a DEST for this track; the belt may have slowed down since, that counts not."""
+        line, _, number = track
+        link = next(name for name, its in self.line_of.items() if its == line)
+        edge, left = self._arrived.get((link, number), (float("inf"), 0.0))
+        return edge + left - self._margin[link]
+
     def to_node(self, link: str, data: bytes) -> None:
         """Bytes of a machine reach the node."""
         line = self.line_of.get(link)
@@ -82,8 +89,7 @@ class Wire:
 
     def _destination(self, link: str, line: str, dest: telegram.Dest) -> None:
         """P5: a destination in time or the fallback; late answers are never sent, nor repeated."""
-        now, (edge, left) = self._clock.now, self._arrived.get((link, dest.track), (float("inf"), 0.0))
-        decide_by = edge + left - self._margin[link]
+        now, decide_by = self._clock.now, self.decide_by((line, 0, dest.track))
         if now > decide_by + 1:
             late = f"{line} track {dest.track} decision {dest.decision}: {now - decide_by:.0f} ms late"
             raise Broken("P5", f"a DEST leaves after its decide_by: {late}")
