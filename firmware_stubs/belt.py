@@ -3,7 +3,8 @@
 Physics first. A parcel is a front edge at so many mm and a length; the belt moves all of them alike, so everything that
 will happen to a parcel is known as a reading of the belt's odometer: its front edge is at `mm` when the odometer shows
 `origin + mm`, on a loop once every lap. The eye of an induction or decision point tells the PLC an edge and a length;
-the place of a reader tells the scanner the codes; a gate is fired by the PLC alone and takes whatever parcel is there.
+the place of a reader tells the scanner the codes; a gate is fired by the PLC alone and takes whatever parcel is there
+(`diverts.py`).
 
 Only the next place of each parcel is planned, in a heap; a parcel that somebody moved gets a new stamp, and what was
 planned for the old one is void.
@@ -20,18 +21,16 @@ from functools import partial
 
 from firmware_stubs.carriers import Carriers
 from firmware_stubs.chutes import Chutes
+from firmware_stubs.diverts import Diverts
 from firmware_stubs.feeding import Feeder, Waiting
 from firmware_stubs.floor_lines import Line
 from firmware_stubs.motion import Motion
 from firmware_stubs.readers import Reader
 from firmware_stubs.rides import HandedOver, Parcel, Ride, Rides, Told
 from firmware_stubs.senses import Senses, Station
-from firmware_stubs.stub import GateCommand, PlcStub
+from firmware_stubs.stub import PlcStub
 
 __all__ = ["Belt", "Parcel", "Ride", "Told"]
-
-GATE_MM = 60.0  # half a parcel pitch: a gate takes the parcel whose front edge is within ± this when it fires
-DROP_MS = 300.0  # from the gate to the eye in the lane
 
 
 class Belt:
@@ -54,13 +53,12 @@ class Belt:
         self.named: dict[str, Ride] = {}  # what rides, by parcel
         self.waiting = 0  # parcels at inductions
         self.coming = 0  # on their way here from another line
-        self.falling = 0  # between gate and lane eye
-        self.wrong_gates = 0  # so many parcels fall into the next lane instead
         self.running_mm_s = line.speed_mm_s  # the last speed above 0
         self.barred = False  # somebody stopped it, so it is not started again by itself
         self.chutes = Chutes(line, plc, tell, self._after)
-        around = self.motion, self.rides, self.carriers
-        self.senses = Senses(line, plc, readers, tell, self._after, self.approaching, around)
+        around = self.motion, self.rides
+        self.diverts = Diverts(line, self.chutes, tell, self._after, around, (self.take, self.plan))
+        self.senses = Senses(line, plc, readers, tell, self._after, self.approaching, (*around, self.carriers))
         self.feeders = {feeder.name: feeder for feeder in _feeders(line, seed)}
         self._plc = plc
         self._tell = tell
@@ -71,14 +69,13 @@ class Belt:
         if not line.loop:
             self._stations.append(Station(line.length_mm, self._end))
         self._places = [station.mm for station in self._stations]
-        self._gates = sorted((mm, lane) for lane, mm in line.lanes.items())
         self._soonest: tuple[float, Callable[[float], None]] | None = None  # None = to be found out
         plc.belt_speed(line.speed_mm_s, now)
 
     @property
     def on_the_way(self) -> int:
         """Parcels on the belt, on their way into a lane, and on their way here from another line."""
-        return len(self.rides) + self.falling + self.coming
+        return len(self.rides) + self.diverts.falling + self.coming
 
     @property
     def empty(self) -> bool:
@@ -154,14 +151,6 @@ class Belt:
         self._soonest = None
         act(at)
 
-    def fire(self, command: GateCommand, now: float) -> None:
-        """The PLC fires a gate: now, or at the later moment that it names."""
-        if command.at > now:
-            self._after(command.at, partial(self._gate, command))
-        else:
-            self._soonest = None
-            self._gate(command, now)
-
     # -- parcels come, move and go
 
     def put(self, ride: Ride, lap: int, station: int) -> None:
@@ -199,7 +188,7 @@ class Belt:
         if station.reader and station.reader.lead_ms:
             reading, act = reading - station.reader.lead_ms * self.motion.speed / 1000, self._pass_early
         if ride.bound and ride.bound[0] <= reading:
-            reading, act = ride.bound[0], self._fall_wrongly
+            reading, act = ride.bound[0], self.diverts.fall_wrongly
         heapq.heappush(self._planned, (reading, next(self._order), ride, ride.stamp, act))
         self._soonest = None
 
@@ -273,56 +262,9 @@ class Belt:
         for ride in rides:
             self.senses.come_on(ride, at)
 
-    def _gate(self, command: GateCommand, now: float) -> None:
-        """Takes the nearest parcel within reach at the commanded moment, whichever the PLC believed it to be."""
-        lane, reading = self.chutes.lanes.get(command.lane), self.motion.reading(command.at)
-        mm = self.line.lanes.get(command.lane, math.inf)
-        ride = self.rides.nearest(reading - mm, GATE_MM) if lane else None
-        if lane and lane.fails:
-            lane.fails -= 1
-            self._tell(Told("struck", now, ride, command.lane, track=command.track, mishap="gate_fails"))
-        elif ride is None:
-            self._tell(Told("missed", now, place=command.lane, track=command.track))
-        elif self.wrong_gates:
-            self.wrong_gates -= 1
-            self._tell(Told("struck", now, ride, command.lane, mishap="wrong_gate"))
-            self._pass_on(ride, command.lane, reading)
-        else:
-            crossing = self.motion.when(self._crossing(ride, mm, reading))
-            self._fall(ride, command.lane, command.at if crossing == math.inf else crossing, now)
-
-    def _crossing(self, ride: Ride, mm: float, reading: float) -> float:
-        """The odometer reading nearest to this one at which its front edge is at `mm`."""
-        laps = round((reading - mm - ride.origin) / self._lap) if self._lap else 0
-        return ride.origin + laps * self._lap + mm
-
-    def _pass_on(self, ride: Ride, lane: str, reading: float) -> None:
-        """It will fall into the lane behind this one; behind a line's last one its end is."""
-        index = self._gates.index((self.line.lanes[lane], lane)) + 1
-        if index < len(self._gates) or self._lap:
-            mm, other = self._gates[index % len(self._gates)]
-            crossing = self._crossing(ride, mm, reading)
-            crossing += self._lap if crossing <= reading else 0
-            ride.bound = crossing, other
-            self.plan(ride)
-
-    def _fall_wrongly(self, ride: Ride, at: float) -> None:
-        if ride.bound:
-            self._fall(ride, ride.bound[1], at, at)
-
-    def _fall(self, ride: Ride, lane: str, crossing: float, now: float) -> None:
-        self.take(ride)
-        self.falling += 1
-        self._tell(Told("falling", now, ride, lane))
-        self._after(max(crossing + DROP_MS, now), partial(self._land, ride, lane))
-
     def _end(self, ride: Ride, at: float) -> None:
         self.take(ride)
         self.chutes.land(ride, self.line.default_lane, at)
-
-    def _land(self, ride: Ride, lane: str, at: float) -> None:
-        self.falling -= 1
-        self.chutes.land(ride, lane, at)
 
 
 def _feeders(line: Line, seed: int | str) -> list[Feeder]:

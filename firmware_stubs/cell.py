@@ -162,7 +162,7 @@ class Cell:
 
     def _obey(self, belt: Belt, plc: PlcStub) -> None:
         for command in plc.gates(self._clock):
-            belt.fire(command, self._clock)
+            belt.diverts.fire(command, self._clock)
         if plc.stop_wanted:
             belt.stop(self._clock)
         if plc.inhibited != self._inhibited:

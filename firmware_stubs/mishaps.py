@@ -156,7 +156,7 @@ class Mishaps:
     def wrong_gate(self, line: str, count: int = 1) -> None:
         """The next parcels that a gate takes fall into the next lane instead (behind a line's last one: at its end)."""
         cell, belt, _ = self._at(line, None)
-        belt.wrong_gates += count
+        belt.diverts.wrong += count
         cell.mishap("wrong_gate", count=count)
 
     def lane_full(self, lane: str, on: bool, now: float) -> None:

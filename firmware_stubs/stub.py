@@ -110,7 +110,11 @@ class PlcStub(Stub, Protocol):
         """It was off for a moment. Not retentive: a new epoch that knows nothing; None = as its settings say."""
 
     def gates(self, now: float) -> list[GateCommand]:
-        """Gates that the PLC fires since the last call, each once, for the item that it believes to be there."""
+        """Gates that the PLC fired since the last call, each once, for the item that it believes to be there.
+
+        It fires one when the belt has carried that item to it: a stop or another speed on the way changes when, and not
+        for whom. `next_at` knows the moment, and what is fetched is obeyed at once.
+        """
 
     def lane_eye(self, lane: str, now: float) -> None:
         """An item passed the eye behind a lane's gate (the end of the line is the default lane's eye)."""
@@ -130,7 +134,7 @@ class PlcStub(Stub, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GateCommand:
-    """Fire the gate of `lane` for the item whose front edge is expected there at `at`."""
+    """The gate of `lane` fires for the item whose front edge is expected there: at `at`, which is now."""
 
     lane: str
     track: int

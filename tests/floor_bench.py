@@ -32,7 +32,7 @@ class Geometry:
 
 @dataclass
 class Plc:
-    """At a decision point it fires the lane that its rule names, at the moment the belt needs at the present speed."""
+    """At a decision point it takes the lane that its rule names, and fires after what the belt needs at that speed."""
 
     geometry: Geometry
     route: Route
@@ -90,7 +90,8 @@ class Plc:
         self.told.append(("power_cycle", retentive, now))
 
     def gates(self, now: float) -> list[GateCommand]:
-        fired, self._fired = self._fired, []
+        fired = [command for command in self._fired if command.at <= now]
+        self._fired = [command for command in self._fired if command.at > now]
         return fired
 
     def lane_eye(self, lane: str, now: float) -> None:
@@ -114,7 +115,7 @@ class Plc:
     def tick(self, now: float) -> None: ...
 
     def next_at(self) -> float | None:
-        return None
+        return min((command.at for command in self._fired), default=None)
 
     def take(self) -> bytes:
         return b""

@@ -17,12 +17,12 @@ LINE = Geometry(
 # At 1 mm a ms an item inducted at t is at DEC at t + 1000, at the gate of L01 at t + 3000; it is decided 50 ms earlier.
 
 
-def new(**settings: object) -> Plc:
-    return Plc(Settings(plc="PLC1", controller="HUB", **settings), LINE, seed=1, now=0.0)  # type: ignore[arg-type]
+def new(geometry: Geometry = LINE, **settings: object) -> Plc:
+    return Plc(Settings(plc="PLC1", controller="HUB", **settings), geometry, seed=1, now=0.0)  # type: ignore[arg-type]
 
 
-def session(**settings: object) -> tuple[Plc, Hub]:
-    plc = new(**settings)
+def session(geometry: Geometry = LINE, **settings: object) -> tuple[Plc, Hub]:
+    plc = new(geometry, **settings)
     hub = Hub(plc)
     hub.start(0.0)
     return plc, hub

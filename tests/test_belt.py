@@ -85,7 +85,8 @@ class Plc:
     def power_cycle(self, now: float, retentive: bool | None = None) -> None: ...
 
     def gates(self, now: float) -> list[GateCommand]:
-        fired, self._fired = self._fired, []
+        fired = [command for command in self._fired if command.at <= now]
+        self._fired = [command for command in self._fired if command.at > now]
         return fired
 
     def lane_eye(self, lane: str, now: float) -> None:
@@ -108,7 +109,7 @@ class Plc:
     def tick(self, now: float) -> None: ...
 
     def next_at(self) -> float | None:
-        return None
+        return min((command.at for command in self._fired), default=None)
 
     def take(self) -> bytes:
         return b""
@@ -154,12 +155,14 @@ class Bench:
 
     def run(self, until: float) -> None:
         for _ in range(100_000):
-            at = self.belt.next_at()
+            gate = self.plc.next_at()
+            at = min(self.belt.next_at(), math.inf if gate is None else gate)
             if at > until:
                 return
-            self.belt.step()
+            if self.belt.next_at() == at:
+                self.belt.step()
             for command in self.plc.gates(at):
-                self.belt.fire(command, at)
+                self.belt.diverts.fire(command, at)
         pytest.fail("the belt never comes to rest")
 
     def lanes(self) -> list[tuple[str, str, float]]:
@@ -218,8 +221,8 @@ def test_gate_takes_the_parcel_and_the_lane_eye_sees_it_300_ms_later() -> None:
 def test_a_gate_reaches_60_mm_to_either_side(off_ms: float, lane: str, at: float) -> None:
     bench = Bench()
     bench.put(1)
-    bench.run(0.0)
-    bench.belt.fire(GateCommand("L1", 1, 2000.0 + off_ms), 0.0)
+    bench.run(2000.0 + off_ms)
+    bench.belt.diverts.fire(GateCommand("L1", 1, 2000.0 + off_ms), 2000.0 + off_ms)
     bench.run(1e9)
     assert [told[:2] for told in bench.lanes()] == [("p0", lane)]
     assert bench.lanes()[0][2] == pytest.approx(at)
@@ -231,7 +234,8 @@ def test_a_gate_fired_for_one_parcel_takes_the_one_that_is_there() -> None:
     bench.put(2)
     bench.run(1500.0)
     crossing = bench.inducted()[1] + 2000.0
-    bench.belt.fire(GateCommand("L1", 1, crossing), 1500.0)
+    bench.run(crossing)
+    bench.belt.diverts.fire(GateCommand("L1", 1, crossing), crossing)
     bench.run(1e9)
     assert sorted((name, lane) for name, lane, _ in bench.lanes()) == [("p0", "EX"), ("p1", "L1")]
 
@@ -239,7 +243,7 @@ def test_a_gate_fired_for_one_parcel_takes_the_one_that_is_there() -> None:
 def test_a_gate_of_a_lane_that_is_not_here_takes_nothing() -> None:
     bench = Bench()
     bench.put(1)
-    bench.belt.fire(GateCommand("NOWHERE", 1, 2000.0), 0.0)
+    bench.belt.diverts.fire(GateCommand("NOWHERE", 1, 0.0), 0.0)
     bench.run(1e9)
     assert [(name, lane) for name, lane, _ in bench.lanes()] == [("p0", "EX")]
 

@@ -237,7 +237,8 @@ def test_an_item_that_the_first_plc_does_not_know_is_an_edge_to_the_second() -> 
     bench.world.eye_blind("S1-DEC", True)
     cell = bench.world._by_line["S1"]
     assert cell.belt is not None
-    cell.belt.fire(GateCommand("S1-L1", 0, 2000.0), 500.0)
+    bench.run(2000.0)
+    cell.belt.diverts.fire(GateCommand("S1-L1", 0, 2000.0), 2000.0)
     cell.heed()
     bench.run(5000.0)
     assert bench.told("handed_over", "S2") == []

@@ -5,10 +5,13 @@ The controller is the script of `scripted_hub.py`; no driver and no codec of the
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from firmware_stubs.plcs.telegram import Plc
 from firmware_stubs.stub import Taken
-from tests.plc_bench import arrived, arrived_two, divc, kinds, new, session
+from tests.plc_bench import LINE, arrived, arrived_two, divc, kinds, new, session
 from tests.scripted_hub import Hub, pad
 
 
@@ -27,20 +30,21 @@ def test_an_item_from_induction_to_its_lane() -> None:
     assert hub.dest(track, 1, ["L02", "EX"], 1030.0) == "A"
     assert plc.taken() == [Taken(1, track, 1, "PLAN", ("L02", "EX"), "D", False, None, 1030.0)]
     assert plc.next_at() is not None
-    assert plc.gates(3900.0) == []
-    (command,) = plc.gates(3960.0)
+    assert plc.gates(4009.0) == []
+    (command,) = plc.gates(4011.0)
     assert (command.lane, command.track) == ("L02", track)
     assert command.at == pytest.approx(4010.0)
-    assert plc.gates(3970.0) == []
+    assert plc.gates(4012.0) == []
     hub.ask("LIFE", "000000", 4000.0)
-    plc.lane_eye("L02", 4020.0)
-    (divc,) = [one for one in hub.listen(4030.0) if one.kind == "DIVC"]
+    plc.lane_eye("L02", 4310.0)
+    (divc,) = [one for one in hub.listen(4320.0) if one.kind == "DIVC"]
     assert divc.body == f"000004{track:06d}0001{pad('L02')}{pad('L02')}OKE00" + "00010"
 
 
-def test_next_at_names_the_point_of_no_return_and_does_not_stand_still() -> None:
+def test_next_at_names_what_comes_next_and_does_not_stand_still() -> None:
     plc = new()
     plc.edge("IND", 400, 0.0)
+    plc.edge("IND", 400, 2000.0)
     seen = []
     for _ in range(10):
         due = plc.next_at()
@@ -49,10 +53,8 @@ def test_next_at_names_the_point_of_no_return_and_does_not_stand_still() -> None
         plc.tick(due)
         seen.append(due)
         assert plc.next_at() != due
-    assert seen == [
-        pytest.approx(5950),
-        pytest.approx(9500),
-    ]  # without a destination only the default lane's gate counts
+    # Without a destination only the default lane's gate counts: its point of no return, the gate, the eye behind it.
+    assert seen == [pytest.approx(at) for at in (5950, 6000, 6750, 7950, 8000, 8750)]
 
 
 def test_late_is_when_no_lane_named_can_be_reached_and_the_older_one_stands() -> None:
@@ -73,8 +75,8 @@ def test_in_time_to_the_last_millisecond() -> None:
     track = arrived(plc, hub)
     hub.ask("LIFE", "000000", 2000.0)
     assert hub.dest(track, 1, ["L01"], 2949.0) == "A"
-    assert [command.lane for command in plc.gates(2950.0)] == ["L01"]
-    assert hub.dest(track, 2, ["L02"], 2960.0) == "LATE"  # the gate was commanded
+    assert hub.dest(track, 2, ["L02"], 2951.0) == "LATE"  # the gate is commanded
+    assert [command.lane for command in plc.gates(3000.0)] == ["L01"]
 
 
 def test_decision_numbers() -> None:
@@ -114,9 +116,9 @@ def test_a_closed_first_lane_gives_the_next_one(state: str, result: str) -> None
     hub.dest(track, 1, ["L01", "L02"], 1100.0)
     plc.lane_state("L01", state, 2000.0)
     hub.listen(2000.0)
-    assert [command.lane for command in plc.gates(3960.0)] == ["L02"]
-    plc.lane_eye("L02", 4010.0)
-    assert divc(plc, hub, 4010.0).body[12:44] == f"0001{pad('L01')}{pad('L02')}{result}E0"
+    assert [command.lane for command in plc.gates(4000.0)] == ["L02"]
+    plc.lane_eye("L02", 4300.0)
+    assert divc(plc, hub, 4300.0).body[12:44] == f"0001{pad('L01')}{pad('L02')}{result}E0"
 
 
 def test_a_first_lane_that_lies_behind_the_second_is_preferred_while_it_is_open() -> None:
@@ -128,17 +130,17 @@ def test_a_first_lane_that_lies_behind_the_second_is_preferred_while_it_is_open(
     track = arrived(plc, hub)
     hub.dest(track, 1, ["L02", "L01"], 1100.0)
     plc.lane_state("L02", "FULL", 2000.0)
-    assert [command.lane for command in plc.gates(4000.0)] == ["L01"]
-    plc.lane_eye("L01", 3010.0)
-    assert divc(plc, hub, 4000.0).body[12:44] == f"0001{pad('L02')}{pad('L01')}FUE0"
+    assert [command.lane for command in plc.gates(3000.0)] == ["L01"]
+    plc.lane_eye("L01", 3300.0)
+    assert divc(plc, hub, 3300.0).body[12:44] == f"0001{pad('L02')}{pad('L01')}FUE0"
 
 
 def test_without_destination_the_item_goes_into_the_default_lane() -> None:
     plc, hub = session()
     arrived(plc, hub)
-    assert [command.lane for command in plc.gates(5960.0)] == ["EX"]
-    plc.lane_eye("EX", 6500.0)
-    assert divc(plc, hub, 6500.0).body[12:44] == f"0000{pad('')}{pad('EX')}NAE0"
+    assert [command.lane for command in plc.gates(6000.0)] == ["EX"]
+    plc.lane_eye("EX", 6300.0)
+    assert divc(plc, hub, 6300.0).body[12:44] == f"0000{pad('')}{pad('EX')}NAE0"
 
 
 def test_a_destination_that_only_came_late_is_told_as_la() -> None:
@@ -168,33 +170,83 @@ def test_flag_n_stops_the_belt_at_the_end_until_the_item_is_taken_off() -> None:
     assert not plc.stop_wanted
 
 
-def test_an_item_commanded_into_a_lane_and_not_seen_there_is_lost() -> None:
+def missed_l01() -> tuple[Plc, Hub, int, int]:
+    """The first one's gate of L01 does not take it; the second one follows 400 ms behind, into the same lane."""
+    plc, hub = session()
+    first, second = arrived_two(plc, hub)
+    for number, track in enumerate((first, second)):
+        assert hub.dest(track, 1, ["L01"], 1410.0 + number) == "A"
+    assert [command.track for command in plc.gates(3400.0)] == [first, second]
+    return plc, hub, first, second
+
+
+def test_the_drop_of_the_next_one_is_not_taken_for_the_one_that_its_gate_missed() -> None:
+    plc, hub, first, second = missed_l01()
+    plc.lane_eye("L01", 3700.0)
+    assert divc(plc, hub, 3700.0).body[6:44] == f"{second:06d}0001{pad('L01')}{pad('L01')}OKE0"
+    assert [*plc.tracking.items] == [first]
+
+
+def test_who_was_missed_is_commanded_into_the_next_lane_and_told_as_mi() -> None:
+    plc, hub, first, _ = missed_l01()
+    plc.lane_eye("L01", 3700.0)
+    assert [(command.lane, command.track) for command in plc.gates(6000.0)] == [("EX", first)]
+    plc.lane_eye("EX", 6300.0)
+    gone = [one.body for one in hub.start(6300.0) if one.kind == "DIVC"]
+    assert gone[1][6:44] == f"{first:06d}0001{pad('L01')}{pad('EX')}MIE0"
+
+
+@pytest.mark.parametrize("length", [6500, 7500])
+def test_who_is_missed_by_the_default_lane_too_comes_to_the_end_of_the_line(length: int) -> None:
+    plc, hub = session(dataclasses.replace(LINE, length_mm=length))
+    arrived(plc, hub)
+    plc.gates(6000.0)
+    plc.lane_eye("EX", float(length))
+    assert divc(plc, hub, float(length)).body[12:44] == f"0000{pad('')}{pad('EX')}NAE0"
+
+
+def test_a_drop_long_after_the_gate_is_of_nobody() -> None:
+    plc, hub = session()
+    hub.dest(arrived(plc, hub), 1, ["L01"], 1100.0)
+    plc.gates(3000.0)
+    plc.lane_eye("L01", 3900.0)  # a flight lasts 300 ms; whoever was missed is 900 mm behind the gate
+    assert plc.counts["eye_without_item"] == 1
+    assert len(plc.tracking.items) == 1
+
+
+def test_who_was_not_awaited_is_not_taken_for_a_drop_while_it_passes_the_gate() -> None:
+    plc, hub = session()
+    hub.dest(arrived(plc, hub), 1, ["L02"], 1100.0)
+    plc.lane_eye("L01", 3000.0)
+    plc.lane_eye("L01", 3300.0)
+    assert plc.counts["eye_without_item"] == 2
+    assert len(plc.tracking.items) == 1
+
+
+def test_an_item_that_no_lane_has_seen_is_lost_behind_the_end_of_the_line() -> None:
     plc, hub = session()
     ahead, track = arrived_two(plc, hub)
     hub.dest(track, 1, ["L01"], 1510.0)
-    plc.gates(3400.0)
-    plc.tick(6399.0)
-    assert track in plc.tracking.items
-    plc.tick(6401.0)
-    assert track not in plc.tracking.items
-    said = hub.start(6401.0)
-    (lost,) = [one for one in said if one.kind == "LOST"]
+    plc.gates(6000.0)
+    plc.lane_eye("EX", 6300.0)
+    assert [*plc.tracking.items] == [track]
+    plc.tick(7149.0)  # at the default lane's gate at 6400, awaited there for 750 ms
+    assert [*plc.tracking.items] == [track]
+    plc.tick(7151.0)
+    (lost,) = [one for one in hub.start(7151.0) if one.kind == "LOST"]
     assert lost.body[6:] == f"{track:06d}{pad('DEC')}{0:06d}{0:06d}00000"
-    assert ahead in plc.tracking.items
+    assert ahead != track
 
 
-def test_lost_names_the_neighbours() -> None:
+def test_lost_names_the_neighbours_that_are_still_on() -> None:
     plc, hub = session()
-    first, track, last = (plc.edge("IND", 100, at) for at in (0.0, 300.0, 600.0))
-    for item, at in ((first, 1000.0), (track, 1300.0), (last, 1600.0)):
-        assert plc.edge("DEC", 100, at) == item
-    hub.listen(1600.0)
-    hub.dest(track, 1, ["L01"], 1610.0)
-    plc.gates(3300.0)
-    plc.belt_speed(400, 3300.0)  # neighbours stay on the belt long enough
-    plc.tick(6310.0)
-    (lost,) = [one for one in hub.start(6310.0) if one.kind == "LOST"]
-    assert lost.body[24:36] == f"{first:06d}{last:06d}"
+    ahead, track = arrived_two(plc, hub)
+    behind = plc.edge("IND", 100, 1450.0)
+    hub.listen(1450.0)
+    plc.tick(7151.0)
+    (_, lost) = [one for one in hub.start(7151.0) if one.kind == "LOST"]
+    assert lost.body[6:12] + lost.body[24:36] == f"{track:06d}{0:06d}{behind:06d}"  # who is in a lane is none
+    assert ahead not in plc.tracking.items
 
 
 def test_a_standing_belt_loses_nobody_and_decides_nothing() -> None:
@@ -204,9 +256,37 @@ def test_a_standing_belt_loses_nobody_and_decides_nothing() -> None:
     plc.belt_speed(0, 2000.0)
     assert plc.gates(60_000.0) == []
     plc.belt_speed(1000, 60_000.0)
-    (command,) = plc.gates(60_950.0)
+    assert plc.gates(60_999.0) == []
+    (command,) = plc.gates(61_000.0)
     assert command.lane == "L01"
     assert command.at == pytest.approx(61_000.0)
+
+
+@pytest.mark.parametrize("speeds", [[(2970.0, 0), (9000.0, 1000)], [(2960.0, 100)], [(2900.0, 4000), (2920.0, 500)]])
+def test_a_gate_fires_when_the_belt_has_come_so_far_whatever_its_speed(speeds: list[tuple[float, int]]) -> None:
+    plc, hub = session()
+    track = arrived(plc, hub)
+    hub.dest(track, 1, ["L01"], 1100.0)
+    way, since, speed = 0.0, 0.0, 1000
+    for at, mm_s in speeds:
+        assert plc.gates(at) == []
+        plc.belt_speed(mm_s, at)
+        way, since, speed = way + (at - since) * speed / 1000, at, mm_s
+    due = since + (3000 - way) * 1000 / speed
+    assert plc.gates(due - 1) == []
+    (command,) = plc.gates(due + 1)
+    assert (command.lane, command.track) == ("L01", track)
+    assert command.at == pytest.approx(due)
+
+
+def test_a_drop_is_known_by_its_time_of_flight_while_the_belt_stands() -> None:
+    plc, hub = session()
+    track = arrived(plc, hub)
+    hub.dest(track, 1, ["L01"], 1100.0)
+    assert plc.gates(3000.0)
+    plc.belt_speed(0, 3010.0)
+    plc.lane_eye("L01", 3300.0)
+    assert divc(plc, hub, 3300.0).body[6:44] == f"{track:06d}0001{pad('L01')}{pad('L01')}OKE0"
 
 
 def test_a_ghost_gets_a_track_and_certainty_u_and_can_be_sorted() -> None:
@@ -218,7 +298,7 @@ def test_a_ghost_gets_a_track_and_certainty_u_and_can_be_sorted() -> None:
     assert said[1].body == f"000002{pad('DEC')}{ghost:06d}{0:06d}{known:06d}{0:06d}00000"
     assert said[2].body[-2:] == "U0"
     assert hub.dest(ghost, 1, ["L01"], 600.0) == "A"
-    assert [command.track for command in plc.gates(2460.0)] == [ghost]
+    assert [command.track for command in plc.gates(2500.0)] == [ghost]
 
 
 @pytest.mark.parametrize(("slip", "matched"), [(-149, True), (149, True), (-151, False), (151, False)])
@@ -236,15 +316,15 @@ def test_an_edge_between_two_items_is_doubtful() -> None:
     assert hub.listen(1080.0)[-1].body[-2:] == "D0"
 
 
-def test_an_item_in_the_wrong_lane_is_a_missed_gate_and_a_stranger_is_counted() -> None:
+def test_a_missed_item_in_the_wrong_lane_is_told_as_mi() -> None:
     plc, hub = session()
     track = arrived(plc, hub)
     hub.dest(track, 1, ["L01"], 1100.0)
     plc.gates(3000.0)
     plc.lane_eye("L02", 3500.0)
     assert plc.counts["eye_without_item"] == 1
-    plc.lane_eye("L02", 4050.0)
-    assert divc(plc, hub, 4050.0).body[12:44] == f"0001{pad('L01')}{pad('L02')}MIE0"
+    plc.lane_eye("L02", 4300.0)
+    assert divc(plc, hub, 4300.0).body[12:44] == f"0001{pad('L01')}{pad('L02')}MIE0"
 
 
 def test_two_items_of_one_lane_leave_in_order() -> None:
@@ -252,10 +332,10 @@ def test_two_items_of_one_lane_leave_in_order() -> None:
     first, second = arrived_two(plc, hub)
     hub.dest(first, 1, ["L01"], 1410.0)
     hub.dest(second, 1, ["L01"], 1420.0)
-    assert [command.track for command in plc.gates(3360.0)] == [first, second]
-    plc.lane_eye("L01", 3370.0)
+    assert [command.track for command in plc.gates(3400.0)] == [first, second]
     plc.lane_eye("L01", 3420.0)
-    said = hub.start(3500.0)
+    plc.lane_eye("L01", 3700.0)
+    said = hub.start(3710.0)
     assert [int(one.body[6:12]) for one in said if one.kind == "DIVC"] == [first, second]
 
 
@@ -316,7 +396,7 @@ def test_a_blocked_lane_takes_nothing_and_a_full_one_opens_as_full() -> None:
     track = arrived(plc, hub)
     hub.dest(track, 1, ["L01", "L02"], 1100.0)
     cmnd(hub, "L01", "BLCK", 1200.0)
-    assert [command.lane for command in plc.gates(3960.0)] == ["L02"]
+    assert [command.lane for command in plc.gates(4000.0)] == ["L02"]
     plc.lane_state("L01", "FULL", 4000.0)
     hub.start(4000.0)
     cmnd(hub, "L01", "OPEN", 4010.0)

@@ -324,13 +324,16 @@ def test_two_gates_at_one_place_are_two_lanes() -> None:
 # Who is where
 
 
-def test_a_missed_gate_is_noticed_at_the_next_eye_and_the_item_goes_on() -> None:
+def test_a_missed_gate_is_known_after_the_time_of_flight_and_the_item_goes_on() -> None:
     rig, track = arrived()
     rig.dest(track, 1, ["L01"])
-    rig.to(6500.0)
+    rig.to(3749.0)
     assert rig.lanes() == ["L01"]
-    assert rig.edge("EYE", 7000.0) == track
+    assert rig.bodies("RCIR") == []
+    rig.to(3751.0)  # a flight of 300 ms, the same again, and the 150 mm that it may be behind
     assert rig.bodies("RCIR") == [f"{track:06d}0001{pad('L01')}MI00"]
+    assert rig.said[-1].body[-5:] == "00751"  # since it passed its gate
+    assert rig.edge("EYE", 7000.0) == track
     assert rig.edge("DEC", 13_000.0) == track
     rig.to(15_000.0)
     assert rig.lanes() == ["L01", "L01"]
@@ -340,12 +343,116 @@ def test_a_missed_gate_is_noticed_at_the_next_eye_and_the_item_goes_on() -> None
     assert rig.bodies("LOST") == []
 
 
-def test_a_missed_gate_found_only_at_the_decision_point_belongs_to_the_lap_before() -> None:
+def test_the_drop_of_the_next_one_is_not_taken_for_the_one_that_its_gate_missed() -> None:
+    rig, first = arrived()
+    rig.dest(first, 1, ["L01"])
+    second = rig.edge("IND", 1000.0, carrier=6)
+    rig.edge("DEC", 2000.0, carrier=6)
+    rig.dest(second, 1, ["L01"])
+    rig.to(4300.0)
+    rig.plc.lane_eye("L01", 4300.0)
+    rig.to(4300.0 + LAP)
+    assert [body[:6] for body in rig.bodies("DIVC")] == [f"{second:06d}"]
+    assert [body[:6] + body[-4:] for body in rig.bodies("RCIR")] == [f"{first:06d}MI00"]
+    assert [body[:6] for body in rig.bodies("LOST")] == [f"{first:06d}"]  # no eye of this test saw it again
+
+
+def test_two_in_flight_into_one_lane_are_told_by_their_times_of_flight() -> None:
+    plain = Geometry(POINTS, ["IND"], ["DEC"], LANES, "EX", 1000, 12_000, kind="loop")
+    rig = Rig(plain)
+    tracks = [rig.edge("IND", at, carrier=0) for at in (0.0, 200.0, 400.0)]
+    for track, at in zip(tracks, (1000.0, 1200.0, 1400.0), strict=True):
+        assert rig.edge("DEC", at, carrier=0) == track
+        rig.dest(track, 1, ["L01"])
+    rig.to(3500.0)
+    rig.plc.lane_eye("L01", 3500.0)  # the first one was missed
+    rig.to(3710.0)
+    rig.plc.lane_eye("L01", 3710.0)
+    rig.to(4500.0)
+    assert [int(body[:6]) for body in rig.bodies("DIVC")] == tracks[1:]
+    assert [int(body[:6]) for body in rig.bodies("RCIR")] == tracks[:1]
+
+
+def test_a_drop_that_nobody_is_awaited_for_is_of_nobody() -> None:
     rig, track = arrived()
-    rig.dest(track, 1, ["L03"], if_none="K")
+    rig.dest(track, 1, ["L02"])
+    rig.plc.lane_eye("L01", 3000.0)
+    rig.plc.lane_eye("L01", 3300.0)
+    rig.to(3500.0)
+    assert rig.bodies("DIVC") == []
+    assert rig.plc.counts["eye_without_item"] == 2
+
+
+def test_who_was_seen_again_after_it_was_missed_is_not_taken_for_a_drop_either() -> None:
+    rig, track = arrived()
+    rig.plc.lane_state("EX", "FULL", 1000.0)
+    rig.dest(track, 1, ["L01"])
+    rig.edge("EYE", 7000.0)
+    rig.to(9300.0)
+    rig.plc.lane_eye("L03", 9300.0)
+    assert rig.plc.counts["eye_without_item"] == 1
+    assert [*rig.plc.tracking.items] == [track]
+
+
+def test_who_was_missed_right_before_the_decision_point_and_not_seen_there_is_lost_and_not_told_to_go_round() -> None:
+    rig = Rig(Geometry(POINTS, ["IND"], ["DEC"], {"EX": 900}, "EX", 1000, 12_000, kind="loop", carriers=12))
+    track = rig.edge("IND", 0.0)
+    rig.edge("DEC", 1000.0)
+    rig.dest(track, 1, ["EX"])
+    rig.to(13_649.0)
+    assert rig.lanes() == ["EX"]
+    assert rig.bodies("LOST") == []
+    rig.to(13_651.0)
+    assert [body[:6] for body in rig.bodies("LOST")] == [f"{track:06d}"]
+    assert rig.bodies("RCIR") == []
+
+
+def test_who_was_not_seen_in_its_lane_is_lost_if_another_was_put_on_its_carrier() -> None:
+    rig = Rig(Geometry(POINTS, ["IND"], ["DEC"], LANES | {"L04": 11_900}, "EX", 1000, 12_000, kind="loop", carriers=12))
+    track = rig.edge("IND", 0.0)
+    rig.edge("DEC", 1000.0)
+    rig.dest(track, 1, ["L04"])
+    other = rig.edge("IND", 12_000.0)
+    assert rig.bodies("LOST") == []
+    rig.to(12_700.0)
+    assert [body[:6] for body in rig.bodies("LOST")] == [f"{track:06d}"]
+    assert rig.edge("DEC", 13_000.0) == other
+
+
+def test_a_gate_does_not_fire_any_more_for_whom_another_was_put_on_its_carrier() -> None:
+    lanes = {"L05": 20, "EX": 500}
+    rig = Rig(Geometry(POINTS, ["IND"], ["DEC"], lanes, "EX", 1000, 12_000, kind="loop", carriers=12))
+    track = rig.edge("IND", 0.0)
+    rig.edge("DEC", 1000.0)
+    rig.dest(track, 1, ["L05"])
+    rig.edge("IND", 12_000.0)  # the gate was to fire at 12,020
+    assert [body[:6] for body in rig.bodies("LOST")] == [f"{track:06d}"]
+    rig.to(12_400.0)
+    assert rig.lanes() == []
+
+
+def test_a_missed_gate_found_only_at_the_decision_point_belongs_to_the_lap_before() -> None:
+    rig = Rig(Geometry(POINTS, ["IND"], ["DEC"], LANES | {"L04": 500}, "EX", 1000, 12_000, kind="loop", carriers=12))
+    track = rig.edge("IND", 0.0)
+    rig.edge("DEC", 1000.0)
+    rig.dest(track, 1, ["L04"], if_none="K")
     assert rig.edge("DEC", 13_000.0) == track
-    assert rig.bodies("RCIR") == [f"{track:06d}0001{pad('L03')}MI00"]
+    assert rig.bodies("RCIR") == [f"{track:06d}0001{pad('L04')}MI00"]
     assert arrvs(rig)[-1][3] == 1
+    rig.to(13_500.0)
+    assert len(rig.bodies("RCIR")) == 1
+
+
+@pytest.mark.parametrize(("if_none", "lanes"), [("L", ["L01", "L01"]), ("K", ["L01", "EX"]), ("D", ["L01", "EX"])])
+def test_after_a_missed_gate_the_decision_is_kept_or_spent(if_none: str, lanes: list[str]) -> None:
+    rig, track = arrived()
+    rig.plc.lane_state("EX", "FULL", 1000.0)
+    rig.dest(track, 1, ["L01"], if_none=if_none)
+    rig.to(6500.0)
+    rig.plc.lane_state("EX", "FREE", 6500.0)
+    rig.edge("DEC", 13_000.0)
+    rig.to(18_000.0)
+    assert rig.lanes() == lanes
 
 
 def test_a_missed_gate_leaves_the_other_lanes_of_the_lap() -> None:

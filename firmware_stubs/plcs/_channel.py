@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 
+from firmware_stubs.plcs._drops import UNREAD_MOST
 from firmware_stubs.plcs._elements import LINE
 from firmware_stubs.plcs._events import EVT_LAST, Event, is_ahead
-from firmware_stubs.plcs._gates import UNREAD_MOST
 from firmware_stubs.plcs._line import Line
 from firmware_stubs.plcs._telegram_codec import Deframer, FieldError, Fields, Telegram, frame, report_body
 from firmware_stubs.plcs._telegram_commands import judge
@@ -263,7 +263,7 @@ class Channel:
             return report(waiting[0])
         speed = self._line.tracking.speed
         if abs(speed - self._reported_speed) * 50 > self._reported_speed:  # more than 2 %
-            return Request("SPED", lambda at: self._speed_body(at - self._line.speed_since))
+            return Request("SPED", lambda at: self._speed_body(at - self._line.tracking.speed_since))
         if now >= self._sent_until + LIFE_MS:
             return Request("LIFE", lambda _: "")
         return None

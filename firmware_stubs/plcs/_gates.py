@@ -1,4 +1,4 @@
-"""Which gate fires for which item: what a DEST can still change, what it changes, and what becomes of it.
+"""Which gate is for which item: what a DEST can still change, what it changes, and what becomes of it.
 
 Source: PLC interface v1 §2 (DEST, DIVC, RCIR, results, refusals). A gate is decided when the item reaches its point of
 no return, `late_ms` before the gate: so what a DEST can still change and what LATE refuses are one and the same, the
@@ -13,19 +13,16 @@ before it was asked about for the first time. A default lane that is not open le
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable
 
+from firmware_stubs.plcs._drops import Drops
 from firmware_stubs.plcs._elements import LINE, Elements
 from firmware_stubs.plcs._events import is_ahead
 from firmware_stubs.plcs._item import Destination, Item
 from firmware_stubs.plcs._marks import AT_MARK_MM
 from firmware_stubs.plcs._tracking import Tracking
-from firmware_stubs.stub import GateCommand
 
 DECISION_LAST = 9999
-LOST_AFTER_MS = 3000  # an item commanded into a lane whose eye has not seen it by then is lost
-UNREAD_MOST = 10_000  # of what the simulator may fetch; without one nobody does
 WHY_CLOSED = {"FULL": "FU", "LOCK": "LK", "NCON": "NC", "JAM": "JA"}  # every other state: IN
 
 
@@ -33,11 +30,15 @@ class Gates:
     """The gates of a line. `goes_round` hears, with the time, of an item that passed all gates of its decision."""
 
     def __init__(
-        self, tracking: Tracking, elements: Elements, late_ms: float, goes_round: Callable[[Item, float], None]
+        self,
+        tracking: Tracking,
+        elements: Elements,
+        drops: Drops,
+        late_ms: float,
+        goes_round: Callable[[Item, float], None],
     ) -> None:
-        self.fired: deque[GateCommand] = deque(maxlen=UNREAD_MOST)
-        self.waited_for: dict[str, list[Item]] = {lane: [] for lane in tracking.geometry.lanes}  # commanded, not seen
         self._tracking = tracking
+        self._drops = drops
         self._elements = elements
         self._geometry = tracking.geometry
         self._course = tracking.course
@@ -63,6 +64,7 @@ class Gates:
     def seen(self, item: Item) -> None:
         """The item was seen at another point: laps are counted, and at a decision point its next one begins."""
         decides = item.point in self._geometry.decisions
+        item.missed_by = ""
         if item.point == item.lap_point:
             item.lap += 1
         elif decides and item.lap_point not in self._geometry.decisions:
@@ -75,23 +77,13 @@ class Gates:
             self._aim(item)
 
     def missed(self, item: Item) -> None:
-        """The item was to be in a lane, yet an eye behind the gate sees it: its decision goes on."""
-        self.unwait(item)
+        """The gate did not take the item, which an eye behind it sees or its lane's eye does not: it goes on."""
+        at = item.fired_at if item.awaited_until else self._tracking.now
+        self._drops.unwait(item)
         if item.dest and item.lane == item.dest.lanes[0]:
             item.why_not_first = "MI"
-        item.lane = None
-        self._tell_round(item, self._tracking.now)
-
-    def unwait(self, item: Item) -> None:
-        """Its lane's eye waits for the item no more."""
-        if item.lane is not None:
-            self.waited_for[item.lane].remove(item)
-
-    def forget(self) -> None:
-        """A new epoch: nobody is commanded anywhere."""
-        self.fired.clear()
-        for waiting in self.waited_for.values():
-            waiting.clear()
+        item.missed_by, item.lane = item.lane or "", None
+        self._tell_round(item, at)
 
     # Marks
 
@@ -102,16 +94,17 @@ class Gates:
         return max(0, int(way * 1000 / self._tracking.running_speed)) if last > item.seen else 0
 
     def mark(self, item: Item) -> float:
-        """The odometer at which something is to be decided about the item."""
-        gate = self._next_gate(item)
-        return min(gate - self._lead_mm(), self._lost_way(item)) - item.offset
+        """The odometer at which something is to be decided about the item, or its gate fires."""
+        if item.lane is None:
+            return min(self._next_gate(item) - self._lead_mm(), self._lost_way(item)) - item.offset
+        return math.inf if item.awaited_until else item.gate_way - item.offset
 
     def is_lost(self, item: Item) -> bool:
-        """Whether the item should have been seen by now."""
+        """Whether an eye should have seen the item by now, had no gate taken it."""
         return self._tracking.reached(self._lost_way(item) - item.offset)
 
     def pass_by(self, item: Item) -> None:
-        """Decide every gate whose point of no return the item has reached."""
+        """Decide every gate whose point of no return the item has reached, and fire the one that it is at."""
         while (way := self._next_gate(item)) < math.inf:
             mark = way - self._lead_mm() - item.offset
             if not self._tracking.reached(mark):
@@ -119,6 +112,8 @@ class Gates:
             if way >= item.horizon:
                 self._next_lap(item)
             self._decide(item, way, self._tracking.when(mark))
+        if item.lane is not None and not item.awaited_until and self._tracking.reached(item.gate_way - item.offset):
+            self._drops.fire(item, item.lane)
 
     def _lead_mm(self) -> float:
         return self._tracking.running_speed * self._late_ms / 1000
@@ -141,25 +136,10 @@ class Gates:
         return self._way(self._next_targets(item), max(item.done, item.horizon - 1)) if self._loop else math.inf
 
     def _lost_way(self, item: Item) -> float:
-        """Where an item that no eye has seen is lost."""
-        tolerance = self._tracking.tolerance
-        if (
-            self._loop
-        ):  # a decision point must see everybody; also who was commanded into a lane may still come to the next eye
-            behind = item.seen if item.lane is None else max(item.seen, item.gate_way)
-            eye = self._course.after(self._course.stages, behind) + tolerance
-            if item.lane is None:
-                return eye
-            fallen = item.gate_way + self._fallen_mm()
-            return fallen if eye == math.inf else max(eye, fallen)
-        if item.lane is None:
-            return self._geometry.length_mm + tolerance
-        # The default lane's eye is the end of the line, behind its gate.
-        end = self._geometry.length_mm if item.lane == self._default else 0
-        return max(item.gate_way, end) + self._fallen_mm()
-
-    def _fallen_mm(self) -> float:
-        return self._tracking.running_speed * LOST_AFTER_MS / 1000
+        """Where an item that no eye has seen is lost: a loop's decision points see everybody, and a line's end does."""
+        loop = self._loop
+        eye = self._course.after(self._course.stages, item.seen) if loop else self._geometry.length_mm
+        return eye + self._tracking.tolerance
 
     def _way(self, lanes: tuple[str, ...], behind: float) -> float:
         """The way of the first of these lanes' gates that comes behind this way."""
@@ -276,18 +256,11 @@ class Gates:
             choice = self._default
         item.done = way
         if choice is not None and choice in here:
-            self._fire(item, choice, way, when)
+            item.lane, item.gate_way, item.result = choice, way, self._result(item, choice)
             return
         if item.dest and item.dest.lanes[0] in here:
             item.why_not_first = WHY_CLOSED.get(self._elements.state(item.dest.lanes[0]), "IN")
         self._tell_round(item, when)
-
-    def _fire(self, item: Item, lane: str, way: float, when: float) -> None:
-        item.lane, item.gate_way = lane, way
-        item.gate_at = max(when, self._tracking.when(way - item.offset))
-        item.result = self._result(item, lane)
-        self.waited_for[lane].append(item)
-        self.fired.append(GateCommand(lane, item.track, item.gate_at))
 
     def why_not(self, item: Item, dest: Destination) -> str:
         """The result code: why the first lane wanted did not take the item."""

@@ -44,7 +44,9 @@ class Item:
     told: bool = True  # RCIR: in this lap nothing is (any more) to be told
     lane: str | None = None  # commanded into this one
     gate_way: float = 0.0
-    gate_at: float = 0.0  # when it was to be at that gate
+    fired_at: float = 0.0  # when that gate fired
+    awaited_until: float = 0.0  # its lane's eye should have seen it by then; 0 = the gate has not fired
+    missed_by: str = ""  # the lane whose gate did not take it, since an eye saw it last
     why_not_first: str = ""  # result code of the first lane's gate, once passed
     result: str = ""
     late: bool = False  # a DEST was refused with LATE

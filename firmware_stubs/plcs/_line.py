@@ -9,9 +9,10 @@ import math
 from collections import Counter, deque
 from collections.abc import Sequence
 
+from firmware_stubs.plcs._drops import UNREAD_MOST, Drops
 from firmware_stubs.plcs._elements import LINE, Elements, State
 from firmware_stubs.plcs._events import EventBuffer
-from firmware_stubs.plcs._gates import UNREAD_MOST, Gates
+from firmware_stubs.plcs._gates import Gates
 from firmware_stubs.plcs._geometry import Geometry
 from firmware_stubs.plcs._item import Destination, Item
 from firmware_stubs.plcs._reports import Reports, SplitCodes
@@ -40,9 +41,9 @@ class Line:
         self.counts: Counter[str] = Counter()  # what was ignored, by reason
         self.tracking = Tracking(geometry, tolerance_mm, next_track, now)
         self.elements = Elements(geometry, now, self._state_changed)
-        self.speed_since = now
         self._geometry = geometry
-        self._gates = Gates(self.tracking, self.elements, late_ms, self._went_round)
+        self._drops = Drops(self.tracking)
+        self._gates = Gates(self.tracking, self.elements, self._drops, late_ms, self._went_round)
         self._reports = Reports(buffer, self.tracking, split_codes, self.counts, evidence)
         self._taken: deque[Taken] = deque(maxlen=UNREAD_MOST)
 
@@ -79,29 +80,21 @@ class Line:
         return item.track
 
     def gates(self, now: float) -> list[GateCommand]:
-        """Gates fired since the last call; `at` is when the front edge is expected at the gate."""
+        """Gates fired since the last call."""
         self.advance(now)
-        if not self._gates.fired:
-            return []
-        fired = sorted(self._gates.fired, key=lambda command: command.at)
-        self._gates.fired.clear()
+        fired = list(self._drops.fired)
+        self._drops.fired.clear()
         return fired
 
     def lane_eye(self, lane: str, now: float) -> None:
-        """An item passed the eye behind a lane's gate: the one commanded there first, else the one nearest to it."""
+        """An item passed the eye behind a lane's gate; if it can be nobody's drop, that is counted."""
         self._check_lane(lane)
         self.advance(now)
-        near = self.tracking.near(self._geometry.lanes[lane])
-        if not near and lane == self._geometry.default_lane and not self._geometry.is_loop:
-            near = self.tracking.near(self._geometry.length_mm)
-        first = min(self._gates.waited_for[lane], key=lambda item: item.gate_at, default=None)
-        # Who cannot be at the gate yet is not the one, if somebody else is.
-        if first and (not near or self.tracking.position(first) >= first.gate_way - self.tracking.tolerance):
-            self._left(first, lane, first.result)
-        elif near:
-            self._left(near[0], lane, near[0].result if near[0].lane == lane else "MI")
-        else:
+        item = self._drops.seen_in(lane)
+        if item is None:
             self.counts["eye_without_item"] += 1
+            return
+        self._left(item, lane, item.result if lane in (item.lane, item.missed_by) else "MI")
 
     def lane_state(self, lane: str, state: str, now: float) -> None:
         """A chute eye or a button says what the lane is."""
@@ -122,8 +115,6 @@ class Line:
     def belt_speed(self, mm_s: int, now: float) -> None:
         """The belt runs with this speed from now on; 0 = stopped."""
         self.advance(now)
-        if mm_s != self.tracking.speed:
-            self.speed_since = now
         self.tracking.set_speed(mm_s)
         self.elements.belt(mm_s > 0, now)
         for item in self.tracking.items.values() if mm_s else ():
@@ -156,23 +147,25 @@ class Line:
     # What a wire asks
 
     def advance(self, now: float) -> None:
-        """Time passed: decide the gates whose point of no return was reached, miss who did not come."""
-        tracking, marks, gates = self.tracking, self.tracking.marks, self._gates
+        """Time passed: decide and fire gates, miss who did not come."""
+        tracking, marks, drops = self.tracking, self.tracking.marks, self._drops
         tracking.advance(now)
-        while tracking.reached(marks.first()):
-            item = marks.pop()
-            gates.pass_by(item)
-            if gates.is_lost(item):
-                self._lose(item)
+        while True:
+            if tracking.reached(marks.first()):
+                item = marks.pop()
+                self._gates.pass_by(item)
+                self._follow(item)
+            elif drops.next_at() <= tracking.now:
+                self._not_seen(drops.overdue())
             else:
-                marks.put(item, gates.mark(item))
+                return
 
     def next_crossing(self) -> float | None:
-        """When the next item reaches a point of no return or is missed; None while the belt stands or is empty."""
-        mark = self.tracking.marks.first()
-        if not self.tracking.speed or mark == math.inf:
-            return None
-        return max(self.tracking.now, self.tracking.when(mark))
+        """When the next item reaches a gate or its point of no return, or is missed; None = nothing is awaited."""
+        mark, due = self.tracking.marks.first(), self._drops.next_at()
+        if self.tracking.speed and mark < math.inf:
+            due = min(due, self.tracking.when(mark))
+        return None if due == math.inf else max(self.tracking.now, due)
 
     def judge(self, dest: Destination, now: float) -> str | None:
         """Obey a DEST from now on, or say why not: a refusal code of PLC interface v1 §2."""
@@ -223,7 +216,7 @@ class Line:
         self.advance(now)
         self.epoch = self.epoch % 0xFFFF + 1
         self.tracking.forget()
-        self._gates.forget()
+        self._drops.forget()
         self.buffer.restart(counted=counted)
         self.buffer.report_lost()
         if not counted:
@@ -244,10 +237,10 @@ class Line:
     def _new(self, point: str, length: int, certainty: str, carrier: int, carriers: int) -> Item:
         """An item that was not there. Who was to come round on the carrier that it is put on is there no more."""
         if certainty == "S" and (rider := self.tracking.comes_round(point, carrier)):
-            if rider.lane is None:
-                self._lose(rider)
-            else:
+            if rider.awaited_until:
                 self.tracking.leave_carrier(rider)  # most likely in its lane, whose eye is still to see it
+            else:
+                self._lose(rider)
         item = self.tracking.add(point, length, certainty, carrier, carriers)
         self._gates.begin(item)
         return item
@@ -263,6 +256,21 @@ class Line:
         self.tracking.marks.put(item, self._gates.mark(item))
         self.tracking.marks.tidy(len(self.tracking.items))
         self.advance(self.tracking.now)
+
+    def _follow(self, item: Item) -> None:
+        """Wait for what is next to be decided about the item, unless it should have been seen already."""
+        if item.lane is None and self._gates.is_lost(item):
+            self._lose(item)
+        else:
+            self.tracking.marks.put(item, self._gates.mark(item))
+
+    def _not_seen(self, item: Item) -> None:
+        """Its lane's eye did not see the item: it is still on, unless that cannot be."""
+        if self._gates.is_lost(item) or not self.tracking.has_place(item):
+            self._lose(item)
+        else:
+            self._gates.missed(item)
+            self._follow(item)
 
     def _state_changed(self, element: str, state: State) -> None:
         self._reports.tell("STAT", state.since, element=element, state=state.state, code=state.code)
@@ -280,5 +288,5 @@ class Line:
         self._drop(item)
 
     def _drop(self, item: Item) -> None:
-        self._gates.unwait(item)
+        self._drops.unwait(item)
         self.tracking.drop(item)

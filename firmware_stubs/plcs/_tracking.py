@@ -1,8 +1,8 @@
 """A PLC's own millisecond tracking of a line or loop: where each item is believed to be. Independent of any encoding.
 
-The belt's way since the start (the odometer) is integrated from its speed; an item is an offset to it, set anew at each
-eye. So a stopped belt needs no special case and no clock of its own. A carrier cannot slip: where carriers are used, an
-edge belongs to the item on that carrier, else to the nearest expected within the tolerance.
+The belt's way since the start (the odometer, read off its encoder) grows with its speed; an item is an offset to it,
+set anew at each eye. So a stopped belt needs no special case and no clock of its own. A carrier cannot slip: where
+carriers are used, an edge belongs to the item on that carrier, else to the nearest expected within the tolerance.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ class Tracking:
         self.speed = geometry.speed_mm_s
         self.running_speed = geometry.speed_mm_s  # the last one above 0
         self.now = now
+        self.speed_since = now
         self.tolerance = tolerance_mm
+        self._way_then = 0.0  # what the odometer was when the speed changed last, so that no rounding adds up
         self._next_track = next_track
         self._order: list[tuple[float, int]] = []  # offset (on a loop within one lap) and track, the rearmost first
         self._riders: dict[int, Item] = {}  # by their first carrier
@@ -38,13 +40,14 @@ class Tracking:
     def advance(self, now: float) -> None:
         """The belt moved until now with the speed it had."""
         if now > self.now:
-            self.odometer += self.speed * (now - self.now) / 1000
+            self.odometer = self._way_then + (now - self.speed_since) * self.speed / 1000
             self.now = now
 
     def set_speed(self, mm_s: int) -> None:
         """From now on the belt moves with this speed."""
-        self.speed = mm_s
-        self.running_speed = mm_s or self.running_speed
+        if mm_s != self.speed:
+            self.speed, self.speed_since, self._way_then = mm_s, self.now, self.odometer
+            self.running_speed = mm_s or self.running_speed
 
     def position(self, item: Item) -> float:
         """The way its front edge is believed to have come."""
@@ -108,6 +111,10 @@ class Tracking:
         if self._riders.get(item.carrier) is item:
             del self._riders[item.carrier]
 
+    def has_place(self, item: Item) -> bool:
+        """Whether nobody else was put where it is."""
+        return not item.carrier or self._riders.get(item.carrier) is item
+
     def _entry(self, item: Item) -> tuple[float, int]:
         return (item.offset % self.course.lap if self.course.lap else item.offset), item.track
 
@@ -122,7 +129,8 @@ class Tracking:
         if rider := self._riders.get(carrier):
             near = [rider]
         else:
-            near = [item for item in self.near(position) if not (carrier and item.carrier)]
+            around = self.around(position, self.tolerance)
+            near = [item for _, item in around if not (carrier and item.carrier)]
         found = []
         for item in near:
             way = self.course.nearest(position, self.position(item))
@@ -142,18 +150,18 @@ class Tracking:
         way = self.course.nearest(self.geometry.points[point], self.position(rider))
         return rider if way > rider.seen else None
 
-    def near(self, position: int) -> list[Item]:
-        """Items within the tolerance of a position, the nearest first."""
+    def around(self, position: float, reach: float) -> list[tuple[float, Item]]:
+        """Items within ± `reach` of a position, the nearest first, each with how far it is from there."""
         centre, lap, order = position - self.odometer, self.course.lap, self._order
         if lap:
             centre %= lap
         found = []
         for middle in (centre - lap, centre, centre + lap) if lap else (centre,):
-            index = bisect_left(order, (middle - self.tolerance, 0))
-            while index < len(order) and order[index][0] <= middle + self.tolerance:
+            index = bisect_left(order, (middle - reach, 0))
+            while index < len(order) and order[index][0] <= middle + reach:
                 found.append((abs(order[index][0] - middle), order[index][1]))
                 index += 1
-        return [self.items[track] for _, track in sorted(found)]
+        return [(away, self.items[track]) for away, track in sorted(found)]
 
     def neighbours(self, item: Item) -> tuple[Item | None, Item | None]:
         """The items before and behind that are believed not to have left through their gate."""
