@@ -49,7 +49,7 @@ class Ride:
     came: HandedOver | None = None
     track: int | None = None  # as the PLC calls it
     epoch: int = 0
-    coming_on: bool = True  # the eye where it came onto the belt has not been passed since
+    coming_on: bool = True  # the eye where it came onto the belt has seen it for that only
     station: int = 0  # the next one, and in which lap
     lap: int = 0
     stamp: int = 0  # what was planned with another one is void

@@ -1,7 +1,8 @@
 """What stands along a belt and notices parcels: eyes, scales and readers.
 
-The eye of an induction sees what comes onto the belt there and nothing else; that of a decision point sees all that
-passes. Parcels that touch are one long item to an eye and on a scale, and a reader sees the codes of both.
+The eye of a decision point sees all that passes, and so does that of an induction in the course of a line; on a loop
+an induction's eye sees what comes onto the belt there and nothing else. Parcels that touch are one long item to an eye
+and on a scale, and a reader sees the codes of both.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ class Senses:
     def stations(self) -> list[Station]:
         """Where a front edge does something; at one place eyes come first, then scales, then readers."""
         line, points = self._line, self._line.points
-        stations = [Station(at.mm, partial(self._eye, name)) for name, at in points.items() if at.decision]
+        seen = [name for name, at in points.items() if at.decision or (at.induction and at.mm and not line.loop)]
+        stations = [Station(points[name].mm, partial(self._eye, name)) for name in seen]
         stations += [Station(points[scale.point].mm, partial(self._weigh, scale)) for scale in line.scales.values()]
         stations += [Station(reader.mm, partial(self._read, reader), reader) for reader in self.readers.values()]
         return sorted(stations, key=lambda station: station.mm)
@@ -87,8 +89,9 @@ class Senses:
         return self._carriers.under(ride.origin, length) if self._carriers else []
 
     def _eye(self, point: str, ride: Ride, at: float) -> None:
-        coming_on, ride.coming_on = ride.coming_on and point == ride.point, False
-        if not coming_on and not ride.leader:
+        if ride.coming_on and point == ride.point:
+            ride.coming_on = False
+        elif not ride.leader:
             self._edge(point, ride, at)
             self._tell(Told("eye", at, ride, point))
 

@@ -142,6 +142,20 @@ def test_an_induction_behind_the_reader_has_its_own_queue_and_its_own_inhibit() 
     assert {parcel for (parcel,) in bench.of("inducted", "parcel")} == {"a", "b"}
 
 
+@pytest.mark.parametrize("loop", [False, True])
+def test_the_eye_of_an_induction_in_the_course_of_a_line_sees_who_comes_by(loop: bool) -> None:
+    tables = line("LP", 12_000, {"EX": 9000}, loop=loop)
+    tables["point"]["LP-IN2"] = {"line": "LP", "position_mm": 1500, "induction": True}
+    tables["induction"]["second"] = {"point": "LP-IN2", "rate_per_s": 3.0}
+    bench = Bench(tables)
+    bench.give("a", line="LP")
+    bench.run(100.0)
+    bench.give("b", line="LP", induction="second")
+    bench.run(2000.0)
+    seen = [told[:3] for told in bench.told("edge", "LP") if told[0] == "LP-IN2"]
+    assert seen == [("LP-IN2", 300, 100.0)] + [("LP-IN2", 300, 600.0)] * (not loop)
+
+
 def test_reads_say_track_or_carrier_and_the_encoder() -> None:
     for index in ("track", "carrier"):
         tables = copy.deepcopy(TRAYS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from typing import Any, cast
 
@@ -19,6 +20,14 @@ LANES = {"L1": 5000, "L2": 5400, "L3": 8000, "EX": 9000}
 LINE = line("S1", 10_000, LANES)
 PLAIN = line("S1", 12_000, LANES, loop=True)
 TRAYS = line("S1", 12_000, LANES, loop=True, carriers=20)
+MERGE = copy.deepcopy(LINE)
+MERGE["point"]["S1-IN2"] = {"line": "S1", "position_mm": 1500, "induction": True}
+MERGE["induction"]["second"] = {"point": "S1-IN2", "rate_per_s": 2.0}
+BESIDE = copy.deepcopy(MERGE)  # the decision point stands before it in the file, too
+BESIDE["point"]["S1-IN2"]["position_mm"] = 2000
+DECIDES = copy.deepcopy(MERGE)
+DECIDES["point"]["S1-IN2"]["decision"] = True
+del DECIDES["point"]["S1-DEC"]
 
 
 class Floor:
@@ -72,7 +81,7 @@ class Floor:
         return {tracks[entry["parcel"]]: entry["lane"] for entry in self.ledger if entry["what"] == "lane"}
 
 
-ALL = pytest.mark.parametrize("document", [LINE, PLAIN, TRAYS])
+ALL = pytest.mark.parametrize("document", [LINE, PLAIN, TRAYS, MERGE, BESIDE, DECIDES])
 
 
 @ALL
@@ -92,8 +101,10 @@ def test_stops_and_other_speeds_do_not_change_whom_a_gate_takes(document: dict[s
             floor.world.start("S1", now)
     kinds = {event.type for event in floor.events}
     assert kinds.isdisjoint(("LOST", "GHST", "RCIR"))
+    assert len(floor.of("PASS")) == (30 if document in (MERGE, BESIDE) else 0)  # who comes by the second induction
     assert not [entry for entry in floor.ledger if entry["what"] == "missed"]
-    assert len(floor.wanted) == len(floor.of("INDU")) == 60
+    assert len(floor.wanted) == 60
+    assert len(floor.of("INDU")) == (30 if document is DECIDES else 60)
     assert floor.lanes() == floor.wanted
     assert dict(floor.of("DIVC", "track", "actual")) == floor.wanted
     assert {result for (result,) in floor.of("DIVC", "result")} == {"OK"}

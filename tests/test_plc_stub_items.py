@@ -9,7 +9,7 @@ import dataclasses
 
 import pytest
 
-from firmware_stubs.plcs.telegram import Plc
+from firmware_stubs.plcs.telegram import Geometry, Plc
 from firmware_stubs.stub import Taken
 from tests.plc_bench import LINE, arrived, arrived_two, divc, kinds, new, session
 from tests.scripted_hub import Hub, pad
@@ -354,6 +354,60 @@ def test_codes_that_do_not_fit_follow_in_code() -> None:
     assert arrv.body[53:57] == "1420"
     assert arrv.body[57:64] == "A%25%1D"
     assert code.body[6:] == f"{pad('DEC')}{1:06d}R2200" + "B" * 200 + "001C"
+
+
+# A second induction in the course of the line
+
+MERGE = Geometry(
+    points={"IND": 0, "IN2": 2000, "DEC": 3000},
+    inductions=["IND", "IN2"],
+    decisions=["DEC"],
+    lanes={"L01": 4000, "EX": 6000},
+    default_lane="EX",
+    speed_mm_s=1000,
+    length_mm=6500,
+)
+
+
+@pytest.mark.parametrize("slip", [-140, 0, 140])
+def test_who_comes_by_an_induction_stays_who_it_is_and_who_comes_on_there_is_new(slip: int) -> None:
+    plc, hub = session(MERGE)
+    first = plc.edge("IND", 300, 0.0)
+    assert plc.edge("IN2", 300, 2000.0 + slip) == first
+    second = plc.edge("IN2", 300, 2400.0)
+    said = hub.listen(2400.0)
+    assert [(one.kind, one.body[6:24]) for one in said] == [
+        ("INDU", f"{pad('IND')}{first:06d}"),
+        ("PASS", f"{pad('IN2')}{first:06d}"),
+        ("INDU", f"{pad('IN2')}{second:06d}"),
+    ]
+    assert plc.edge("DEC", 300, 3000.0 + slip) == first
+    assert plc.edge("DEC", 300, 3400.0) == second
+    assert [one.body[-2] for one in hub.listen(3400.0)] == ["S", "S"]
+    assert hub.dest(first, 1, ["L01"], 3450.0) == "A"
+    assert [(command.lane, command.track) for command in plc.gates(4000.0 + slip)] == [("L01", first)]
+    plc.lane_eye("L01", 4300.0 + slip)
+    assert [(command.lane, command.track) for command in plc.gates(6400.0)] == [("EX", second)]
+
+
+@pytest.mark.parametrize("points", [{"IND": 0, "IN2": 2000}, {"IND": 0, "IN2": 2000, "DEC": 2000}])
+def test_an_induction_that_decides_or_has_a_decision_point_beside_it(points: dict[str, int]) -> None:
+    plc, hub = session(dataclasses.replace(MERGE, points=points, decisions=[[*points][-1]]))
+    first = plc.edge("IND", 300, 0.0)
+    hub.listen(0.0)
+    tracks = {plc.edge(point, 300, 2000.0) for point in [*points][1:]}
+    assert tracks == {first}
+    second = {plc.edge(point, 300, 2500.0) for point in [*points][1:]}
+    assert len(second | tracks) == 2
+    said = [one for one in hub.listen(2500.0) if one.kind not in ("PASS", "INDU")]
+    assert [(one.kind, int(one.body[18:24])) for one in said] == [("ARRV", first), ("ARRV", *second)]
+
+
+def test_an_eye_that_bounces_beside_another_gives_a_second_track() -> None:
+    plc, _ = session(dataclasses.replace(MERGE, points={"IND": 0, "IN2": 2000, "DEC": 2000}))
+    first = plc.edge("IN2", 300, 0.0)
+    assert plc.edge("DEC", 300, 0.0) == first
+    assert plc.edge("DEC", 300, 20.0) != first
 
 
 # Commands, speed

@@ -60,9 +60,9 @@ class Line:
         self.advance(now)
         carriers = carriers if carrier else 0
         decides, inducts = point in self._geometry.decisions, point in self._geometry.inductions
-        found = None
-        if not inducts or (decides and self._geometry.is_loop):
-            found = self.tracking.match(point, carrier)
+        # On a loop the eye of an induction sees who is put on and nobody else, unless it decides, too.
+        sees_all = not inducts or decides or not self._geometry.is_loop
+        found = self.tracking.match(point, carrier) if sees_all else None
         if found:
             item = found[0]
             self._seen(item, point, found[1], length, carrier, carriers)

@@ -134,7 +134,8 @@ class Tracking:
         found = []
         for item in near:
             way = self.course.nearest(position, self.position(item))
-            if way > item.seen:  # an eye sees an item once, on a loop once a lap
+            # An eye sees an item once, on a loop once a lap; of two at one place each does.
+            if way > item.seen or (way == item.seen and point != item.point):
                 found.append((item, way))
         # Who was to be in a lane is meant only when nobody else can be.
         found = [pair for pair in found if not pair[0].should_be_off(pair[1])] or found
