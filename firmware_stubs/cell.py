@@ -283,6 +283,7 @@ def _plc(section: StubSection, line: Line, seed: int, now: float) -> PlcStub:
             default_lane=line.default_lane,
             speed_mm_s=line.speed_mm_s,
             length_mm=line.length_mm,
+            encoder_um=line.encoder_um,
             **loop,
         )
     except ValueError as error:

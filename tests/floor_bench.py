@@ -28,6 +28,7 @@ class Geometry:
     length_mm: int
     kind: str = "line"
     carriers: int = 0
+    encoder_um: int = 1000
 
 
 @dataclass

@@ -144,3 +144,15 @@ def test_a_parcel_that_the_next_gate_takes_is_found_there_and_nobody_else_is(doc
     assert dict(floor.of("DIVC", "track", "actual")) == floor.lanes()
     results = [(actual, result) for actual, result in floor.of("DIVC", "actual", "result") if result != "OK"]
     assert results == [("S1-L2", "MI")] * 3
+
+
+def test_the_plc_reads_the_encoder_that_the_readers_read() -> None:
+    document = copy.deepcopy(LINE)
+    document["belt"] = {"S1": {"encoder_um": 330}}
+    floor = Floor(document, 1, parcels=0)
+    assert floor.cell.belt is not None
+    for number in range(200):
+        floor.run(now := number * 77.7)
+        floor.world.speed("S1", floor.dice.randrange(10, 4000), now)
+        assert floor.plc.tracking.encoder(0.0) == int(floor.cell.belt.motion.reading(now) * 1000 / 330 + 1e-6)
+    assert floor.plc.tracking.encoder(0.0) > 10_000

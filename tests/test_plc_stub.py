@@ -53,6 +53,7 @@ def test_worked_session_arrival_refusal_and_divert_come_byte_for_byte() -> None:
         default_lane="EX",
         speed_mm_s=1,
         length_mm=5000,
+        encoder_um=1_000_000_000,  # so that it shows what the worked telegram says
     )
     settings = Settings(
         plc="PLC1", controller="HUB", epoch=0x1A, evidence="G", next_sequence=6234, next_evt=410, next_track=415

@@ -413,6 +413,25 @@ def test_an_eye_that_bounces_beside_another_gives_a_second_track() -> None:
 # Commands, speed
 
 
+@pytest.mark.parametrize(("encoder_um", "first", "second"), [(1000, 12_000, 12_200), (1500, 8000, 8133)])
+def test_sped_tells_the_encoder_as_it_was_at_its_age(encoder_um: int, first: int, second: int) -> None:
+    plc, hub = session(dataclasses.replace(LINE, encoder_um=encoder_um))
+    plc.belt_speed(2000, 2000.0)
+    (sped,) = [one for one in hub.start(7000.0) if one.kind == "SPED"]
+    assert sped.body == f"{pad('LINE')}02000{first:010d}00000"
+    plc.belt_speed(0, 7100.0)
+    (sped,) = [one for one in hub.listen(7300.0) if one.kind == "SPED"]
+    assert sped.body == f"{pad('LINE')}00000{second:010d}00200"
+
+
+def test_the_encoder_wraps_after_ten_digits() -> None:
+    _, hub = session(dataclasses.replace(LINE, encoder_um=1))
+    (sped,) = [one for one in hub.start(9_999_999.0) if one.kind == "SPED"]
+    assert sped.body[17:27] == "9999999000"
+    (sped,) = [one for one in hub.start(10_000_001.0) if one.kind == "SPED"]
+    assert sped.body[17:27] == "0000001000"
+
+
 def cmnd(hub: Hub, element: str, command: str, now: float) -> str:
     answer = hub.ask("CMND", f"{pad(element)}{command}0000000A", now)
     return answer.body or answer.flag
@@ -463,7 +482,7 @@ def test_sped_on_a_change_over_two_percent_and_line_stop_with_the_belt() -> None
     assert hub.listen(10.0) == []
     plc.belt_speed(1021, 20.0)
     (sped,) = hub.listen(25.0)
-    assert sped.body == f"{pad('LINE')}01021" + "0" * 10 + "00005"
+    assert sped.body == f"{pad('LINE')}01021" + "0000000020" + "00005"  # the count when it changed, as old as the age
     plc.belt_speed(0, 30.0)
     assert [one.body[6:22] for one in hub.listen(30.0) if one.kind == "STAT"] == [pad("LINE") + "STOP"]
     plc.belt_speed(1000, 40.0)

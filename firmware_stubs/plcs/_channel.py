@@ -272,5 +272,7 @@ class Channel:
         return bool(self._sync_until) and not is_ahead(event.evt, self._sync_until or 0, EVT_LAST)
 
     def _speed_body(self, age: float) -> str:
-        self._reported_speed = self._line.tracking.speed
-        return report_body("SPED", {"element": LINE, "mm_s": self._reported_speed, "age": int(age)})
+        tracking = self._line.tracking
+        self._reported_speed = tracking.speed
+        values = {"element": LINE, "mm_s": tracking.speed, "encoder": tracking.encoder(age), "age": int(age)}
+        return report_body("SPED", values)

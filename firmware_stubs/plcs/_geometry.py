@@ -22,7 +22,7 @@ class Geometry:
 
     `inductions` and `decisions` name points; a point that is neither only reports who passes. On a loop `length_mm` is
     one lap, every position lies on it, and `carriers` of them (0 = a plain belt) go round; an item is seen once at its
-    induction and every lap at each other point. Raises ValueError.
+    induction and every lap at each other point. `encoder_um`: what the belt moves for one count. Raises ValueError.
     """
 
     points: Mapping[str, int]
@@ -34,6 +34,7 @@ class Geometry:
     length_mm: int
     kind: str = "line"
     carriers: int = 0
+    encoder_um: int = 1000
 
     def __post_init__(self) -> None:
         for name in (*self.points, *self.lanes):
@@ -44,8 +45,8 @@ class Geometry:
                 raise ValueError(f"point {name!r} has no position; give one of {sorted(self.points)}")
         if self.default_lane not in self.lanes:
             raise ValueError(f"default lane {self.default_lane!r} is no lane; give one of {sorted(self.lanes)}")
-        if self.speed_mm_s <= 0 or self.length_mm <= 0:
-            raise ValueError("speed_mm_s and length_mm must be above 0")
+        if self.speed_mm_s <= 0 or self.length_mm <= 0 or self.encoder_um <= 0:
+            raise ValueError("speed_mm_s, length_mm and encoder_um must be above 0")
         if self.kind not in _KINDS:
             raise ValueError(f"kind {self.kind!r} does not exist; give one of {', '.join(_KINDS)}")
         if not 0 <= self.carriers <= (999_999 if self.is_loop else 0):

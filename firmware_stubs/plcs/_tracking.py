@@ -14,6 +14,7 @@ from firmware_stubs.plcs._item import Item
 from firmware_stubs.plcs._marks import AT_MARK_MM, Marks
 
 TRACK_LAST = 999_999
+ENCODER_COUNTS = 10**10  # then it begins anew
 
 
 class Tracking:
@@ -48,6 +49,11 @@ class Tracking:
         if mm_s != self.speed:
             self.speed, self.speed_since, self._way_then = mm_s, self.now, self.odometer
             self.running_speed = mm_s or self.running_speed
+
+    def encoder(self, age: float) -> int:
+        """The encoder's count so many ms ago, not before the last change of speed."""
+        way = self.odometer - self.speed * age / 1000
+        return int(way * 1000 / self.geometry.encoder_um + 1e-6) % ENCODER_COUNTS
 
     def position(self, item: Item) -> float:
         """The way its front edge is believed to have come."""
