@@ -55,6 +55,7 @@ class Cell:
         self._utc_offset = utc_offset_ms
         self._now = self._clock = now  # of the outside, and of what is being done
         self.due = math.inf  # when the next thing happens; infinity = nothing will
+        self._next: Stub | None = None  # which stub does it; None = the belt
         self._spins = 0
         self._inhibited: frozenset[str] = frozenset()
         self._stubs: dict[str, Stub] = {}
@@ -113,10 +114,10 @@ class Cell:
             if self._spins > _SPINS:
                 raise RuntimeError(f"{', '.join(self._stubs)}: the same moment never ends")
             self._clock = max(self._clock, at)
-            if self.belt and self.belt.next_at() <= at:
+            if self._next:
+                self._next.tick(self._clock)
+            elif self.belt:
                 self.belt.step()
-            else:
-                min(self._stubs.values(), key=_next_at).tick(self._clock)
             self.heed()
         self._clock = max(self._clock, until)
 
@@ -153,11 +154,11 @@ class Cell:
         self._look()
 
     def _look(self) -> None:
-        due = self.belt.next_at() if self.belt else math.inf
+        due, self._next = self.belt.next_at() if self.belt else math.inf, None
         for stub in self._stubs.values():
             at = stub.next_at()
             if at is not None and at < due:
-                due = at
+                due, self._next = at, stub
         self.due = due
 
     def _obey(self, belt: Belt, plc: PlcStub) -> None:
@@ -289,8 +290,3 @@ def _plc(section: StubSection, line: Line, seed: int, now: float) -> PlcStub:
     except ValueError as error:
         raise FloorError(f"[line.{line.name}]: {error}") from error
     return cast(PlcStub, section.module.Plc(section.settings, geometry, seed, now))
-
-
-def _next_at(stub: Stub) -> float:
-    at = stub.next_at()
-    return math.inf if at is None else at

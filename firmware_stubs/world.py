@@ -13,7 +13,7 @@ from firmware_stubs.belt import Belt
 from firmware_stubs.cell import Cell, Record
 from firmware_stubs.floor_file import Floor, StubSection
 from firmware_stubs.mishaps import Mishaps
-from firmware_stubs.rides import Parcel
+from firmware_stubs.rides import HandedOver, Parcel
 from firmware_stubs.whereabouts import Where
 
 _LAPS = 10  # that a loop gets to run empty
@@ -27,6 +27,7 @@ class World(Mishaps):
         super().__init__(now)
         self._cells: list[Cell] = []
         self._by_stub: dict[str, Cell] = {}
+        self._came: list[HandedOver] = []  # left a lane for another line, which does not know yet
         for name, sections in _by_cell(floor).items():
             line = floor.lines.get(name)
             cell = Cell(line, sections, record, self.whereabouts, seed=seed, now=now, utc_offset_ms=utc_offset_ms)
@@ -46,7 +47,11 @@ class World(Mishaps):
             for cell in self._cells:
                 if cell.due <= until:
                     cell.advance(until, now)
-            self._hand_over()
+                if cell.handed:
+                    self._came += cell.handed
+                    cell.handed.clear()
+            if self._came:
+                self._hand_over()
 
     def next_at(self) -> float | None:
         """When the next thing happens; None = only after input."""
@@ -125,15 +130,16 @@ class World(Mishaps):
         return counts | ({"removed": removed} if removed else {})
 
     def _soonest(self) -> float:
-        return min([cell.due for cell in self._cells], default=math.inf)
+        soonest = math.inf
+        for cell in self._cells:
+            if cell.due < soonest:
+                soonest = cell.due
+        return soonest
 
     def _hand_over(self) -> None:
-        if self._leads_to:
-            came = [one for cell in self._cells for one in cell.handed]
-            for cell in self._cells:
-                cell.handed.clear()
-            for one in sorted(came, key=lambda one: one.ready):
-                self._by_line[self._leads_to[one.lane]].receive(one)
+        came, self._came = self._came, []
+        for one in sorted(came, key=lambda one: one.ready):
+            self._by_line[self._leads_to[one.lane]].receive(one)
 
     def _belts(self) -> Iterable[Belt]:
         return (cell.belt for cell in self._cells if cell.belt)

@@ -120,7 +120,7 @@ class Line:
         for item in self.tracking.items.values() if mm_s else ():
             item.holds_line = False  # if it still may not go to the default lane, it stops the belt again
             self.tracking.marks.put(item, self._gates.mark(item))
-        self.advance(now)
+        self._act()
 
     def removed(self, track: int, now: float) -> None:
         """Somebody took an item off the line by hand and told the PLC so; unknown tracks are ignored."""
@@ -148,8 +148,13 @@ class Line:
 
     def advance(self, now: float) -> None:
         """Time passed: decide and fire gates, miss who did not come."""
+        if now > self.tracking.now:
+            self.tracking.advance(now)
+            self._act()
+
+    def _act(self) -> None:
+        """Do what is due now: after time has passed, or a mark was put."""
         tracking, marks, drops = self.tracking, self.tracking.marks, self._drops
-        tracking.advance(now)
         while True:
             if tracking.reached(marks.first()):
                 item = marks.pop()
@@ -255,7 +260,7 @@ class Line:
         """Where the item is or what it obeys has changed."""
         self.tracking.marks.put(item, self._gates.mark(item))
         self.tracking.marks.tidy(len(self.tracking.items))
-        self.advance(self.tracking.now)
+        self._act()
 
     def _follow(self, item: Item) -> None:
         """Wait for what is next to be decided about the item, unless it should have been seen already."""
