@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -29,7 +29,7 @@ from controller.advice import (
 from controller.advices import Advices
 from controller.closure import Layout
 from controller.inputs import Advised, Input, Loaded, Ordered, Planned, Replied, Stood, Told
-from controller.orders import VERBS
+from controller.orders import VERBS, Subject
 from controller.plan import plan_of_text
 from controller.sheet import ConfigErrors
 
@@ -46,6 +46,8 @@ ATTESTED = frozenset(("hold", "release", "recall_clear", "container_close"))
 
 PROBLEMS_SAID, PROBLEM_LENGTH = 50, 300
 """Of a plan that is wrong in more places, so many are told."""
+
+SUBJECTS = get_args(Subject)
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -87,8 +89,9 @@ def read(name: str, payload: bytes, advices: Advices, layout: Layout, *, retaine
     elif name not in TOPICS:
         understood.refused.append("this node does not know the topic")
     elif retained and name in NOT_RETAINED:
-        understood.evidence = () if name == "customs" else None
         understood.refused.append("it came retained, and may be old: publish it without retain")
+        if name == "customs":
+            understood.evidence = _named(_items(payload, understood) or [])
     elif name == "plan":
         _plan(payload, layout, understood)
     else:
@@ -132,7 +135,16 @@ def _customs(found: list[Any], understood: Understood, advices: Advices) -> None
         else:
             records.append(record)
     understood.inputs += [Told(record) for record in records]
-    understood.evidence = tuple(dict.fromkeys(f"{record.subject_kind}/{record.subject_id}" for record in records))
+    understood.evidence = _named(found)
+
+
+def _named(found: list[Any]) -> tuple[str, ...]:
+    """The subjects of customs records, of refused ones as far as they can be made out."""
+    pairs = ((one.get("subject_kind"), one.get("subject_id")) for one in found if isinstance(one, dict))
+    named = (
+        f"{kind}/{name}" for kind, name in pairs if kind in SUBJECTS and isinstance(name, str) and 0 < len(name) <= 64
+    )
+    return tuple(dict.fromkeys(named))
 
 
 def _head(found: list[Any], understood: Understood, advices: Advices) -> None:

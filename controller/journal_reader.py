@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from controller.journal_file import EVENT, JournalError, check_version, checked, connect, explained, schema
 from controller.journal_rows import Counts, Evidence, Row
@@ -27,8 +28,11 @@ SELECT {EVENT} FROM hits JOIN event USING (seq) ORDER BY seq
 """
 
 ATTESTED = """
-SELECT id, utc_ms, topic, sha256, raw, first_seq, last_seq, refused FROM evidence_subject JOIN evidence USING (id)
-WHERE subject = ? AND id > ? ORDER BY id LIMIT ?
+WITH hits AS (
+  SELECT id, json_group_array(subject) AS about FROM evidence_subject
+  WHERE subject IN (SELECT value FROM json_each(?)) AND id > ? GROUP BY id ORDER BY id LIMIT ?)
+SELECT id, utc_ms, topic, sha256, raw, first_seq, last_seq, refused, about
+FROM hits JOIN evidence USING (id) ORDER BY id
 """
 
 
@@ -65,23 +69,54 @@ class Reader:
                 return
             seq = found[-1][0] + 1
 
-    def evidence(self, subject: str) -> Iterator[tuple[Evidence, bool]]:
-        """Messages kept about a subject (`parcel/P1`, `consignment/C7`, …; "" = those that name none) in order, and
-        whether each is still what came.
+    def concerned(self, key: str, rows: Sequence[Row]) -> tuple[str, ...]:
+        """Subjects of evidence about what `trace(key)` found in these rows, each as `kind/id`: its parcels, what they
+        belong to, their containers and travels.
+
+        They belong to what their advice says now, and to what it said when they fell into a lane. Where nobody knows
+        the key it is taken for the id of a parcel.
+        """
+        data = [json.loads(row.body).get("data", {}) for row in rows]
+        travels = dict.fromkeys(row.travel for row in rows if row.travel)
+        visits = {row.visit for row in rows}
+        with explained(self.path):
+            named = [parcel for (parcel,) in self._db.execute("SELECT parcel FROM alias WHERE alias = ?", (key,))]
+            if not named and key not in travels and key not in visits:
+                named = [key]
+            parcels = dict.fromkeys([*named, *(row.parcel for row in rows if row.parcel)])
+            found = [f"parcel/{parcel}" for parcel in parcels]
+            for body in self._bodies("SELECT body FROM advice WHERE parcel = ?", parcels):
+                found += [f"{kind}/{name}" for kind, name in body.get("belongs", {}).items()]
+            for body in self._bodies("SELECT body FROM state WHERE kind = 'drop' AND key = ?", travels):
+                found += [f"{kind}/{name}" for kind, name in body["subjects"]]
+        found += [f"container/{one['container']}" for one in data if one.get("container")]
+        return tuple(dict.fromkeys([*found, *(f"travel/{travel}" for travel in travels)]))
+
+    def _bodies(self, ask: str, keys: Iterable[str]) -> list[dict[str, Any]]:
+        return [json.loads(body) for key in keys for (body,) in self._db.execute(ask, (key,))]
+
+    def evidence(self, *subjects: str) -> Iterator[tuple[Evidence, bool]]:
+        """Messages kept about any of these subjects (`parcel/P1`, `consignment/C7`, …; "" = those that name none) in
+        the order in which they came, each once with those of them that it is about, and whether it is still what came.
 
         None in a journal that was made before evidence was kept and has not been opened for writing since.
         """
-        after = 0
-        with explained(self.path):
-            known = schema(self._db) >= 2
+        after, asked = 0, json.dumps(subjects)
+        known = self.keeps_evidence()
         while known:
             with explained(self.path):
-                found = self._db.execute(ATTESTED, (subject, after, PAGE)).fetchall()
-            for _, utc_ms, topic, sha256, raw, first, last, refused in found:
-                made = Evidence(utc_ms, topic, raw, (subject,), first, last, tuple(json.loads(refused)))
+                found = self._db.execute(ATTESTED, (asked, after, PAGE)).fetchall()
+            for _, utc_ms, topic, sha256, raw, first, last, refused, about in found:
+                whom = tuple(sorted(json.loads(about), key=subjects.index))
+                made = Evidence(utc_ms, topic, raw, whom, first, last, tuple(json.loads(refused)))
                 yield made, hashlib.sha256(raw).hexdigest() == sha256
             after = found[-1][0] if found else after
             known = len(found) == PAGE
+
+    def keeps_evidence(self) -> bool:
+        """False: it was made before evidence was kept, and has not been opened for writing since."""
+        with explained(self.path):
+            return schema(self._db) >= 2
 
     def counts(self) -> Counts:
         """Its figures now."""

@@ -364,9 +364,12 @@ class Node:
         """Keep a message with the sequences of the events since `before`."""
         last = self.floor.sequence
         caused = {"first_seq": before + 1, "last_seq": last} if last > before else {}
+        about = dict.fromkeys(understood.evidence or ())
+        for lane in [self.floor.lanes.get(subject.removeprefix("lane/")) for subject in about]:
+            if lane is not None and lane.container is not None:
+                about[f"container/{lane.container}"] = None
         utc_ms, refused = round(self.utc_ms(now)), tuple(understood.refused)
-        one = Evidence(utc_ms, topic, payload, understood.evidence or (), refused=refused, **caused)
-        self._batch.evidence.append(one)
+        self._batch.evidence.append(Evidence(utc_ms, topic, payload, tuple(about), refused=refused, **caused))
 
     def _changed(self, why: str) -> NodeChanged:
         return NodeChanged(boot=self.boot, version=__version__, why=why)

@@ -13,6 +13,7 @@ import pytest
 from controller import inbound, replies
 from controller.advice import Advice, AskAnswer, ContainerRecord, CustomsHead, CustomsRecord, Departure
 from controller.clock import STEP_MS
+from controller.containers import container_id
 from controller.effects import Ask, Reply
 from controller.inputs import Advised, Loaded, Ordered, Planned, Replied, Stood
 from controller.node import CLOCK_MS
@@ -316,6 +317,31 @@ def test_messages_about_customs_are_kept_as_they_came() -> None:
     assert (hold.subjects, hold.refused) == (("parcel/P1",), ())
     assert names[hold.last_seq or 0] == "command/done"
     assert (broken.raw, broken.subjects, len(broken.refused)) == (b"{", (), 1)
+
+
+def test_what_was_refused_is_kept_about_whom_it_names() -> None:
+    hub = Daemon().up()
+    wrong = {"scheme": "H7", "authority": "BE", "subject_kind": "parcel", "subject_id": "P9", "status": "held"}
+    local = record("hold", subject=("bag", "G1")).model_dump(mode="json") | {"scheme": "local"}
+    nobody = [{"subject_kind": "person", "subject_id": "P1"}, {"subject_kind": "parcel", "subject_id": ""}, 7]
+    hub.say("customs", [wrong, local, *nobody])
+    say(hub, "customs", wrong, retained=True)
+    elements, retained = hub.on_its_way().evidence
+    assert (elements.subjects, len(elements.refused)) == (("parcel/P9", "bag/G1"), 5)
+    assert retained.subjects == ("parcel/P9",)
+    assert "retained" in retained.refused[0]
+
+
+def test_closing_a_container_is_evidence_about_the_one_that_stands_there() -> None:
+    hub = Daemon().up()
+    hub.say("container", {"container": "CAGE 1", "lane": "S1-L01", "status": "open"})
+    hub.commit()
+    say(hub, "n1/command/container_close", command(hub, lane="S1-L01"))
+    batch = hub.on_its_way()
+    (closing,) = batch.evidence
+    container = container_id("CAGE 1")
+    assert closing.subjects == ("lane/S1-L01", f"container/{container}")
+    assert [row.subject for row in batch.events if named(row) == "container/closed"] == [f"container/{container}"]
 
 
 def test_what_caused_nothing_is_kept_as_well() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from controller.commands import _evidence
 from controller.commands._story import Event, moment, name_of, safe, say
 from controller.commands._where import JOURNAL, floor_option, state_dir
 
@@ -17,8 +18,9 @@ from controller.commands._where import JOURNAL, floor_option, state_dir
 @click.command("trace")
 @click.argument("parcel")
 @floor_option
-@click.option("--json", "as_json", is_flag=True, help="The whole events, one a line.")
-def command(parcel: str, floor: Path, as_json: bool) -> None:
+@click.option("--evidence", is_flag=True, help="Also the messages about customs that concern it, as they came.")
+@click.option("--json", "as_json", is_flag=True, help="The whole events, one a line; then the evidence, one a line.")
+def command(parcel: str, floor: Path, evidence: bool, as_json: bool) -> None:
     """Tell what happened to PARCEL: a parcel id, a code on it, a visit or a travel.
 
     Reads the journal and works with the daemon down. Exit code 1 when the journal knows nothing of it.
@@ -29,27 +31,33 @@ def command(parcel: str, floor: Path, as_json: bool) -> None:
     try:
         reader = Reader(state_dir(floor) / JOURNAL)
         rows = reader.trace(parcel)
+        about = reader.concerned(parcel, rows) if evidence else ()
+        found = list(reader.evidence(*about)) if evidence else []
+        kept = not evidence or reader.keeps_evidence()
     except JournalError as error:
         raise click.ClickException(str(error)) from None
     events = [json.loads(row.body) for row in rows]
     if as_json:
-        for event in events:
-            click.echo(json.dumps(event, ensure_ascii=False))
+        for line in [*events, *({"evidence": _evidence.as_json(*one)} for one in found)]:
+            click.echo(json.dumps(line, ensure_ascii=False))
     else:
-        _tell(parcel, events)
+        width = max(40, shutil.get_terminal_size((80, 24)).columns)
+        click.echo("\n".join(told(events, width) if events else _unknown(parcel, width)))
+        if evidence:
+            click.echo("\n".join(["", *_evidence.told(found, about, width)]))
+    if not kept:
+        click.echo("this journal was made before evidence was kept; the next floord run on it begins with it", err=True)
     if reader.damaged:
         click.echo(f"{len(reader.damaged)} events are damaged and left out", err=True)
-    sys.exit(0 if events else 1)
+    sys.exit(0 if events or found else 1)
 
 
-def _tell(parcel: str, events: list[Event]) -> None:
-    if not events:
-        click.echo(
-            f"the journal knows nothing of {safe(parcel)}: ask for a parcel id, an advised code, a visit or a travel\n"
-            f"a parcel that was not identified has a travel only: floord tail --since 1 shows them"
-        )
-        return
-    click.echo("\n".join(told(events, max(40, shutil.get_terminal_size((80, 24)).columns))))
+def _unknown(parcel: str, width: int) -> list[str]:
+    texts = (
+        f"the journal knows no event of {safe(parcel)}: ask for a parcel id, an advised code, a visit or a travel",
+        "a parcel that was not identified has a travel only: floord tail --since 1 shows them",
+    )
+    return [row for text in texts for row in textwrap.wrap(text, width)]
 
 
 def told(events: list[Event], width: int) -> list[str]:
