@@ -326,7 +326,7 @@ class Node:
                     else:
                         self._send(effect, now)
                 case Emit():
-                    self._states.changed(effect.subject)
+                    self._states.reported(effect)
                     self._emitted.append((effect, now, not self.online))
                 case Keep(kind, key, value):
                     self._state[kind, key] = value

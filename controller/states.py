@@ -1,8 +1,8 @@
 """Retained states: what a reader that comes later finds at the broker, `state/node|line|lane|device` (contract v1).
 
 A state is not an event: it is built from what is true when it is sent, and the newest one replaces all before it. The
-node's own state is sent on every change of freshness and at least each `EVERY_MS`, the others when an event of their
-family was reported and after each connection.
+node's own state is sent on every change of freshness and at least each `EVERY_MS`, the others when an event of theirs
+was reported (of a lane also when its container came, was closed or left) and after each connection.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from controller.events import Origin
+from controller.effects import Emit
+from controller.events import ContainerChanged, Origin
 from controller.floor import Floor
 from controller.outbox import Outbox
 from controller.stamps import rfc3339
@@ -49,9 +50,16 @@ class States:
         self._due.update(f"device/{name}" for name in self._up)
 
     def changed(self, subject: str) -> None:
-        """An event told something about this subject."""
-        if subject.partition("/")[0] in FAMILIES:
-            self._due.add(subject)
+        """Something about this subject is news."""
+        self._due.add(subject)
+
+    def reported(self, event: Emit) -> None:
+        """An event may tell something about a subject that has a state. What falls into a container changes none."""
+        family = event.subject.partition("/")[0]
+        if family in FAMILIES:
+            self.changed(event.subject)
+        elif family == "container" and isinstance(event.data, ContainerChanged) and event.name != "container/added":
+            self.changed(f"lane/{event.data.lane}")
 
     def take(self, now: float, utc_ms: float) -> list[Publish]:
         """What is due."""
@@ -101,7 +109,7 @@ class States:
             }
         if family == "lane" and name in self._floor.lanes:
             lane = self._floor.lanes[name]
-            return {"state": lane.state, "container": lane.container}
+            return {"state": lane.state, "container": lane.container, "container_closed": lane.container_closed}
         if family == "device" and name in self._up:
             return {"state": "online" if self._up[name] else "offline"}
         return None
