@@ -78,7 +78,8 @@ class Floor(FloorState):
             case Told(CustomsHead() as head):
                 self._beat(head, now)
             case Reached(utc_ms):
-                self.online, self.utc_offset = True, utc_ms - now
+                self.online = True
+                self.follow(utc_ms, now)
                 self.book.connected(utc_ms, now)
             case Parted():
                 self.online = False
@@ -89,7 +90,7 @@ class Floor(FloorState):
             case Ordered():
                 ordering.handle(self, what, now, look)
             case Clock(utc_ms):
-                self.utc_offset = utc_ms - now
+                self.follow(utc_ms, now)
             case Planned(departures):
                 booking.planned(self, departures, now, look)
             case Stood(containers):

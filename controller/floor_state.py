@@ -75,6 +75,9 @@ class FloorState:
     """the broker is there"""
     utc_offset: float = 0.0
     """UTC minus monotonic ms, 0 = not known yet"""
+    utc_said: float = float("-inf")
+    """UTC ms up to which `utc_ahead` counts instead, because it was said already"""
+    utc_ahead: float = 0.0
     now: float = 0.0
     """of the last step"""
     due_at: float | None = None
@@ -127,7 +130,15 @@ class FloorState:
 
     def utc(self, now: float) -> float:
         """UTC ms of a monotonic moment."""
-        return now + self.utc_offset
+        utc_ms = now + self.utc_offset
+        return utc_ms if utc_ms >= self.utc_said else min(now + self.utc_ahead, self.utc_said)
+
+    def follow(self, utc_ms: float, now: float) -> None:
+        """It is that UTC now. It never goes back: where it has been said to be later it stands still for so long."""
+        said = self.utc(now)
+        self.utc_offset = utc_ms - now
+        if said > utc_ms:
+            self.utc_said, self.utc_ahead = said, said - now
 
     def emit(self, name: str, subject: str, at: float, data: Data) -> int:
         """Report an event; returns its sequence."""

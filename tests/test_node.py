@@ -127,6 +127,12 @@ class Daemon:
     def commit(self) -> list[tuple[str, str, int]]:
         return self.durable(self.on_its_way())
 
+    def commit_if_any(self) -> None:
+        """Commit, if there is something."""
+        batch = self.node.rows()
+        if batch is not None:
+            self.durable(batch)
+
     def events(self, name: str = "") -> list[dict[str, Any]]:
         """Bodies of the committed events of that type."""
         rows = [row for row in self.journal.rows.values() if not name or named(row) == name]
