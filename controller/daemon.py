@@ -157,7 +157,7 @@ class Daemon:
             self._clock_due = now + CLOCK_EVERY_MS
             node.clock(time.time() * 1000, monotonic_ms())
         while node.dirty:
-            link = node.dirty.pop()
+            link = next(iter(node.dirty))
             data = node.take(link)
             if data:
                 self.links[link].write(data)

@@ -1,19 +1,17 @@
 """The events that the broker is told, and their topics: the hub's public contract, version 1.
 
-An event is a CloudEvents 1.0 envelope in structured JSON around one `Data` model below; JSON Schema comes from here
-(`schema()`). Only additive changes are made within v1. Every model carries the same set of ids where they are known, so
-that a consumer can join visit, travel, parcel, container and departure without knowing the event.
+An event is a CloudEvents 1.0 envelope (envelope.py) around one `Data` model below; JSON Schema comes from these. Only
+additive changes are made within v1. Every model carries the same set of ids where they are known, so that a consumer
+can join visit, travel, parcel, container and departure without knowing the event.
 
 Names: `family/name`, published on `hub/v1/{site}/{node}/event/{family}/{name}`, type `hubfloor.{family}.{name}.v1`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import to_json
 
 Mode = Literal["production", "test", "maintenance", "simulated"]
 Evidence = Literal["commanded", "gate", "chute_eye", "cell_empty", "scanned"]
@@ -259,77 +257,3 @@ EVENTS: dict[str, type[Data]] = {
 
 TERMINAL = frozenset(f"parcel/{name}" for name in ("sorted", "mis_sorted", "rejected", "lost", "removed", "flushed"))
 """Every travel has exactly one event of these."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Who speaks: goes into every envelope."""
-
-    site: str
-    node: str
-    journal: str
-    mode: Mode
-
-    @property
-    def base(self) -> str:
-        """The topic prefix of this node."""
-        return f"hub/v1/{self.site}/{self.node}"
-
-    @property
-    def source(self) -> str:
-        """The CloudEvents source."""
-        return f"urn:hub:{self.site}:{self.node}:{self.journal}"
-
-
-def envelope(
-    origin: Origin, *, seq: int, id: str, name: str, subject: str, time: str, recorded: str, degraded: bool, data: Data
-) -> bytes:
-    """The event as it is published: CloudEvents 1.0 structured JSON, absent fields left out."""
-    return to_json(
-        {
-            "specversion": "1.0",
-            "id": id,
-            "source": origin.source,
-            "type": f"hubfloor.{name.replace('/', '.')}.v1",
-            "subject": subject,
-            "time": time,
-            "datacontenttype": "application/json",
-            "sequence": f"{seq:020d}",
-            "recordedtime": recorded,
-            "mode": origin.mode,
-            "degraded": degraded,
-            "data": data.model_dump(exclude_none=True),
-        }
-    )
-
-
-def schema() -> dict[str, Any]:
-    """JSON Schema of every event: the envelope with `data` chosen by `type`."""
-    models = {model.__name__: model.model_json_schema() for model in set(EVENTS.values())}
-    text = {"type": "string"}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "hubfloor events v1",
-        "$defs": dict(sorted(models.items())),
-        "oneOf": [
-            {
-                "type": "object",
-                "required": ["specversion", "id", "source", "type", "subject", "time", "sequence", "mode", "data"],
-                "properties": {
-                    "specversion": {"const": "1.0"},
-                    "id": text,
-                    "source": text,
-                    "type": {"const": f"hubfloor.{name.replace('/', '.')}.v1"},
-                    "subject": text,
-                    "time": {"type": "string", "format": "date-time"},
-                    "datacontenttype": {"const": "application/json"},
-                    "sequence": {"type": "string", "pattern": "^[0-9]{20}$"},
-                    "recordedtime": {"type": "string", "format": "date-time"},
-                    "mode": {"enum": ["production", "test", "maintenance", "simulated"]},
-                    "degraded": {"type": "boolean"},
-                    "data": {"$ref": f"#/$defs/{model.__name__}"},
-                },
-            }
-            for name, model in EVENTS.items()
-        ],
-    }

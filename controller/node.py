@@ -7,7 +7,8 @@ confirmed.
 Order of things (design: answer first, record at once, tell the machine when durable): `received` lets a driver make
 items of bytes, the floor makes effects of items; commands are ready in `take(link)` at once, events and changed state
 wait for `rows()`. Only `committed(batch)` lets a driver tell its machine "durable", lets a broker message be
-acknowledged, and an event be published.
+acknowledged, and an event be published. Its drivers and what waits to be written to them stand in machines.py, what
+goes into the next transaction in reporting.py.
 
 Time: `now` is monotonic ms. UTC is anchored at the start and slewed (clock.py); wall time is a label.
 """
@@ -18,79 +19,57 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from controller import __version__, inbound, kept
+from controller import __version__, inbound
 from controller.advices import Advices, Fetch
 from controller.clock import Clock
 from controller.config import Config
 from controller.effects import Ask, Effect, Emit, Keep, Reply, Send
-from controller.events import Alarm, Data, DeviceChanged, NodeChanged, Origin
-from controller.inbound import Understood
+from controller.envelope import Origin
+from controller.events import Alarm, Data, DeviceChanged, NodeChanged
 from controller.inputs import CameBack, Connection, Heard, Input, Parted, Reached, Tick
 from controller.inputs import Clock as ClockSaid
-from controller.journal_rows import Batch, Evidence, Restored, Row
+from controller.journal_rows import Batch, Restored, Row
+from controller.machines import Machines
 from controller.outbox import Outbox
 from controller.plan import Plan
 from controller.recording import Recorder
 from controller.replies import Replies
-from controller.reporting import Complaints, row
+from controller.reporting import Complaints, Gathering, concerned
 from controller.starting import Start, floor_of
 from controller.states import Publish, States
-from devices.driver import Driver, make
-from devices.types import Answered, Destination, GivenUp, Item, Kept, SessionLost, SetTime, Synchronised
+from devices.types import Answered, Destination, GivenUp, Item, SessionLost, Synchronised
 
 __all__ = ["Node", "Start"]
-
-TIME_EVERY_MS = 600_000.0
-"""TIME goes to a PLC after SYEN and every 10 minutes (PLC interface v1 §2)."""
 
 CLOCK_MS = 50.0
 """The floor is told when its UTC has been slewed by so much."""
 
 
-class Node:
+class Node(Machines):
     """One daemon. Call `take` for the links in `dirty`, `rows`, `publishes` and `acks` after each input."""
 
     def __init__(
         self, config: Config, plans: Mapping[str, Plan], restored: Restored, fetch: Fetch, start: Start
     ) -> None:
         """`plans`: every plan that can be switched to, by name; the first one is in force until another is."""
-        self.config = config
+        super().__init__(config, restored.channels)
         self.origin = Origin(config.site, config.node, restored.journal, config.mode)
         self.boot = restored.boot
         self.floor = floor_of(config, plans, restored, start)
         self.recorder: Recorder | None = None
         """records every step, when it is set before the first one"""
         self.outbox = Outbox(oldest=restored.oldest_pending, last=restored.last_seq)
-        self.drivers: dict[str, Driver] = {}
-        self.dirty: set[str] = set()
         self.online = False
-        self.links_up: dict[str, bool] = dict.fromkeys((*config.scanner, *config.plc), False)
         self._states = States(self.origin, self.boot, self.floor, self.outbox, self.links_up)
         self._clock = Clock(start.utc_ms, start.now)
-        self._rng = start.rng
+        self._next = Gathering(self.origin, self._clock, start.rng)
         self._advices = Advices(fetch)
-        self._batch = Batch()
-        self._state: dict[tuple[str, str], object | None] = {}
-        self._emitted: list[tuple[Emit, float, bool]] = []
-        """(event, now, degraded): made into rows after the answers have left"""
-        self._channels = dict(restored.channels)
         self._acks: list[int] = []
-        self._hang_ups: list[tuple[str, str]] = []
         self._held: deque[tuple[int, Send]] = deque()
         """commands of lines with `durable_first`, each waiting for the commit of a sequence"""
-        self._refs: dict[tuple[str, int], tuple[str, int]] = {}
-        self._plc_of = {plc.line: name for name, plc in config.plc.items()}
-        self._time_at: dict[str, float] = {}
         self._complaints = Complaints()
         site_base = f"hub/v1/{config.site}"
         self._replies = Replies(self.origin.base, site_base, config.node, restored.last_seq)
-        self._dues: dict[str, float | None] = {}
-        self._moved: set[str] = {*config.scanner, *config.plc}
-        """links to whose driver something happened since its due was noted, beside those in `dirty`"""
-        for name, scanner in config.scanner.items():
-            self.drivers[name] = make(scanner.kind, scanner.settings)
-        for name, plc in config.plc.items():
-            self.drivers[name] = make(plc.kind, plc.settings)
         name = "node/restarted" if restored.last_seq else "node/started"
         self._emit(name, f"node/{config.node}", start.now, self._changed(""))
         for alarm in self.floor.restored:
@@ -100,17 +79,14 @@ class Node:
 
     def link_up(self, link: str, now: float) -> None:
         """The channel of a device is open."""
-        epoch, evt = self._channels.get(link, (0, 0))
-        self.links_up[link] = True
-        self.drivers[link].opened(now, Kept(epoch, evt, self.boot, 1))
+        self._opened(link, self.boot, now)
         self._emit("device/online", f"device/{link}", now, DeviceChanged(device=link, why="link open"))
         self._step(Connection(link, True), now)
-        self.dirty.add(link)
 
     def link_down(self, link: str, now: float, why: str) -> None:
         """The channel of a device is gone."""
         self.links_up[link] = False
-        self._moved.add(link)
+        self._moved[link] = None
         self._items(link, self.drivers[link].closed(now), now)
         self._emit("device/offline", f"device/{link}", now, DeviceChanged(device=link, why=why))
         self._step(Connection(link, False), now)
@@ -118,7 +94,7 @@ class Node:
     def received(self, link: str, data: bytes, at: float) -> None:
         """Bytes of a device, stamped when they arrived."""
         self._items(link, self.drivers[link].feed(data, at), at)
-        self.dirty.add(link)
+        self.dirty[link] = None
 
     # --- in: the centre ---------------------------------------------------------------------------------------------
 
@@ -139,20 +115,24 @@ class Node:
 
     def message(self, topic: str, payload: bytes, token: int, now: float, retained: bool = False) -> None:
         """A message of the centre. Its acknowledgement leaves after the commit of what it caused."""
-        self._batch.tokens.append(token)
+        self._next.batch.tokens.append(token)
         name = inbound.name_of(topic, self.config.site, self.config.node)
         understood = inbound.read(name, payload, self._advices, self.config, retained=retained)
         before = self.floor.sequence
         for why in understood.refused:
-            self._complain(name, topic, why, now)
-        self._batch.advice.extend(understood.advice)
+            alarm = self._complaints.note(name, topic, why, now)
+            if alarm is not None:
+                self._emit("alarm/raised", "alarm/inbound", now, alarm)
+        self._next.batch.advice.extend(understood.advice)
         for what in understood.inputs:
             self._step(what, now)
         if understood.reply is not None:
             refusal = Reply(*understood.reply, False, understood.refused[0])
             self._replies.reply(refusal, self.floor.sequence, self.utc_ms(now), now)
         if understood.evidence is not None:
-            self._attest(topic, payload, understood, before, now)
+            caused = range(before + 1, self.floor.sequence + 1)
+            about = concerned(understood.evidence, self.floor.lanes)
+            self._next.attest(topic, payload, about, understood.refused, caused, now)
 
     def clock(self, system_utc_ms: float, now: float) -> None:
         """What the system's clock says; call it about once a second. A step of it is an alarm and is not followed."""
@@ -179,9 +159,7 @@ class Node:
 
     def committed(self, batch: Batch, now: float) -> None:
         """This batch of `rows()` is on disk."""
-        for link, token in batch.channels.items():
-            self.drivers[link].confirm(token, now)
-            self.dirty.add(link)
+        self._confirm(batch.channels, now)
         self._acks.extend(batch.tokens)
         self._advices.committed((parcel for parcel, _, _ in batch.advice), (body for _, _, body in batch.advice))
         self.outbox.offer(batch.events)
@@ -195,13 +173,13 @@ class Node:
         for link, due in list(self._driver_dues().items()):
             if due is not None and due <= now:
                 self._items(link, self.drivers[link].tick(now), now)
-                self.dirty.add(link)
+                self.dirty[link] = None
         due = self.floor.next_at()
         if due is not None and due <= now:
             self._step(Tick(), now)
         for link, at in list(self._time_at.items()):
             if at <= now:
-                self._set_time(link, now)
+                self._tell_time(link, self.floor.plc_line[link].synchronised, self.utc_ms(now), now)
 
     def stopping(self, now: float, why: str) -> None:
         """The daemon is about to end."""
@@ -216,36 +194,13 @@ class Node:
 
     def next_at(self) -> float | None:
         """When `tick` (or, for a paced outbox, `publishes`) wants to be called next."""
-        times = [due for due in self._driver_dues().values() if due is not None]
-        floor = self.floor.next_at()
-        outbox = self.outbox.next_at()
-        times += [due for due in (floor, outbox, *self._time_at.values()) if due is not None]
-        if self.online:
-            times.append(self._states.next_at)
-        return min(times, default=None)
-
-    def take(self, link: str) -> bytes:
-        """What shall be written to a device now."""
-        self._moved.add(link)
-        data = self.drivers[link].take()
-        if not isinstance(data, bytes):
-            raise TypeError(f"{link}: its driver speaks MQTT, its link does not")
-        return data
+        states = self._states.next_at if self.online else None
+        others = (self.floor.next_at(), self.outbox.next_at(), states, *self._time_at.values())
+        return min((due for due in (*self._driver_dues().values(), *others) if due is not None), default=None)
 
     def rows(self) -> Batch | None:
         """One transaction: everything since the last call; None when there is nothing."""
-        delivered, quarantined = self.outbox.settled()
-        self._batch.delivered.extend(delivered)
-        self._batch.quarantined.extend(quarantined)
-        self._batch.events.extend(self._row(*emitted) for emitted in self._emitted)
-        self._emitted.clear()
-        for key, value in self._state.items():
-            self._batch.state[key] = None if value is None else kept.dump(value)
-        self._state.clear()
-        if self._batch.empty():
-            return None
-        batch, self._batch = self._batch, Batch()
-        return batch
+        return self._next.close(*self.outbox.settled())
 
     def publishes(self, now: float) -> list[Publish]:
         """What shall be published now, in order; empty while the broker is away."""
@@ -254,11 +209,6 @@ class Node:
         out = self._states.take(now, self.utc_ms(now)) + self._replies.take(now)
         out += [Publish(row.seq, row.topic, row.body) for row in self.outbox.take(now)]
         return out
-
-    def hang_ups(self) -> list[tuple[str, str]]:
-        """(link, why) of connections that shall be broken now: their machine no longer keeps its session."""
-        hang_ups, self._hang_ups = self._hang_ups, []
-        return hang_ups
 
     def acks(self) -> list[int]:
         """Tokens of messages whose PUBACK may leave now."""
@@ -285,13 +235,6 @@ class Node:
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _driver_dues(self) -> dict[str, float | None]:
-        """When each driver wants its tick; only those to which something happened are asked again."""
-        for link in self._moved | self.dirty:
-            self._dues[link] = self.drivers[link].next_at()
-        self._moved.clear()
-        return self._dues
-
     def _items(self, link: str, items: Sequence[Item], now: float) -> None:
         for item in items:
             if isinstance(item, Answered | GivenUp):
@@ -300,10 +243,11 @@ class Node:
             self._step(Heard(link, item), now)
             token = getattr(item, "token", None)
             if token is not None:
-                self._channels[link] = self._batch.channels[link] = token
+                self.channels[link] = self._next.batch.channels[link] = token
             if isinstance(item, Synchronised | SessionLost):
-                self._states.changed(f"line/{self.floor.plc_line[link].id}")
-                self._set_time(link, now)
+                line = self.floor.plc_line[link]
+                self._states.changed(f"line/{line.id}")
+                self._tell_time(link, line.synchronised, self.utc_ms(now), now)
             if isinstance(item, SessionLost) and item.hang_up:
                 self._hang_ups.append((link, item.why))
 
@@ -327,9 +271,9 @@ class Node:
                         self._send(effect, now)
                 case Emit():
                     self._states.reported(effect)
-                    self._emitted.append((effect, now, not self.online))
+                    self._next.events.append((effect, now, not self.online))
                 case Keep(kind, key, value):
-                    self._state[kind, key] = value
+                    self._next.state[kind, key] = value
                 case Reply():
                     self._replies.reply(effect, self.floor.sequence, self.utc_ms(now), now)
                 case Ask():
@@ -345,47 +289,9 @@ class Node:
                 return
         self._send(effect, now)
 
-    def _send(self, effect: Send, now: float) -> None:
-        link = self._plc_of[effect.line]
-        number = self.drivers[link].send(effect.command, now, effect.expires)
-        self.dirty.add(link)
-        if effect.ref is not None:
-            self._refs[link, number] = effect.ref
-
     def _emit(self, name: str, subject: str, now: float, data: Data) -> None:
         self.floor.sequence += 1
         self._apply([Emit(self.floor.sequence, name, subject, now, data)], now)
 
-    def _row(self, emit: Emit, now: float, degraded: bool) -> Row:
-        happened = self.utc_ms(min(emit.at, now))
-        return row(self.origin, emit, happened, self.utc_ms(now), degraded, self._rng)
-
-    def _attest(self, topic: str, payload: bytes, understood: Understood, before: int, now: float) -> None:
-        """Keep a message with the sequences of the events since `before`."""
-        last = self.floor.sequence
-        caused = {"first_seq": before + 1, "last_seq": last} if last > before else {}
-        about = dict.fromkeys(understood.evidence or ())
-        for lane in [self.floor.lanes.get(subject.removeprefix("lane/")) for subject in about]:
-            if lane is not None and lane.container is not None:
-                about[f"container/{lane.container}"] = None
-        utc_ms, refused = round(self.utc_ms(now)), tuple(understood.refused)
-        self._batch.evidence.append(Evidence(utc_ms, topic, payload, tuple(about), refused=refused, **caused))
-
     def _changed(self, why: str) -> NodeChanged:
         return NodeChanged(boot=self.boot, version=__version__, why=why)
-
-    def _set_time(self, link: str, now: float) -> None:
-        line = self.floor.plc_line[link]
-        if line.synchronised:
-            self.drivers[link].send(SetTime(round(self.utc_ms(now))), now, now + 5000)
-            self.dirty.add(link)
-            self._time_at[link] = now + TIME_EVERY_MS
-        else:
-            self._time_at.pop(link, None)
-
-    def _complain(self, name: str, topic: str, what: str, now: float) -> None:
-        known = "command" if name.startswith(inbound.COMMAND) else name or "other"
-        if self._complaints.note(known, now):
-            text = f"a message on {(name or topic)[:128]!r} was refused: {what}"
-            alarm = Alarm(alarm="inbound", what=text, priority="high")
-            self._emit("alarm/raised", "alarm/inbound", now, alarm)

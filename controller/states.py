@@ -13,7 +13,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from controller.effects import Emit
-from controller.events import ContainerChanged, Origin
+from controller.envelope import Origin
+from controller.events import ContainerChanged
 from controller.floor import Floor
 from controller.outbox import Outbox
 from controller.stamps import rfc3339

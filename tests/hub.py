@@ -256,8 +256,7 @@ class Hub:
         node = self.node
         assert node is not None
         while node.dirty:
-            link = min(node.dirty)  # a set gives them in another order in each process
-            node.dirty.discard(link)
+            link = next(iter(node.dirty))
             data = node.take(link)
             if data:
                 self._later(WIRE_MS, "wire", partial(self._feed_stub, link, data))

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.events import EVENTS, TERMINAL, Alarm, Data, Evidence, LaneChanged, Mode, Origin, envelope, schema
+from controller.envelope import Origin, envelope, schema
+from controller.events import EVENTS, TERMINAL, Alarm, Data, Evidence, LaneChanged, Mode
 from controller.stamps import rfc3339, uuid7
 from tests.test_node import Daemon, arrv, divc, indu, named
 

@@ -17,7 +17,8 @@ from controller.commands import _story
 from controller.commands._story import line_of, say
 from controller.commands.status import MOST, shown
 from controller.commands.trace import told
-from controller.events import EVENTS, Data, Ended, Inducted, Origin, ReadSeen, Recall, Refused, Routed, envelope
+from controller.envelope import Origin, envelope
+from controller.events import EVENTS, Data, Ended, Inducted, ReadSeen, Recall, Refused, Routed
 
 ROOT = Path(__file__).parents[1]
 ORIGIN = Origin("lgg", "sorter-a", "k7x2m9qd", "simulated")

@@ -59,9 +59,9 @@ def plan_schema() -> dict[str, Any]:
 
 def events_schema() -> dict[str, Any]:
     """The published events."""
-    from controller import events
+    from controller import envelope
 
-    return events.schema()
+    return envelope.schema()
 
 
 SCHEMAS = {"config": config_schema, "events": events_schema, "plan": plan_schema}

@@ -305,7 +305,7 @@ class Hub:
         node, now = self.node, self.clock.now
         assert node is not None
         while node.dirty:
-            link = node.dirty.pop()
+            link = next(iter(node.dirty))
             data = node.take(link)
             if data:
                 self.watch.wire.from_node(link, data)
