@@ -24,7 +24,7 @@ class Advices:
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
         self._fresh: dict[str, Advice] = {}
-        self._by_key: dict[str, set[str]] = {}
+        self._by_key: dict[str, dict[str, None]] = {}
 
     def take(self, advice: Advice) -> bool:
         """Store it over what is known; False when a newer version is known already."""
@@ -34,7 +34,7 @@ class Advices:
         self._forget(advice.parcel)
         self._fresh[advice.parcel] = advice
         for key in (advice.parcel, *advice.aliases):
-            self._by_key.setdefault(key, set()).add(advice.parcel)
+            self._by_key.setdefault(key, {})[advice.parcel] = None
         return True
 
     def look(self, key: str) -> tuple[Advice, ...]:
@@ -55,8 +55,8 @@ class Advices:
     def _forget(self, parcel: str) -> None:
         old = self._fresh.pop(parcel, None)
         for key in (old.parcel, *old.aliases) if old else ():
-            members = self._by_key.get(key, set())
-            members.discard(parcel)
+            members = self._by_key.get(key, {})
+            members.pop(parcel, None)
             if not members:
                 self._by_key.pop(key, None)
 

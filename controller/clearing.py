@@ -83,6 +83,6 @@ class _Needed:
 
     def __contains__(self, subject: object) -> bool:
         if self._on_belts is None:
-            parcels = {travel.parcel for _, travel in self._floor.travels() if travel.parcel is not None}
+            parcels = dict.fromkeys(travel.parcel for _, travel in self._floor.travels() if travel.parcel is not None)
             self._on_belts = {one for parcel in parcels for advice in self._look(parcel) for one in advice.subjects}
         return subject in self._on_belts or subject in self._floor.drops_by_subject

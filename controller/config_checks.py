@@ -69,7 +69,7 @@ def _points(floor: Floor) -> None:
 def _ids(floor: Floor) -> None:
     """STAT names lanes and points alike, and the line itself as LINE; topics name scanners and PLCs alike."""
     for first, second in (("point", "lane"), ("scanner", "plc")):
-        for name in set(floor.names(first)) & set(floor.names(second)):
+        for name in sorted(set(floor.names(first)) & set(floor.names(second))):
             floor.sheet.report((second, name), f"a {first} has this id too", "give one of them another id")
     for table in ("point", "lane"):
         if "LINE" in floor.names(table):

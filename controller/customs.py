@@ -65,7 +65,8 @@ class Book:
     limit: int = RECORDS_KEPT
     """of records; see `forget`"""
     records: dict[Key, CustomsRecord] = field(default_factory=dict)
-    by_subject: dict[Subject, set[Key]] = field(default_factory=dict)
+    by_subject: dict[Subject, dict[Key, None]] = field(default_factory=dict)
+    """in the order in which they were first heard: of equals that one is named"""
     released: dict[Key, None] = field(default_factory=dict)
     """keys of releases, the oldest first"""
     position: int = 0
@@ -147,7 +148,7 @@ class Book:
         if known is not None and known.sequence > record.sequence:
             return
         self.records[key] = record
-        self.by_subject.setdefault((record.subject_kind, record.subject_id), set()).add(key)
+        self.by_subject.setdefault((record.subject_kind, record.subject_id), {})[key] = None
         self.released.pop(key, None)
         if record.status == "release":
             self.released[key] = None
@@ -165,7 +166,7 @@ class Book:
                 continue
             del self.records[key]
             others = self.by_subject[subject]
-            others.discard(key)
+            del others[key]
             if not others:
                 del self.by_subject[subject]
             gone.append(key)

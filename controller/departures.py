@@ -87,7 +87,7 @@ class Timetable:
         run = Run(departure, *times(departure, zone), booked)
         self._remove(run.id)
         self._runs[run.id] = run
-        for order in (self._order, *(self._of.setdefault(each, []) for each in set(departure.destinations))):
+        for order in (self._order, *(self._of.setdefault(each, []) for each in dict.fromkeys(departure.destinations))):
             insort(order, run, key=_place)
         return run
 
@@ -143,7 +143,7 @@ class Timetable:
         if run is None:
             return
         del self._order[bisect_left(self._order, _place(run), key=_place)]
-        for destination in set(run.record.destinations):
+        for destination in dict.fromkeys(run.record.destinations):
             runs = self._of[destination]
             del runs[bisect_left(runs, _place(run), key=_place)]
             if not runs:

@@ -13,7 +13,7 @@ from controller.toml_lines import KeyPath
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant; case does not count."""
-    folded = {name.casefold(): name for name in known}
+    folded = {name.casefold(): name for name in sorted(known)}
     found = difflib.get_close_matches(word.casefold(), folded, n=1)
     return folded[found[0]] if found else None
 

@@ -36,6 +36,13 @@ def book(*records: tuple[str, int], position: int | None = None) -> Book:
 # --- one record -------------------------------------------------------------------------------------------------------
 
 
+def test_of_equals_the_one_that_was_heard_first_is_named() -> None:
+    made = Book(60_000.0)
+    for feed, authority in enumerate(("NL", "BE", "FR", "DE", "LU", "IT", "ES", "PT"), 1):
+        made.take(record("hold", 1, feed, authority=authority), 0.0)
+    assert made.latched(advice()).why == "H7 NL on parcel P1"
+
+
 @pytest.mark.parametrize("status", get_args(Status))
 def test_only_release_releases(status: str) -> None:
     found = book((status, 1)).verdict(advice(), 0.0)

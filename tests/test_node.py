@@ -150,6 +150,16 @@ def test_the_destination_leaves_before_the_commit() -> None:
     assert [(kind, flag) for kind, flag, _ in hub.event("ARRV", arrv(1))] == [("ARRV", "A"), ("DEST", "R")]
 
 
+def test_links_are_taken_in_the_order_in_which_they_got_something() -> None:
+    hub = Daemon().up()
+    hub.node.dirty.clear()
+    for link in (TUNNEL, PLC, TUNNEL):
+        hub.node.received(link, b"", hub.now)
+    assert list(hub.node.dirty) == [TUNNEL, PLC]
+    hub.node.take(TUNNEL)
+    assert list(hub.node.dirty) == [PLC]
+
+
 def test_durable_first_lets_the_destination_wait() -> None:
     hub = Daemon(DURABLE_FIRST).up()
     assert [(kind, flag) for kind, flag, _ in hub.event("ARRV", arrv(1))] == [("ARRV", "A")]
@@ -462,6 +472,12 @@ def test_several_parcels_with_one_alias(committed: bool) -> None:
     store.take(advice("P2", aliases=("B",), version=1))
     assert store.found("SHARED") == [("P1", 0)]
     assert store.found("B") == [("P2", 1)]
+
+
+def test_parcels_with_one_alias_are_found_in_the_order_in_which_they_came() -> None:
+    store, names = Store(), [f"P{number}" for number in (5, 3, 8, 1, 9, 2, 7, 4)]
+    store.take(*(advice(name, aliases=("SHARED",)) for name in names))
+    assert [one.parcel for one in store.advices.look("SHARED")] == names
 
 
 def test_found_from_the_moment_it_was_taken_and_not_kept_twice() -> None:

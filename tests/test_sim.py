@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,15 @@ def test_a_kept_story_holds(path: Path) -> None:
     assert not told.broken, "\n".join((told.broken, *told.tale))
 
 
+PLAYED = """
+from tests.sim.floor_text import Floor
+from tests.sim.story import Story, play
+
+kinds = "kill", "cable late", "another authority", "container changed", "duplicate labels", "slow disk"
+print(play(Story(6, 1.0, Floor(lines=("S1", "S2"))), drawn=False, kinds=kinds))
+"""
+
+
 def test_a_seed_is_the_same_again() -> None:
     floor = Floor(lines=("S1", "S3"), parcels_per_hour=6_000)
     first, again = (play(Story(3, 1.0, floor), drawn=False) for _ in range(2))
@@ -57,6 +68,21 @@ def found(name: str) -> Told:
         if told.broken.split(":")[0] in bug.promise.split():
             return told
     raise AssertionError(f"nobody notices in {BUG_SEEDS} seeds that {bug.what}")
+
+
+def test_a_seed_is_the_same_in_every_process() -> None:
+    """Sets of texts have another order in each process, unless PYTHONHASHSEED says which."""
+    root = Path(__file__).parents[1]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PLAYED], cwd=root, env={**os.environ, "PYTHONHASHSEED": seed},
+            stdout=subprocess.PIPE, text=True,
+        )
+        for seed in ("0", "2")
+    ]  # fmt: skip
+    told = [process.communicate(timeout=120)[0] for process in processes]
+    assert "kill -9" in told[0]
+    assert told[0] == told[1]
 
 
 @pytest.mark.slow

@@ -125,7 +125,7 @@ class Elements:
         closed, self._closed = self._closed, set()
         self.inhibited = frozenset()
         self.lamps.clear()
-        for element in closed:
+        for element in sorted(closed):
             self._shown[element] = self._present(element, now)
 
     def light(self, element: str, lamp: Lamp) -> str | None:

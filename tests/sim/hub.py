@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
+from zlib import crc32
 
 from controller.journal_rows import Batch
 from controller.node import Node, Start
@@ -77,6 +78,8 @@ class Hub:
         """so many of the next parcels carry the code of an earlier one"""
         self.held_back: dict[int, Record] = {}
         """customs records that have a number and are not sent yet"""
+        self.digest = 0
+        """of all that came over a wire and all events on the disk, in order: equal where two runs were the same"""
         self._committing = False
         self._kill_in = 0
         self._tick_at = self._world_at = float("inf")
@@ -249,6 +252,7 @@ class Hub:
 
     def _to_node(self, what: tuple[str, bytes]) -> None:
         link, data = what
+        self.digest = crc32(data, crc32(link.encode(), self.digest))
         if self.node is not None and self.open[link]:
             self.watch.wire.to_node(link, data)
             self.node.received(link, data, self.clock.now)
@@ -256,6 +260,7 @@ class Hub:
 
     def _to_stub(self, what: tuple[str, bytes]) -> None:
         link, data = what
+        self.digest = crc32(data, crc32(link.encode(), self.digest))
         self.world.feed(link, data, self.clock.now)
         self.after_world()
 
@@ -345,6 +350,8 @@ class Hub:
         """On disk; that the daemon learns of it is a step of its own: it may be killed in between."""
         if what[1] == self.life:
             self.journal.commit(what[0])
+            for row in what[0].events:
+                self.digest = crc32(row.body, self.digest)
             self.clock.after(TOLD_MS, self._committed, what)
 
     def _committed(self, what: tuple[Batch, int]) -> None:

@@ -73,6 +73,8 @@ class Told:
     counts: dict[str, int]
     tale: tuple[str, ...]
     at_ms: float
+    digest: int
+    """of all that was said on the way"""
 
 
 def draw(story: Story, hub: Hub, kinds: Iterable[str] | None = None) -> Story:
@@ -92,12 +94,14 @@ def play(story: Story, *, drawn: bool = True, kinds: Iterable[str] | None = None
         hub = Hub(Path(folder), story.floor, story.seed, utc_ms=story.utc_ms, boot=story.boot)
         if not drawn:
             story = draw(story, hub, kinds)
+        broken = ""
         try:
             _run(hub, story)
         except (Broken, ImpossibleMove, ArithmeticError, LookupError, TypeError, ValueError, AttributeError,
                 RuntimeError, AssertionError) as error:  # fmt: skip
-            return Told(story, _said(error), dict(hub.watch.counts), tuple(hub.tale), hub.clock.now - START_MS)
-        return Told(story, "", dict(hub.watch.counts), tuple(hub.tale), hub.clock.now - START_MS)
+            broken = _said(error)
+        at_ms = hub.clock.now - START_MS
+        return Told(story, broken, dict(hub.watch.counts), tuple(hub.tale), at_ms, hub.digest)
 
 
 def _run(hub: Hub, story: Story) -> None:
