@@ -28,11 +28,9 @@ REACT_MS = 700.0
 """On a healthy line a hold is obeyed when it comes so long before the point of no return."""
 UPSET_MS, UPSET_LOOP_MS = 12_000.0, 60_000.0
 """What comes onto a line so soon after a mishap may still meet its victim."""
-SHIFTED_MS, SHIFTED_LOOP_MS = 40_000.0, 600_000.0
-"""When a drop was not where the PLC awaits it, it takes the next one for it, and so on while one follows the other."""
 DROP_MS, LATE_MS = 300.0, 50.0
 """Of the stubs: from gate to lane eye; the PLC's own point of no return before the gate."""
-HIDDEN = frozenset("remove remove_told put slip swap gate_fails wrong_gate eye_blind eye_bounce".split())
+HIDDEN = frozenset("remove_told put slip swap eye_blind eye_bounce".split())
 """Mishaps after which the PLC may be wrong about whatever is on the line."""
 CAME_ON = frozenset(("inducted", "handed_over", "put"))
 
@@ -109,8 +107,7 @@ class Watch:
         for body in self.bodies.values():
             if body.lane is None and body.tracks and body.tracks[-1][0] == line:
                 body.disturbed = body.disturbed or why
-        usual, shifted = (UPSET_LOOP_MS, SHIFTED_LOOP_MS) if line in self._loops else (UPSET_MS, SHIFTED_MS)
-        until = self._clock.now + lasts + (shifted if why in ("gate_fails", "wrong_gate", "remove") else usual)
+        until = self._clock.now + lasts + (UPSET_LOOP_MS if line in self._loops else UPSET_MS)
         self._upset[line] = max(self._upset.get(line, 0.0), until)
 
     # --- the belts: what physically is ------------------------------------------------------------------------------
@@ -152,7 +149,10 @@ class Watch:
         self.counts[f"mishap {what}"] += 1
         if what == "put" and (laid := self.bodies.get(entry["parcel"])) is not None:
             laid.disturbed = "it was laid on"
-        if what in HIDDEN or (what == "plc_power" and not entry["retentive"]):
+        if what in HIDDEN:
+            self.upset(line, what)
+        elif what == "plc_power" and not entry["retentive"]:
+            self._forgotten(line)
             self.upset(line, what)
         if body is None:
             return
@@ -165,6 +165,14 @@ class Watch:
             body.misread = body.misread or "the reader was not in time"
         elif entry["what"] == "struck":
             body.disturbed = body.disturbed or what
+
+    def _forgotten(self, line: str) -> None:
+        """A PLC lost its memory, and with it the ends that it has not told yet."""
+        for body in self.bodies.values():
+            if body.lane is not None and body.tracks[-1][0] == line:
+                trip = self.witness.by_track.get(body.tracks[-1])
+                if trip is None or trip.ended is None:
+                    body.disturbed = body.disturbed or "the PLC forgot its end"
 
     def _dest(self, body: Body, entry: dict[str, Any]) -> None:
         """P6, P17: the PLC took a destination for the parcel that lies on this track."""
