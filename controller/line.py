@@ -257,7 +257,8 @@ class LineState:
         if reader.match == "index":
             travel = self.by_track.get(index or 0)
         else:
-            travel = next((t for t in self.travels.values() if t.carrier and t.carrier == str(index)), None)
+            newest_first = reversed(self.travels.values())
+            travel = next((t for t in newest_first if t.carrier and t.carrier == str(index)), None)
         return travel.id if travel is not None and travel.epoch == self.epoch else None
 
     def _shifts(self, reader: Reader, travel: Travel) -> tuple[float, ...]:

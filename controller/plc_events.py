@@ -145,6 +145,8 @@ def _passed(floor: FloorState, line: LineState, item: said.Passed, now: float, l
 
 def _discharged(floor: FloorState, line: LineState, item: said.Discharged, now: float, look: Look) -> None:
     travel = tracking.travel_of(floor, line, item, "DIVC", None, now)
+    if item.edge is not None:
+        reading.left(floor, line, travel, item.edge, now, look)
     if travel.decision is None and item.decision == 0:
         deciding.settle(floor, line, travel, now, look)
     ending.discharged(floor, line, travel, item, now, look)

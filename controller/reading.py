@@ -38,6 +38,24 @@ def rematch(floor: FloorState, line: LineState, travel: Travel, now: float, look
             _settle(floor, line, reader, concerned, now, look)
 
 
+def left(floor: FloorState, line: LineState, travel: Travel, edge: float, now: float, look: Look) -> None:
+    """It left the line at `edge`, as we hear only now: what was read since on its carrier, or in its window, is another
+    item's, and so is what followed from that."""
+    mine = [result for result in travel.results if result.at <= edge]
+    if len(mine) == len(travel.results):
+        return
+    for reader in line.readers:
+        for recent in reader.recent:
+            if recent.travel == travel.id and recent.result.at > edge:
+                recent.travel, recent.reported = None, False
+    travel.results = mine
+    taken_for = travel.parcel
+    deciding.settle(floor, line, travel, now, look)
+    if taken_for != travel.parcel and taken_for is not None and floor.visits.get(taken_for) == travel.id:
+        del floor.visits[taken_for]
+        floor.keep("visit", taken_for, None)
+
+
 def _settle(floor: FloorState, line: LineState, reader: Reader, results: list[Recent], now: float, look: Look) -> None:
     """Settle whose these results are, report news, and decide again where it matters."""
     expire(floor, line, reader, now)

@@ -310,3 +310,28 @@ def test_no_lane_left_at_the_last_moment_asks_the_line_to_stop() -> None:
     bench.after(2500)
     assert bench.requests() == ["INHB", "STOP"]
     assert bench.last("alarm/raised").priority == "critical"
+
+
+def test_what_is_read_on_a_carrier_after_its_item_fell_is_the_next_ones() -> None:
+    """The PLC could not say for a while that the carrier was emptied and taken again."""
+    bench = loop(
+        'late_mm = 400 => late_mm = 400\nmatch = "carrier"\nindex_digits = 4',
+        parcels=(advice("P1", customs="none"), advice("P2", customs="none")),
+    )
+    bench.plc(said.Inducted("S1-IND", 1, "7", 1, 200, bench.now, bench.now))
+    bench.after(1200)
+    bench.item(said.Read("CP1", b"CP1", bench.now, index=7))
+    bench.after(800).arrv(1, carrier="7")
+    bench.answer()
+    bench.lose_session()
+    fell = bench.now + 3000
+    bench.after(LAP_MS - 800)
+    bench.item(said.Read("CP2", b"CP2", bench.now, index=7))
+    bench.begin()
+    bench.divc(1, "S1-L01", edge=fell)
+    assert bench.last("parcel/sorted").parcel == "P1"
+    bench.plc(said.Inducted("S1-IND", 2, "7", 1, 200, bench.now - 1200, bench.now))
+    bench.plc(said.Synchronised(bench.now))
+    bench.after(800).arrv(2, carrier="7")
+    assert bench.travel(2).parcel == "P2"
+    assert bench.travel(2).visit == bench.travel(2).id
