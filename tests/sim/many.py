@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations
@@ -57,8 +58,13 @@ def run(stories: list[Story], processes: int) -> Iterator[Told]:
     if processes <= 1:
         yield from map(_played, stories)
         return
-    with get_context("spawn").Pool(processes) as pool:
+    with get_context("spawn").Pool(processes, _start) as pool:
         yield from pool.imap_unordered(_played, stories)
+
+
+def _start() -> None:
+    """A worker makes few cycles and many objects: it is told to look for garbage seldom."""
+    gc.set_threshold(100_000, 20, 100)
 
 
 def _played(story: Story) -> Told:
