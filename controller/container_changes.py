@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from controller import deciding, inhibiting
 from controller.advice import Look
 from controller.containers import Container, surplus
+from controller.drops import held
 from controller.events import ContainerChanged, Corrected
 from controller.floor_state import FloorState
 from controller.lanes import LaneState
@@ -60,9 +61,9 @@ def _opens(floor: FloorState, lane: LaneState, name: str, at: float, same: bool,
 
 def _used_again(floor: FloorState, container: Container) -> None:
     drops = [drop for travel in container.members if (drop := floor.drops.get(travel)) is not None]
-    container.anew(drop.travel for drop in drops if drop.recalled)
+    container.anew(drop.travel for drop in drops if drop.stays)
     for drop in drops:
-        if not drop.recalled:
+        if not drop.stays:
             drop.emptied = True
             floor.keep("drop", drop.travel, drop)
 
@@ -189,10 +190,8 @@ def _held(floor: FloorState, lane: LaneState, container: Container, look: Look) 
         drop = floor.drops.get(travel)
         if drop is None:
             continue  # longer ago than drops are remembered
-        advice = next((one for one in look(drop.parcel) if one.parcel == drop.parcel), None)
-        verdict = floor.book.latched(advice) if advice is not None else None
-        if verdict is None or not verdict.released or drop.recalled:
-            status = verdict.status if verdict is not None else "unknown"
+        status = held(drop, floor.book, look)
+        if status is not None:
             return f"container {container.id} holds {drop.parcel or travel} (customs {status}); take it out first"
     return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from controller import booking, container_events
 from controller.advice import Advice, Look
-from controller.drops import DROPS_KEPT, Drop
+from controller.drops import DROPS_KEPT, Drop, held
 from controller.events import EVIDENCE, Corrected, Ended, Recall
 from controller.floor_state import FloorState
 from controller.line import LineState
@@ -49,15 +49,14 @@ def discharged(floor: FloorState, line: LineState, travel: Travel, item: Dischar
         decision_not_recorded=item.decision != 0 and decision is None,
     )
     _end(floor, line, travel, name, at, data)
-    if lane is None:
-        return
-    floor.keep("lane", lane.id, lane)
-    if lane.config.leads_to is not None:
+    if lane is not None:
+        floor.keep("lane", lane.id, lane)
+    if lane is not None and lane.config.leads_to is not None:
         _hands_over(floor, line, travel)
-        return
-    if not lane.config.supervised:
-        released = decision is not None and decision.released and not travel.doubtful
-        drop = Drop(travel.parcel or "", travel.id, travel.visit, line.id, lane.id, ordinal or 0, at, (), container)
+    elif item.actual is not None and (lane is None or not lane.config.supervised):
+        drop = Drop(travel.parcel or "", travel.id, travel.visit, line.id, item.actual, ordinal or 0, at, (), container)
+        drop.unsure = travel.doubtful or travel.identity != "READ"
+        released = decision is not None and decision.released and not drop.unsure
         _dropped(floor, travel, drop, now, look, released)
 
 
@@ -104,12 +103,12 @@ def check_drop(floor: FloorState, drop: Drop, now: float, look: Look) -> None:
             floor.emit("parcel/recall", f"parcel/{drop.parcel}", now, _recall(drop, verdict.status, now))
 
 
-def cleared(floor: FloorState, travel: str, place: str, actor: str, now: float) -> str | None:
-    """A recalled parcel was found and taken away from its lane, so what it lay in may leave. Why not, or None."""
+def cleared(floor: FloorState, travel: str, place: str, actor: str, now: float, look: Look) -> str | None:
+    """A recalled or escaped parcel was found and taken from its lane: what it lay in may leave. Why not, or None."""
     drop = floor.drops.get(travel)
     if drop is None:
         return f"no travel {travel} lies in an unsupervised lane; write the travel of its parcel/recall"
-    if not drop.recalled:
+    if held(drop, floor.book, look) is None:
         return f"travel {travel} is not recalled; nothing is to be cleared"
     container = drop.container
     container_events.taken_out(floor, travel)
@@ -148,7 +147,8 @@ def remember(floor: FloorState, drop: Drop) -> None:
 
 
 def _dropped(floor: FloorState, travel: Travel, drop: Drop, now: float, look: Look, released: bool) -> None:
-    """The item lies in an unsupervised lane. `released`: the decision obeyed had a release in force."""
+    """The item lies in an unsupervised lane, or in one that nobody knows. `released`: the decision obeyed had a release
+    in force, and it is surely that parcel."""
     advice = _advice(travel.parcel, look)
     drop.subjects = advice.subjects if advice else ()
     if not released:
@@ -159,7 +159,8 @@ def _dropped(floor: FloorState, travel: Travel, drop: Drop, now: float, look: Lo
     remember(floor, drop)
     check_drop(floor, drop, now, look)
     while len(floor.drops) > DROPS_KEPT:
-        forget(floor, next(iter(floor.drops)))
+        may_leave = (name for name, one in floor.drops.items() if not one.stays)
+        forget(floor, next(may_leave, next(iter(floor.drops))))
 
 
 def forget(floor: FloorState, travel_id: str) -> None:

@@ -107,7 +107,7 @@ def _do(floor: FloorState, order: Order, now: float, look: Look) -> str | None:
         case ContainerClose():
             return container_events.close(floor, order.lane, order.container, f"command of {order.actor}", now, look)
         case RecallClear():
-            return ending.cleared(floor, order.travel, order.place, order.actor, now)
+            return ending.cleared(floor, order.travel, order.place, order.actor, now, look)
         case PlanSwitch():
             return planning.switch(floor, order.plan, order.wave, f"command of {order.actor}", now, look)
     return "this node does not know the command"
