@@ -57,7 +57,7 @@ def after_loss(
 ) -> None:
     """`lost` was missed at `edge`: it may have shifted anywhere between its last eye and there."""
     point = floor.config.point.get(last_point or "")
-    start = point.position_mm if point is not None else None
+    start = point.position_mm if point is not None and point.line == line.id else None
     fault = line.position(lost, edge)
     if start is None or fault is None:
         cast(floor, line, (travel for travel in line.travels.values() if travel is not lost), now, look)
@@ -71,8 +71,8 @@ def after_ghost(
 ) -> None:
     """An item that nobody tracked was seen at `point`: between the eye before and there something happened."""
     place = floor.config.point.get(point)
-    here = float(place.position_mm or 0) if place is not None else 0.0
-    near = [*_unseen(line, here), *_named(line, tracks)]
+    here = place.position_mm if place is not None and place.line == line.id else None
+    near = line.travels.values() if here is None else [*_unseen(line, float(here)), *_named(line, tracks)]
     cast(floor, line, (travel for travel in near if travel is not ghost), now, look)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
@@ -105,6 +106,8 @@ def _travel(floor: Floor, travel: Travel, same_boot: bool) -> None:
     travel.decide_at = None
     if not same_boot:
         travel.mark_mm = travel.eye_mm = None
+        travel.arrived_at = travel.doubted_at = 0.0
+        travel.results = [replace(result, at=0.0) for result in travel.results]
         if travel.state is not State.INDUCTED:
             travel.decide_by = 0.0
     line.epoch = travel.epoch

@@ -195,6 +195,7 @@ class LineState:
             for recent in reader.recent:
                 if recent.travel == travel.id:
                     travel.heard(recent.result)
+            travel.read_again()  # what it was suspected of before does not count, but this read may be another's, too
             travel.shifts = travel.shifts or self._shifts(reader, travel)
         return list(changed.values())
 

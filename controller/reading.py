@@ -65,7 +65,6 @@ def _settle(floor: FloorState, line: LineState, reader: Reader, results: list[Re
             recent.reported = True
             _report_read(floor, recent.result, reader.point, line.travels.get(recent.travel))
     for travel in changed:
-        travel.read_again()
         floor.keep("travel", travel.id, travel)
         deciding.consider(floor, line, travel, now, look)
 
@@ -81,8 +80,10 @@ def expire(floor: FloorState, line: LineState, reader: Reader, now: float) -> No
 def from_plc(
     floor: FloorState, line: LineState, travel: Travel, codes: tuple[Code, ...], outcome: str, at: float
 ) -> None:
-    """Results of a scanner that hangs on the PLC: it says itself whose they are."""
+    """Results of a scanner that hangs on the PLC: it says itself whose they are. They are as old as the arrival of the
+    item that they are of."""
     device = f"plc-{line.id}"
+    at = min(at, travel.arrived_at) if travel.arrived_at else at
     results = [Result(device, "READ", code.text, at, source="plc") for code in codes]
     if outcome == "N":
         results.append(Result(device, "NO_READ", None, at, source="plc"))
