@@ -15,7 +15,7 @@ from controller.events import Refused, Routed
 from controller.floor_state import FloorState
 from controller.identity import Identity, identify
 from controller.line import LineState
-from controller.routing import Decision, Question, decide
+from controller.routing import Decision, Question, decide, may_enter
 from controller.travel import State, Travel
 from devices.types import Destination
 
@@ -240,6 +240,9 @@ def _same(travel: Travel, decision: Decision, question: Question) -> bool:
     if decision.lanes == travel.refused or (decision.lanes, decision.stay) == (standing.lanes, standing.stay):
         return True
     if standing.released and not decision.released:
+        return False
+    ahead = [lane for name in standing.lanes if (lane := question.lanes.get(name)) and not question.passed(lane)]
+    if not all(may_enter(question, decision.released, lane) for lane in ahead):
         return False
     if decision.lanes[:1] == standing.lanes[:1]:
         return True  # only alternatives differ, and whether they are free the PLC knows best

@@ -103,7 +103,7 @@ def _travel(floor: Floor, travel: Travel, same_boot: bool) -> None:
     line = floor.lines.get(travel.line)
     if line is None:
         return
-    travel.decide_at = None
+    travel.decide_at = travel.stop_at = None
     if not same_boot:
         travel.mark_mm = travel.eye_mm = None
         travel.arrived_at = travel.doubted_at = 0.0

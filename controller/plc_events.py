@@ -74,7 +74,7 @@ def _arrived(floor: FloorState, line: LineState, item: said.Arrived, now: float,
     edge = item.edge
     travel.arrived_at = edge if edge is not None else now
     travel.decide_by = edge + item.left - line.config.margin_ms if edge is not None else now - 1
-    travel.expired = False
+    travel.expired, travel.refused = False, None
     _close_behind(floor, line, travel, item.gap, now, look)
     reading.from_plc(floor, line, travel, item.codes, "", item.at)
     if tracking.place(floor, line, travel, item.point, edge):

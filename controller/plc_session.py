@@ -43,12 +43,14 @@ def tracks(floor: FloorState, line: LineState, item: said.Tracks, now: float, lo
             travel.said_certainty = on_belt.certainty
             if on_belt.certainty != "S":
                 travel.doubt(on_belt.certainty, now)
-        if line.lap_mm and on_belt.lap > travel.lap:
+        came_round = bool(line.lap_mm) and on_belt.lap > travel.lap
+        spent = came_round and travel.state is not State.INDUCTED  # its last arrival was in the lap before
+        if came_round:
             tracking.pass_gates(floor, travel, on_belt.lap)  # its RCIR was dropped, or comes later
         travel.lap = on_belt.lap
         if travel.mark_mm is None:
             tracking.place(floor, line, travel, on_belt.point, on_belt.edge)
-        if travel.state is State.INDUCTED and on_belt.point in decision_points:
+        if travel.state is State.INDUCTED and not spent and on_belt.point in decision_points:
             _at_decision_point(floor, line, travel, on_belt)
         travel.resend = on_belt.decision != travel.current
         travel.number = max(travel.number, on_belt.decision)

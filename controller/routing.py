@@ -187,12 +187,12 @@ def _reads_again(question: Question) -> bool:
 
 def _hoped_for(question: Question, released: bool, wished: tuple[str, ...]) -> list[str]:
     """Lanes that it may enter and fits into, free or not: one may be free when it comes by."""
-    allowed = (_supervised, _secure, _fits, _takes_goods)
-    return [
-        lane
-        for lane in dict.fromkeys(wished)
-        if all(rule(question, released, question.lanes[lane]) is None for rule in allowed)
-    ]
+    return [lane for lane in dict.fromkeys(wished) if may_enter(question, released, question.lanes[lane])]
+
+
+def may_enter(question: Question, released: bool, lane: LaneState) -> bool:
+    """Whether it may enter the lane and fits into it, free or not, passed or not."""
+    return all(rule(question, released, lane) is None for rule in (_supervised, _secure, _fits, _takes_goods))
 
 
 def _targets(question: Question) -> tuple[tuple[str, ...], str, str]:
