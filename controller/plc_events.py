@@ -191,21 +191,33 @@ def _ghost(floor: FloorState, line: LineState, item: said.Ghost, now: float, loo
 
 def _handed_over(floor: FloorState, line: LineState, item: said.HandedOver, now: float, look: Look) -> None:
     """An item came over from another line. If its travel there is known, what was learnt of it goes on."""
-    key = f"{item.from_line}|{item.from_epoch}|{item.from_track}"
-    before, origin = floor.handed.pop(key, None), floor.lines.get(item.from_line)
-    if before is not None:
-        floor.keep("handed", key, None)
-    elif origin is not None:
-        before = origin.by_track.get(item.from_track)
-        before = before if before is not None and before.epoch == item.from_epoch else None
+    before = _came_from(floor, line, item)
     travel = line.by_track.get(item.track)
     if travel is None or travel.epoch != line.epoch:
         at = item.edge if item.edge is not None else item.at
         travel = floor.begin(line, item.track, "HAND", item.point, at, before.length_mm if before else 0, before)
+    elif before is not None and travel.before is None:  # a synchronisation named it first
+        travel.goes_on(before)
+        travel.visit = before.visit
     line.named.add(travel.id)
     if tracking.place(floor, line, travel, item.point, item.edge):
         reading.rematch(floor, line, travel, now, look)
     floor.keep("travel", travel.id, travel)
+    deciding.consider(floor, line, travel, now, look)
+
+
+def _came_from(floor: FloorState, line: LineState, item: said.HandedOver) -> Travel | None:
+    """Its travel on the other line, which has left it or is about to. With two of that number it may be either."""
+    key, origin = f"{item.from_line}|{item.from_epoch}|{item.from_track}", floor.lines.get(item.from_line)
+    left, there = floor.handed.pop(key, None), origin.by_track.get(item.from_track) if origin is not None else None
+    if there is not None and there.epoch != item.from_epoch:
+        there = None
+    if left is None:
+        return there
+    floor.keep("handed", key, None)
+    coming = there.decision.lanes if there is not None and there.decision is not None else ()
+    leading = (lane.config.leads_to for name in coming if (lane := floor.lanes.get(name)) is not None)
+    return None if line.id in leading else left
 
 
 def _status(floor: FloorState, line: LineState, item: said.Status, now: float, look: Look) -> None:

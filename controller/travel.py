@@ -139,10 +139,15 @@ class Travel:
         return self.decisions.get(self.current)
 
     def goes_on(self, before: Travel) -> None:
-        """It is the same item as that travel on another line: what was learnt there counts here."""
-        self.before, self.results = before.id, list(before.results)
-        self.weight_g, self.shifts = before.weight_g, before.shifts
-        self.certainty, self.doubted_at = before.certainty, before.doubted_at
+        """It is the same item as that travel on another line: what was learnt there counts here, beside what was heard
+        of it on this one already."""
+        self.before, self.results = before.id, [*before.results, *self.results]
+        self.length_mm = self.length_mm or before.length_mm
+        self.weight_g = before.weight_g if self.weight_g is None else self.weight_g
+        self.shifts, self.at_risk = self.shifts or before.shifts, self.at_risk or before.at_risk
+        if before.doubtful:
+            self.doubt(before.certainty, max(self.doubted_at, before.doubted_at))
+            self.read_again()
 
     def doubt(self, certainty: str, now: float) -> bool:
         """It may be another item than was read: `D`, or `U` = nobody knows what it is. False when that is no news."""
