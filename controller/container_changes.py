@@ -186,6 +186,8 @@ def _held(floor: FloorState, lane: LaneState, container: Container, look: Look) 
     """Who in it may not leave, in words; None: nobody."""
     if lane.config.supervised:
         return None
+    if container.bonded:
+        return f"container {container.id} was filled in a supervised lane; take it back there, or empty it"
     for travel in _inside(floor, container):
         drop = floor.drops.get(travel)
         if drop is None:

@@ -53,6 +53,8 @@ class Container:
     """of the centre's record"""
     members: Annotated[dict[str, int], Field(exclude=True)] = field(default_factory=dict)
     """travel -> ordinal of its drop"""
+    bonded: bool = False
+    """something fell into it in a supervised lane: there it stays under customs, elsewhere nobody knows what it is"""
 
     @property
     def state(self) -> Literal["open", "closed", "gone"]:
@@ -74,6 +76,8 @@ class Container:
             self.members[travel] = ordinal
             if len(self.members) > MEMBERS_KEPT:
                 del self.members[next(iter(self.members))]
+        else:
+            self.bonded = True
 
     def take_out(self, travel: str) -> None:
         """An item is not in it."""
@@ -86,6 +90,7 @@ class Container:
         self.members = {travel: ordinal for travel, ordinal in self.members.items() if travel in kept}
         self.count = len(self.members)
         self.closed, self.closed_at, self.late, self.seen, self.over = False, None, 0, False, None
+        self.bonded = False
 
 
 CONTAINER: TypeAdapter[Container] = TypeAdapter(Container)

@@ -16,7 +16,7 @@ from controller.containers import container_id
 from controller.events import Commanded
 from controller.floor import Floor
 from controller.inputs import Ordered, Stood
-from controller.lanes import LaneState
+from controller.lanes import PUT_BACK_MS, LaneState
 from controller.orders import ContainerClose
 from devices import types as said
 from tests.floor_fixture import UTC, Bench, advice, ready, ride
@@ -308,3 +308,28 @@ def test_what_cannot_be_an_id_becomes_a_digest(text: str) -> None:
     made = container_id(text)
     assert made != text
     assert container_id(made) == made
+
+
+def test_a_bag_that_was_filled_under_customs_holds_itself_elsewhere() -> None:
+    """What falls into supervised lanes is not remembered by parcel: nobody can say that it may leave."""
+    bench = ready(parcels=(advice(),))
+    cont(bench, "BAG-1", "S1-BOND")
+    sorted_into(bench, lane="S1-BOND")
+    cont(bench, "BAG-1", "S1-L01")
+    assert "filled in a supervised lane" in (refused(bench) or "")
+    state = {key: kept.dump(value) for key, value in bench.kept.items()}
+    again = Floor(bench.config, bench.plan, "jrnl0000")
+    kept.restore(again, state, same_boot=True)
+    assert again.containers["BAG-1"].bonded
+    cont(bench, None)
+    assert bench.last("alarm/raised").priority == "critical"
+    bench.after(PUT_BACK_MS + 1)
+    cont(bench, "BAG-1")
+    assert refused(bench) is None, "it is used again"
+
+
+def test_under_customs_it_can_be_closed() -> None:
+    bench = ready(parcels=(advice(),))
+    cont(bench, "BAG-1", "S1-BOND")
+    sorted_into(bench, lane="S1-BOND")
+    assert refused(bench, "S1-BOND") is None
