@@ -52,7 +52,7 @@ class ReadSeen(Data):
 
     reader: str
     point: str | None = None
-    outcome: str = Field(description="READ NO_READ AMBIGUOUS BAD_CHECK; UNCLAIMED: nobody was at the reader then")
+    outcome: str = Field(description="READ NO_READ AMBIGUOUS BAD_CHECK SCANNER_DOWN; UNCLAIMED: nobody was there then")
     code: str | None = None
     symbology: str | None = None
     source: str = "tunnel"

@@ -32,7 +32,7 @@ class Result:
     """One result of a reader for one item. `code` None: the reader says why in `outcome`."""
 
     reader: str
-    outcome: Literal["READ", "NO_READ", "AMBIGUOUS", "BAD_CHECK"]
+    outcome: Literal["READ", "NO_READ", "AMBIGUOUS", "BAD_CHECK", "SCANNER_DOWN"]
     code: str | None
     at: float
     symbology: str = ""
@@ -80,7 +80,7 @@ def identify(results: Iterable[Result], look: Look, *, suspect: bool, silent: Ou
         if len(codes) > 1:
             return Identity("MULTI", None, f"{len(codes)} codes, none of them advised", source)
         return Identity("UNKNOWN_CODE", None, "the code is not advised", source)
-    mixed = {result.reader for result in results if result.code is None} & {r.reader for r in results if r.code}
+    mixed = {result.reader for result in results if result.outcome == "NO_READ"} & {r.reader for r in results if r.code}
     if mixed:
         return Identity("AMBIGUOUS", None, f"{min(mixed)} gave both a code and a no-read: two items", source)
     (advice,) = parcels.values()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from controller.config import Line as LineConfig
 from controller.identity import Result
@@ -35,6 +35,8 @@ class Recent:
     """the belt's odometer when its item was at the reader"""
     travel: str | None = None
     reported: bool = False
+    ambiguous: bool = False
+    """nobody has it, for it could be of two"""
 
 
 @dataclass(slots=True)
@@ -175,6 +177,10 @@ class LineState:
                 found.append(recent)
         return found
 
+    def contended(self, travel: Travel) -> bool:
+        """Whether a reader said something that could be of this travel or of its neighbour, and nobody got it."""
+        return any(recent.ambiguous for reader in self.readers for recent in self.concerned(reader, travel))
+
     def assign(self, reader: Reader, results: list[Recent]) -> list[Travel]:
         """Settle (anew) whose these results are; returns the travels that won or lost one."""
         changed: dict[str, Travel] = {}
@@ -249,8 +255,7 @@ class LineState:
                 if abs(off) <= NEAR_MM:
                     items.append((travel.id, off, self._coast(travel)))
         found = match(0.0, reader.window_mm, items)
-        if found.ambiguous:
-            recent.result = replace(recent.result, outcome="AMBIGUOUS")
+        recent.ambiguous = found.ambiguous
         return found.travel
 
     def _named(self, reader: Reader, index: int | None) -> str | None:

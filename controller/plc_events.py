@@ -50,6 +50,9 @@ def handle(floor: FloorState, line: LineState, item: said.Item, now: float, look
 
 
 def _inducted(floor: FloorState, line: LineState, item: said.Inducted, now: float, look: Look) -> None:
+    known = line.by_track.get(item.track)
+    if known is not None and item.edge is not None and 0 < known.arrived_at < item.edge:
+        ending.lost(floor, line, known, "its end was never told, and its track number is another item's", now)
     travel = tracking.travel_of(floor, line, item, "INDU", item.point, now, item.length)
     travel.length_mm = item.length or travel.length_mm
     travel.carrier = item.carrier or travel.carrier
@@ -155,7 +158,8 @@ def _discharged(floor: FloorState, line: LineState, item: said.Discharged, now: 
 
 def _recirculated(floor: FloorState, line: LineState, item: said.Recirculated, now: float, look: Look) -> None:
     travel = tracking.travel_of(floor, line, item, "ARRV", None, now)
-    tracking.pass_gates(floor, travel, item.lap)
+    if line.lap_mm:  # a line has no next lap: what was decided holds for the gates to come
+        tracking.pass_gates(floor, travel, item.lap)
     data = Recirculated(
         visit=travel.visit,
         travel=travel.id,

@@ -65,7 +65,10 @@ def _on_loop(floor: FloorState, line: LineState, travel: Travel, asked: Question
 
 
 def silent(line: LineState, travel: Travel) -> Outcome:
-    """Why nobody said anything: no reader was connected when it passed, or one was and was not heard in time."""
+    """Why nobody said anything of it: what one said may be of its neighbour, no reader was connected when it passed, or
+    one was and was not heard in time."""
+    if line.contended(travel):
+        return "AMBIGUOUS"
     for reader in line.readers:
         there = line.position(travel, reader.up_since) or 0.0
         if reader.up and (line.lap_mm or there <= reader.transmit_mm + reader.window_mm):

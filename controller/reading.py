@@ -4,6 +4,8 @@ better position is known.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from controller import deciding
 from controller.advice import Look
 from controller.events import ReadSeen
@@ -12,6 +14,9 @@ from controller.identity import Result
 from controller.line import LineState, Reader, Recent
 from controller.travel import Travel
 from devices.types import Code, Garbled, Item, NoRead, Read
+
+WITHOUT_CODE: dict[str, Literal["NO_READ", "SCANNER_DOWN"]] = {"N": "NO_READ", "F": "SCANNER_DOWN"}
+"""What a PLC says of its scanner in CODE -> result."""
 
 
 def said(floor: FloorState, device: str, item: Item, now: float, look: Look) -> None:
@@ -73,8 +78,8 @@ def expire(floor: FloorState, line: LineState, reader: Reader, now: float) -> No
     """Report and forget results that nobody claimed in time."""
     for recent in line.expired(reader, now):
         if not recent.reported:
-            unclaimed = recent.result.outcome == "READ"
-            _report_read(floor, recent.result, reader.point, None, "UNCLAIMED" if unclaimed else None)
+            unclaimed = "UNCLAIMED" if recent.result.outcome == "READ" else None
+            _report_read(floor, recent.result, reader.point, None, "AMBIGUOUS" if recent.ambiguous else unclaimed)
 
 
 def from_plc(
@@ -85,8 +90,8 @@ def from_plc(
     device = f"plc-{line.id}"
     at = min(at, travel.arrived_at) if travel.arrived_at else at
     results = [Result(device, "READ", code.text, at, source="plc") for code in codes]
-    if outcome == "N":
-        results.append(Result(device, "NO_READ", None, at, source="plc"))
+    if outcome in WITHOUT_CODE:
+        results.append(Result(device, WITHOUT_CODE[outcome], None, at, source="plc"))
     for result in results:
         if travel.heard(result):
             travel.read_again()
