@@ -41,7 +41,7 @@ COMMAND = "command/"
 
 NOT_RETAINED = ("customs", "plan")
 
-ATTESTED = frozenset(("hold", "release", "recall_clear", "container_close"))
+ATTESTED = frozenset(("hold", "release", "recall_clear", "container_close", "identify"))
 """Commands whose messages are kept as evidence, as those on `customs` are."""
 
 PROBLEMS_SAID, PROBLEM_LENGTH = 50, 300

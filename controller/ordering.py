@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from controller import clearing, container_events, deciding, ending, inhibiting, planning
+from controller import clearing, container_events, deciding, ending, inhibiting, planning, reading
 from controller.advice import Look
 from controller.effects import Reply, Send
 from controller.events import Commanded
@@ -22,6 +22,7 @@ from controller.lanes import LaneState
 from controller.orders import (
     ContainerClose,
     Hold,
+    Identify,
     LaneClose,
     LaneOpen,
     Order,
@@ -68,7 +69,7 @@ def handle(floor: FloorState, ordered: Ordered, now: float, look: Look) -> None:
         why=why,
         actor=order.actor,
         parcel=order.subject_id if isinstance(order, Hold | Release) and order.subject_kind == "parcel" else None,
-        travel=order.travel if isinstance(order, RecallClear) else None,
+        travel=order.travel if isinstance(order, RecallClear | Identify) else None,
         container=order.container if isinstance(order, ContainerClose) else None,
     )
     floor.emit("command/done" if why is None else "command/refused", _subject(order.id), now, data)
@@ -108,6 +109,8 @@ def _do(floor: FloorState, order: Order, now: float, look: Look) -> str | None:
             return container_events.close(floor, order.lane, order.container, f"command of {order.actor}", now, look)
         case RecallClear():
             return ending.cleared(floor, order.travel, order.place, order.actor, now, look)
+        case Identify():
+            return reading.identified(floor, order.travel, order.code, order.source, order.actor, now, look)
         case PlanSwitch():
             return planning.switch(floor, order.plan, order.wave, f"command of {order.actor}", now, look)
     return "this node does not know the command"

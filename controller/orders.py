@@ -86,6 +86,15 @@ class RecallClear(Order):
     place: Id
 
 
+class Identify(Order):
+    """Somebody read the code of an item that is on a belt: from its picture, or from itself."""
+
+    verb: Literal["identify"] = "identify"
+    travel: Id
+    code: Annotated[str, Field(min_length=1, max_length=256)]
+    source: Literal["handheld", "video", "ocr", "rfid", "operator"]
+
+
 class PlanSwitch(Order):
     """Put another loaded plan in force, or another wave of one."""
 
@@ -101,6 +110,7 @@ VERBS: dict[str, TypeAdapter[Order]] = {
     "lane_open": TypeAdapter(LaneOpen),
     "container_close": TypeAdapter(ContainerClose),
     "recall_clear": TypeAdapter(RecallClear),
+    "identify": TypeAdapter(Identify),
     "plan_switch": TypeAdapter(PlanSwitch),
 }
 """verb of the topic -> what its payload must be."""

@@ -98,6 +98,22 @@ def from_plc(
             _report_read(floor, result, travel.point or None, travel)
 
 
+def identified(
+    floor: FloorState, travel_id: str, code: str, source: str, who: str, now: float, look: Look
+) -> str | None:
+    """Somebody read the code of an item on a belt, from its picture or from itself; returns why that cannot be."""
+    found = next(((line, one) for line, one in floor.travels() if one.id == travel_id), None)
+    if found is None:
+        return f"no travel {travel_id} is on a belt"
+    line, travel = found
+    result = Result(who, "READ", code, now, source=source)
+    if travel.heard(result):
+        _report_read(floor, result, travel.point or None, travel)
+        floor.keep("travel", travel.id, travel)
+        deciding.consider(floor, line, travel, now, look)
+    return None
+
+
 def _report_read(
     floor: FloorState, result: Result, point: str | None, travel: Travel | None, outcome: str | None = None
 ) -> None:

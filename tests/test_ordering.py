@@ -12,8 +12,10 @@ from controller.effects import Keep, Reply
 from controller.floor import Floor
 from controller.inputs import Clock, Ordered, Stood
 from controller.orders import VERBS, Order
+from devices import types as said
 from devices.types import Request
 from tests.floor_fixture import UTC, Bench, advice, ready, ride
+from tests.test_loops import LOOP, lap, on
 
 HOUR = 3_600_000.0
 P1: dict[str, Any] = {"subject_kind": "parcel", "subject_id": "P1"}
@@ -271,6 +273,7 @@ def test_a_plan_is_switched_by_command() -> None:
 
 def test_every_verb_is_done_by_somebody() -> None:
     fields: dict[str, Any] = {"lane": "S1-L01", "travel": "T", "place": "X", "plan": "day", **P1}
+    fields |= {"code": "CP1", "source": "video"}
     bench = made()
     for number, verb in enumerate(VERBS):
         assert "does not know" not in give(bench, verb, f"c-{number}", **fields).why
@@ -280,3 +283,65 @@ def test_what_is_kept_of_a_command_is_its_end_only() -> None:
     bench = made()
     effects = bench.step(Ordered(order(bench, "lane_close", lane="S1-L01")))
     assert [effect.key for effect in effects if isinstance(effect, Keep) and effect.kind == "order"] == ["c-1"]
+
+
+# --- late identity ----------------------------------------------------------------------------------------------------
+
+
+def test_a_code_that_somebody_read_from_the_picture_decides_anew() -> None:
+    bench = made(parcels=(advice(customs="none"),))
+    ride(bench, code=None)
+    bench.answer()
+    assert give(bench, "identify", travel=bench.travel().id, code="CP1", source="video").done
+    assert bench.dests() == [(1, ("EX",), "NORD"), (2, ("L01", "L02", "EX"), "PLAN")]
+    read = bench.last("parcel/read")
+    assert (read.reader, read.source, read.code, read.travel) == ("desk-4", "video", "CP1", bench.travel().id)
+    assert (bench.travel().identity, bench.travel().parcel) == ("READ", "P1")
+
+
+def test_it_survives_a_restart() -> None:
+    bench = made(parcels=(advice(customs="none"),))
+    ride(bench, code=None)
+    give(bench, "identify", travel=bench.travel().id, code="CP1", source="handheld")
+    (line,) = restarted(bench).lines.values()
+    assert [result.source for result in line.by_track[1].results] == ["tunnel", "handheld"]
+
+
+def test_what_was_seen_in_the_picture_conflicts_with_what_was_read() -> None:
+    bench = made(parcels=(advice("P1", customs="none"), advice("P2", customs="none")))
+    ride(bench)
+    bench.answer()
+    give(bench, "identify", travel=bench.travel().id, code="CP2", source="ocr")
+    assert bench.dests()[-1] == (2, ("EX",), "CONF")
+
+
+def test_a_picture_lifts_no_doubt() -> None:
+    """It may have been taken before the fault."""
+    bench = made(parcels=(advice(customs="none"),))
+    ride(bench)
+    bench.answer()
+    bench.stat("LINE", "ESTP")
+    bench.after(10)
+    give(bench, "identify", travel=bench.travel().id, code="CP1", source="video")
+    bench.plc(said.Codes("S1-DEC", 1, "N", (), bench.now))
+    assert bench.travel().doubtful
+    assert bench.dests()[-1][2] == "DOUB"
+
+
+def test_between_two_laps_it_counts_for_the_next() -> None:
+    bench = made(LOOP, parcels=(advice(customs="none"),))
+    lap(bench, 0, None)
+    bench.answer()
+    on(bench, 1, 1)
+    give(bench, "identify", travel=bench.travel().id, code="CP1", source="video")
+    lap(bench, 1, "")
+    assert bench.dests()[-1] == (2, ("L01", "L02", "EX"), "PLAN")
+
+
+def test_a_travel_that_has_ended_cannot_be_identified() -> None:
+    bench = made(parcels=(advice(customs="none"),))
+    ride(bench, code=None)
+    bench.answer()
+    travel = bench.travel().id
+    bench.divc(1, "S1-EX")
+    assert give(bench, "identify", travel=travel, code="CP1", source="video").why == f"no travel {travel} is on a belt"
