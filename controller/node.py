@@ -67,6 +67,7 @@ class Node(Machines):
         self._acks: list[int] = []
         self._held: deque[tuple[int, Send]] = deque()
         """commands of lines with `durable_first`, each waiting for the commit of a sequence"""
+        self._durable = restored.last_seq
         self._complaints = Complaints()
         site_base = f"hub/v1/{config.site}"
         self._replies = Replies(self.origin.base, site_base, config.node, restored.last_seq)
@@ -163,9 +164,10 @@ class Node(Machines):
         self._acks.extend(batch.tokens)
         self._advices.committed((parcel for parcel, _, _ in batch.advice), (body for _, _, body in batch.advice))
         self.outbox.offer(batch.events)
-        durable = batch.events[-1].seq if batch.events else 0
-        self._replies.committed(durable)
-        while self._held and self._held[0][0] <= durable:
+        if batch.events:
+            self._durable = batch.events[-1].seq
+        self._replies.committed(self._durable)
+        while self._held and self._held[0][0] <= self._durable:
             self._send_held(self._held.popleft()[1], now)
 
     def tick(self, now: float) -> None:
@@ -265,7 +267,7 @@ class Node(Machines):
         for effect in effects:
             match effect:
                 case Send(line):
-                    if self.config.line[line].durable_first:
+                    if self.config.line[line].durable_first and self.floor.sequence > self._durable:
                         self._held.append((self.floor.sequence, effect))
                     else:
                         self._send(effect, now)

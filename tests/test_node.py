@@ -170,6 +170,19 @@ def test_durable_first_lets_the_destination_wait() -> None:
     assert [(kind, flag) for kind, flag, _ in hub.durable(first)] == [("DEST", "R")]
 
 
+def test_durable_first_and_nothing_to_wait_for_is_sent() -> None:
+    """ENAB follows the answer to INHB, without an event; on an empty belt no other one will come."""
+    hub = Daemon(DURABLE_FIRST).up()
+    for lane, state in (("S1-BOND", "FULL"), ("S1-EX", "FULL")):
+        hub.event("STAT", f"{lane:.<12}{state}......00000")
+    assert [(kind, flag) for kind, flag, _ in hub.commit()] == [("CMND", "R")]
+    hub.event("STAT", f"{'S1-EX':.<12}FREE......00000")
+    hub.commit()
+    hub.answer("CMND")
+    hub.commit()
+    assert [(kind, flag) for kind, flag, _ in seqs(hub.out)].count(("CMND", "R")) == 2, "INHB, then ENAB"
+
+
 def test_durable_first_and_too_late_is_never_sent() -> None:
     hub = Daemon(DURABLE_FIRST).up()
     hub.event("ARRV", arrv(1, left=500))
