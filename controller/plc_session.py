@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller import deciding, ending, inhibiting, lane_events, tracking
+from controller import deciding, ending, inhibiting, lane_events, reading, tracking
 from controller.advice import Look
 from controller.events import DeviceChanged
 from controller.floor_state import FloorState
@@ -26,6 +26,7 @@ def _forgotten(floor: FloorState, line: LineState, now: float, look: Look) -> No
     for travel in list(line.travels.values()):
         if travel.epoch != line.epoch:
             ending.lost(floor, line, travel, "the PLC lost its memory", now)
+    reading.forget_numbers(floor, line)
     line.odometer.change(now, running=True)
     line.state, line.told = "RUN", False
     floor.keep("line", line.id, line)

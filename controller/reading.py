@@ -78,8 +78,24 @@ def expire(floor: FloorState, line: LineState, reader: Reader, now: float) -> No
     """Report and forget results that nobody claimed in time."""
     for recent in line.expired(reader, now):
         if not recent.reported:
-            unclaimed = "UNCLAIMED" if recent.result.outcome == "READ" else None
-            _report_read(floor, recent.result, reader.point, None, "AMBIGUOUS" if recent.ambiguous else unclaimed)
+            _report_read(floor, recent.result, reader.point, None, _unclaimed(recent))
+
+
+def _unclaimed(recent: Recent) -> str | None:
+    """What a result is called that nobody got, None = as its reader called it."""
+    if recent.ambiguous:
+        return "AMBIGUOUS"
+    return "UNCLAIMED" if recent.result.outcome == "READ" else None
+
+
+def forget_numbers(floor: FloorState, line: LineState) -> None:
+    """The PLC numbers its items anew: what names an item by its old number is nobody's any more."""
+    for reader in line.readers:
+        if reader.match == "index":
+            for recent in reader.recent:
+                if not recent.reported:
+                    _report_read(floor, recent.result, reader.point, None, _unclaimed(recent))
+            reader.recent.clear()
 
 
 def from_plc(

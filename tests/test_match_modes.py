@@ -67,3 +67,16 @@ def test_counts_are_not_led_astray_by_a_speed_that_is_a_little_wrong() -> None:
             bench.item(said.Read(before, before.encode(), bench.now, encoder=round(count)))
     read = {track: [result.code for result in bench.travel(track).results] for track in range(1, 78)}
     assert read == {track: [f"CP{track}"] for track in range(1, 78)}
+
+
+def test_a_number_of_the_plcs_old_memory_names_nobody_in_its_new_one() -> None:
+    """Read while the PLC was away: nobody knew item 5 yet. The PLC comes back and counts from 1 again."""
+    bench = ready(
+        'late_mm = 400 => late_mm = 400\nmatch = "index"\nindex_digits = 4', parcels=(advice(customs="none"),)
+    )
+    bench.lose_session()
+    bench.item(said.Read("CP1", b"CP1", bench.now, index=5))
+    bench.session(epoch=8, new=True)
+    bench.indu(5)
+    assert bench.travel(5).results == []
+    assert [(read.code, read.outcome) for read in bench.named("parcel/read")] == [("CP1", "UNCLAIMED")]
