@@ -9,6 +9,7 @@ from __future__ import annotations
 from controller import booking, container_events
 from controller.advice import Advice, Look
 from controller.drops import DROPS_KEPT, Drop, held
+from controller.effects import Effect
 from controller.events import EVIDENCE, Corrected, Ended, Recall
 from controller.floor_state import FloorState
 from controller.line import LineState
@@ -75,11 +76,26 @@ def _hands_over(floor: FloorState, line: LineState, travel: Travel) -> None:
 
 def lost(floor: FloorState, line: LineState, travel: Travel, reason: str, at: float) -> None:
     """Tracking of the travel was lost; where the item is nobody knows."""
-    data = Ended(
+    _end(floor, line, travel, "lost", at, _lost(travel, reason))
+
+
+def orphaned(floor: FloorState, now: float) -> list[Effect]:
+    """After a restart with another floor file: travels end whose line is not in it any more."""
+    floor.effects = []
+    for travel in floor.orphans:
+        reason = f"line {travel.line} is not on the floor any more"
+        floor.emit("parcel/lost", f"travel/{travel.id}", now, _lost(travel, reason))
+        floor.keep("travel", travel.id, None)
+    floor.orphans = []
+    return floor.effects
+
+
+def _lost(travel: Travel, reason: str) -> Ended:
+    return Ended(
         visit=travel.visit,
         travel=travel.id,
         parcel=travel.parcel,
-        line=line.id,
+        line=travel.line,
         track=travel.track,
         decision=travel.obeyed,
         result="-",
@@ -87,7 +103,6 @@ def lost(floor: FloorState, line: LineState, travel: Travel, reason: str, at: fl
         identity=travel.identity,
         doubtful=travel.doubtful,
     )
-    _end(floor, line, travel, "lost", at, data)
 
 
 def check_drop(floor: FloorState, drop: Drop, now: float, look: Look) -> None:

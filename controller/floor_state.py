@@ -86,6 +86,8 @@ class FloorState:
     feed_went_back: bool = False
     restored: list[Alarm] = field(default_factory=list)
     """what of the kept state does not fit the floor any more, to be raised at the start"""
+    orphans: list[Travel] = field(default_factory=list)
+    """open travels of lines that are not on the floor any more, to be ended at the start"""
     effects: list[Effect] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -102,6 +102,7 @@ def _line(line: LineState, kept: dict[str, Any], same_boot: bool) -> None:
 def _travel(floor: Floor, travel: Travel, same_boot: bool) -> None:
     line = floor.lines.get(travel.line)
     if line is None:
+        floor.orphans.append(travel)
         return
     travel.decide_at = travel.stop_at = None
     if not same_boot:

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from controller import __version__, inbound
+from controller import __version__, ending, inbound
 from controller.advices import Advices, Fetch
 from controller.clock import Clock
 from controller.config import Config
@@ -75,6 +75,7 @@ class Node(Machines):
         self._emit(name, f"node/{config.node}", start.now, self._changed(""))
         for alarm in self.floor.restored:
             self._emit("alarm/raised", f"alarm/{alarm.alarm}", start.now, alarm)
+        self._apply(ending.orphaned(self.floor, start.now), start.now)
 
     # --- in: devices ------------------------------------------------------------------------------------------------
 

@@ -215,6 +215,22 @@ def test_durable_first_and_meanwhile_another_item_has_the_track() -> None:
     assert ("DEST", "R") not in [sent[:2] for sent in seqs(hub.out)]
 
 
+def test_a_travel_of_a_line_that_is_gone_ends_at_the_start() -> None:
+    hub = Daemon().up()
+    hub.event("INDU", indu(1))
+    hub.commit()
+    (key,) = [key for key in hub.journal.state if key[0] == "travel"]
+    hub.journal.state[key] = hub.journal.state[key].replace(b'"line":"S1"', b'"line":"S9"')
+    again = Daemon(journal=hub.journal)
+    again.commit()
+    (lost,) = again.events("parcel/lost")
+    assert (lost["data"]["travel"], lost["data"]["reason"]) == (key[1], "line S9 is not on the floor any more")
+    assert key not in hub.journal.state
+    once_more = Daemon(journal=hub.journal)
+    once_more.commit()
+    assert len(once_more.events("parcel/lost")) == 1
+
+
 def test_durable_is_told_after_the_commit_only() -> None:
     hub = Daemon().up()
     hub.event("INDU", indu(1))
