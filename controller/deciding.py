@@ -125,6 +125,8 @@ def settle(floor: FloorState, line: LineState, travel: Travel, now: float, look:
                 if other.id in others:
                     consider(floor, other_line, other, now, look)
     travel.identity = identity.outcome
+    if identity.advice is not None and not travel.doubtful:
+        travel.known_lap = travel.lap
     return identity
 
 

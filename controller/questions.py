@@ -60,7 +60,7 @@ def _on_loop(floor: FloorState, line: LineState, travel: Travel, asked: Question
         lap_mm=line.lap_mm,
         reach_mm=line.next_decision(origin),
         laps_left=max(0, laps.laps_max - travel.lap),
-        reads_left=max(0, laps.laps_unknown - travel.lap) if laps.on_late != "fallback" else 0,
+        reads_left=max(0, travel.known_lap + laps.laps_unknown - travel.lap) if laps.on_late != "fallback" else 0,
     )
 
 

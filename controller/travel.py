@@ -118,6 +118,8 @@ class Travel:
     stop_at: float | None = None
     """when its line is asked to stop, because no lane is left that it may enter"""
     lap: int = 0
+    known_lap: int = 0
+    """the last lap in which it was surely identified"""
     before: str | None = None
     """the travel on another line that it goes on with"""
     at_risk: bool = False

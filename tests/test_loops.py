@@ -211,6 +211,27 @@ def test_a_ghost_on_a_loop_is_read_in_its_next_lap() -> None:
     assert bench.dests()[-1][1:] == (("L01", "L02", "EX"), "PLAN")
 
 
+def test_who_becomes_doubtful_late_is_read_again_as_often_as_others() -> None:
+    """It went round for a full lane; `laps_unknown` counts from the lap in which it was known for the last time."""
+    bench = loop("carriers = 40 => carriers = 40\nlaps_max = 4", parcels=(advice("P1", "BE", customs="none"),))
+    for lane in ("S1-L03", "S1-EX"):
+        bench.stat(lane, "FULL")
+    for number in (0, 1):
+        lap(bench, number)
+        bench.answer()
+        on(bench, number + 1, number + 1)
+    lap(bench, 2)
+    bench.answer()
+    bench.stat("LINE", "ESTP")
+    bench.stat("LINE", "RUN")
+    assert bench.dests()[-1][2] == "AGIN"
+    for number in (3, 4):
+        bench.answer()
+        on(bench, number, bench.travel().number)
+        lap(bench, number, None)
+    assert [reason for _, _, reason in bench.dests()][-3:] == ["AGIN", "AGIN", "DOUB"]
+
+
 def test_a_hold_behind_the_supervised_lane_waits_for_the_next_lap() -> None:
     bench = loop(parcels=(advice(),))
     bench.customs("release")
