@@ -179,7 +179,8 @@ class LineState:
 
     def contended(self, travel: Travel) -> bool:
         """Whether a reader said something that could be of this travel or of its neighbour, and nobody got it."""
-        return any(recent.ambiguous for reader in self.readers for recent in self.concerned(reader, travel))
+        readers = (reader for reader in self.readers if any(recent.ambiguous for recent in reader.recent))
+        return any(recent.ambiguous for reader in readers for recent in self.concerned(reader, travel))
 
     def assign(self, reader: Reader, results: list[Recent]) -> list[Travel]:
         """Settle (anew) whose these results are; returns the travels that won or lost one."""

@@ -20,6 +20,7 @@ def question(floor: FloorState, line: LineState, travel: Travel, identity: Ident
     position = line.position(travel, now)
     advice = identity.advice
     weight = travel.weight_g if travel.weight_g is not None else advice.weight_g if advice else None
+    length = travel.length_mm or (advice.length_mm if advice else None) or 0
     standing = travel.decision
     going_to = standing.lanes[0] if standing and standing.lanes and not standing.waits else None
     asked = Question(
@@ -29,7 +30,7 @@ def question(floor: FloorState, line: LineState, travel: Travel, identity: Ident
         floor.plan,
         floor.lanes,
         position if position is not None else 0.0,
-        travel.length_mm,
+        length,
         weight,
         travel.doubtful,
         going_to,

@@ -38,6 +38,12 @@ def test_an_alternative_behind_it_is_not() -> None:
     assert len(bench.dests()) == 1
 
 
+def test_the_advised_length_counts_where_nobody_measured_one() -> None:
+    bench = ready(parcels=(advice(country="NL", customs="none", length_mm=900),))
+    bench.after(2000).arrv(1, length=0, codes=(said.Code(b"CP1"),))
+    assert bench.dests() == [(1, ("L02", "EX"), "SIZE")]
+
+
 def test_what_was_too_late_at_one_decision_point_is_tried_at_the_next() -> None:
     bench = ready(SECOND_POINT, parcels=(advice(customs="none"),))
     ride(bench, left=500)
