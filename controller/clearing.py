@@ -35,9 +35,10 @@ def told(floor: FloorState, record: CustomsRecord, now: float, look: Look) -> No
         floor.keep("customs", kept_as(key), None)
 
 
-def hold(floor: FloorState, subject: Subject, why: str, now: float, look: Look) -> None:
-    """Hold a subject by the site's own authority."""
+def hold(floor: FloorState, subject: Subject, why: str, now: float, look: Look) -> str | None:
+    """Hold a subject by the site's own authority; returns why that cannot be."""
     told(floor, _local(floor, subject, "hold", why), now, look)
+    return None if _key(floor, subject) in floor.book.records else "too many customs records are in force already"
 
 
 def release(floor: FloorState, subject: Subject, why: str, now: float, look: Look) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from controller.effects import Send
 from controller.events import LineChanged
 from controller.floor_state import FloorState
-from controller.line import LineState
+from controller.line import RUNNING, LineState
 from controller.travel import Travel
 from devices.types import Request
 
@@ -42,11 +42,17 @@ def answered(floor: FloorState, line: LineState, wish: int, refusal: str | None,
 
 
 def stop(floor: FloorState, line: LineState, travel: Travel, now: float) -> None:
-    """The travel can enter no lane any more: ask the PLC to stop the line, once until it runs again."""
-    if line.stopping or not line.in_session:
+    """The travel can enter no lane any more: ask the PLC to stop the line, unless it stands.
+
+    Each such travel asks, for nobody knows what became of the request before; the alarm is raised once until the line
+    runs again.
+    """
+    if line.state not in RUNNING or not line.in_session:
+        return
+    floor.send(Send(line.id, _request(floor, "STOP"), now + 1000))
+    if line.stopping:
         return
     line.stopping = True
-    floor.send(Send(line.id, _request(floor, "STOP"), now + 1000))
     what = f"line {line.id} is asked to stop: no lane is free that {travel.parcel or travel.id} may enter"
     floor.alarm(f"no-lane-{line.id}", what, now, "critical")
 

@@ -19,6 +19,9 @@ HOLD_MM = 6000.0
 KEPT_RESULTS = 64
 """Recent results kept per reader; with more the oldest is given up."""
 
+RUNNING = frozenset(("RUN", "SLOW", "FREE"))
+"""States of the element LINE in which its belt moves."""
+
 SPEED_ERROR = 0.02
 """A PLC says its speed again on a change over 2 % (PLC interface v1 §2, SPED)."""
 

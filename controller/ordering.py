@@ -99,8 +99,7 @@ def _do(floor: FloorState, order: Order, now: float, look: Look) -> str | None:
     """Do it; why it cannot be done, or None."""
     match order:
         case Hold():
-            clearing.hold(floor, (order.subject_kind, order.subject_id), order.why, now, look)
-            return None
+            return clearing.hold(floor, (order.subject_kind, order.subject_id), order.why, now, look)
         case Release():
             return clearing.release(floor, (order.subject_kind, order.subject_id), order.why, now, look)
         case LaneClose() | LaneOpen():

@@ -23,7 +23,7 @@ from controller import (
 from controller.advice import Look
 from controller.events import LineChanged, Measured, Recirculated
 from controller.floor_state import FloorState
-from controller.line import LineState
+from controller.line import RUNNING, LineState
 from controller.travel import Travel
 from devices import types as said
 
@@ -37,9 +37,6 @@ LINE_EVENTS = {
     "MAIN": "stopped",
 }
 """State of the element LINE -> event of family line; all but RUN (and SLOW) stand for a belt that stands."""
-
-RUNNING = frozenset(("RUN", "SLOW", "FREE"))
-"""States of the element LINE in which its belt moves."""
 
 
 def handle(floor: FloorState, line: LineState, item: said.Item, now: float, look: Look) -> None:

@@ -175,6 +175,12 @@ def test_a_local_hold_holds_and_its_release_gives_back_what_was() -> None:
     assert bench.dests()[-1][2] == "PLAN"
 
 
+def test_a_hold_that_finds_no_room_is_not_said_to_be_done() -> None:
+    bench = made()
+    bench.floor.book.limit = 0
+    assert "too many" in give(bench, "hold", **P1).why
+
+
 def test_a_local_release_is_no_customs_release() -> None:
     bench = made(parcels=(advice(),))
     bench.head()

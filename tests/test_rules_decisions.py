@@ -70,6 +70,22 @@ def test_the_line_is_asked_to_stop_after_a_restart_too() -> None:
     assert "STOP" in again.requests()
 
 
+def test_a_stop_that_the_plc_did_not_hear_is_asked_for_by_the_next() -> None:
+    bench = ready(parcels=(advice("P1"), advice("P2")))
+    for lane in ("S1-BOND", "S1-EX"):
+        bench.stat(lane, "FULL")
+    ride(bench)
+    bench.after(3000)
+    ride(bench, 2, "CP2")
+    bench.after(3000)
+    assert bench.requests() == ["INHB", "STOP", "STOP"]
+    assert [alarm.alarm for alarm in bench.named("alarm/raised")].count("no-lane-S1") == 1
+    bench.stat("LINE", "STOP")
+    ride(bench, 3, "CP3")
+    bench.after(3000)
+    assert bench.requests() == ["INHB", "STOP", "STOP"], "it stands"
+
+
 def test_a_lap_that_went_by_without_a_session_spends_the_decision() -> None:
     """RCIR was dropped: only TRAK says that it has passed its gates."""
     bench = loop(parcels=(advice(customs="none"),))
