@@ -39,6 +39,8 @@ class Result:
     source: str = "tunnel"
     index: int | None = None
     encoder: int | None = None
+    dated: bool = True
+    """`at` is when the item was seen; else somebody told it then, perhaps from an older picture"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,12 @@ WITHOUT_CODE: dict[str, Literal["NO_READ", "SCANNER_DOWN"]] = {"N": "NO_READ", "
 
 def said(floor: FloorState, device: str, item: Item, now: float, look: Look) -> None:
     """A reader gave a result: settle whose it is. At a presence point the read itself is the event."""
-    result = _result(device, item)
+    on_line = device in floor.readers
+    source = floor.config.scanner[device].source or ("tunnel" if on_line else "handheld")
+    result = _result(device, item, source)
     if result is None:
         return
-    if device not in floor.readers:
+    if not on_line:
         _report_read(floor, result, floor.config.scanner[device].point, None)
         return
     line, reader = floor.readers[device]
@@ -122,7 +124,7 @@ def identified(
     if found is None:
         return f"no travel {travel_id} is on a belt"
     line, travel = found
-    result = Result(who, "READ", code, now, source=source)
+    result = Result(who, "READ", code, now, source=source, dated=False)
     if travel.heard(result):
         _report_read(floor, result, travel.point or None, travel)
         floor.keep("travel", travel.id, travel)
@@ -155,12 +157,12 @@ def connection(floor: FloorState, device: str, up: bool, now: float) -> None:
         reader.up = up
 
 
-def _result(device: str, item: Item) -> Result | None:
+def _result(device: str, item: Item, source: str) -> Result | None:
     match item:
         case Read():
-            return Result(device, "READ", item.text, item.at, item.symbology, index=item.index, encoder=item.encoder)
+            return Result(device, "READ", item.text, item.at, item.symbology, source, item.index, item.encoder)
         case NoRead():
-            return Result(device, "NO_READ", None, item.at, index=item.index, encoder=item.encoder)
+            return Result(device, "NO_READ", None, item.at, "", source, item.index, item.encoder)
         case Garbled() if "check digit" in item.why:
-            return Result(device, "BAD_CHECK", None, item.at)
+            return Result(device, "BAD_CHECK", None, item.at, source=source)
     return None

@@ -167,7 +167,8 @@ class Scanner(Section):
     """A reader. `late_mm`: a parcel closer than this behind one that got no result from it is not trusted.
 
     `match`: how its results find their item: `index` = it echoes the track number, `carrier` = by the carrier at it,
-    `encoder` = it states the encoder's count, `time` = by the moment of arrival.
+    `encoder` = it states the encoder's count, `time` = by the moment of arrival. `source`: what its reads are called in
+    events; left out = `tunnel` on a line, `handheld` at a presence point.
 
     `settings` is the `Settings` of its kind, made of the section's other keys."""
 
@@ -178,6 +179,7 @@ class Scanner(Section):
     window_mm: int = Field(80, ge=1, le=100_000)
     late_mm: int = Field(1000, ge=0, le=100_000)
     reports_no_read: bool = True
+    source: Literal["tunnel", "handheld", "video", "ocr", "rfid", "operator"] | None = None
     settings: SkipJsonSchema[Any] = None
 
 

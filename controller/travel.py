@@ -160,9 +160,9 @@ class Travel:
 
     def read_again(self) -> bool:
         """Whether a reader named it after the doubt: then it is sure again, and what was read before is forgotten."""
-        lifting = (r for r in self.results if r.code is not None and r.source in ("tunnel", "plc"))
+        lifting = (result for result in self.results if result.code is not None and result.dated)
         if not self.doubtful or not any(result.at > self.doubted_at for result in lifting):
-            return False  # who looks at a picture may see what was there before
+            return False
         self.results = [result for result in self.results if result.at > self.doubted_at]
         self.certainty, self.shifts = "S", ()
         return True

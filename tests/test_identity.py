@@ -13,7 +13,7 @@ from controller.floor import Connection, Heard
 from controller.identity import Identity, Outcome, Result, identify
 from controller.routing import REASONS
 from devices import types as said
-from tests.floor_fixture import TUNNEL, advice, ready, ride
+from tests.floor_fixture import DOCK, TUNNEL, advice, ready, ride
 
 STORE = (
     advice("P1", aliases=("A1", "A2", "SHARED")),
@@ -184,6 +184,32 @@ def test_identity_may_come_late() -> None:
     bench.answer()
     bench.after(200).advise(advice(customs="none"))
     assert bench.dests()[-1] == (2, ("L01", "L02", "EX"), "PLAN")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reader", "source"),
+    [
+        ((), TUNNEL, "tunnel"),
+        (('late_mm = 400 => late_mm = 400\nsource = "ocr"',), TUNNEL, "ocr"),
+        ((), DOCK, "handheld"),
+        (('point = "DOCK" => point = "DOCK"\nsource = "rfid"',), DOCK, "rfid"),
+    ],
+)
+def test_a_read_names_its_source(changes: tuple[str, ...], reader: str, source: str) -> None:
+    bench = ready(*changes)
+    bench.step(Connection(reader, True))
+    bench.indu(1)
+    bench.after(1200).read("CP1", reader=reader)
+    assert bench.last("parcel/read").source == source
+
+
+def test_a_camera_on_the_line_lifts_a_doubt_as_a_tunnel_does() -> None:
+    bench = ready('late_mm = 400 => late_mm = 400\nsource = "ocr"', parcels=(advice(customs="none"),))
+    bench.indu(1)
+    bench.after(500).stat("LINE", "ESTP")
+    bench.stat("LINE", "RUN")
+    bench.after(700).read("CP1")
+    assert not bench.travel().doubtful
 
 
 def test_the_reads_of_a_plc_name_their_source() -> None:
