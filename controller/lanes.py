@@ -80,6 +80,11 @@ class LaneState:
         """The container that stands there now."""
         return self.stands[-1].container
 
+    @property
+    def shut(self) -> bool:
+        """Closed by people, of which its PLC may not know."""
+        return self.closed_by is not None or (self.config.needs_container and self.container_closed)
+
     # --- does it take one more? ---------------------------------------------------------------------------------------
 
     def refuses(self, now: float) -> str | None:

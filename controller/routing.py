@@ -191,8 +191,9 @@ def _hoped_for(question: Question, released: bool, wished: tuple[str, ...]) -> l
 
 
 def may_enter(question: Question, released: bool, lane: LaneState) -> bool:
-    """Whether it may enter the lane and fits into it, free or not, passed or not."""
-    return all(rule(question, released, lane) is None for rule in (_supervised, _secure, _fits, _takes_goods))
+    """Whether it may enter the lane and fits into it, free or not as its PLC sees it, passed or not."""
+    rules = (_supervised, _secure, _fits, _takes_goods)
+    return not lane.shut and all(rule(question, released, lane) is None for rule in rules)
 
 
 def _targets(question: Question) -> tuple[tuple[str, ...], str, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from controller import kept
+from controller.inputs import Ordered
+from controller.orders import LaneClose
 from devices import types as said
-from tests.floor_fixture import EPOCH, Bench, advice, ready, ride
+from tests.floor_fixture import EPOCH, UTC, Bench, advice, ready, ride
 from tests.test_loops import lap, loop
 
 SECOND_POINT = '[point.S1-DEC]\n => [point.S1-DEC2]\nline = "S1"\nposition_mm = 4000\ndecision = true\n[point.S1-DEC]\n'
@@ -18,6 +20,26 @@ def test_an_alternative_that_the_parcel_turns_out_not_to_fit_is_taken_back() -> 
     assert bench.dests() == [(1, ("L01", "L02", "L03", "L04"), "PLAN")]
     bench.plc(said.Measured("S1-DEC", 1, 9000, "A", None, 0, 0, 0, "E", bench.now))
     assert bench.dests()[1:] == [(2, ("L01", "L02", "L03", "BOND"), "PLAN")]
+
+
+def test_an_alternative_that_people_close_is_taken_back() -> None:
+    """Its PLC may not have heard of it, and goes by the list."""
+    bench = ready(parcels=(advice(country="DE", customs="none"),))
+    ride(bench)
+    bench.answer()
+    utc = int(UTC + bench.now)
+    close = {"id": "c-1", "issued": utc, "expires": utc + 1000, "actor": "ann", "lane": "S1-L02"}
+    bench.step(Ordered(LaneClose.model_validate(close)))
+    assert bench.dests()[1:] == [(2, ("L01", "L03", "L04", "BOND"), "PLAN")]
+
+
+def test_an_alternative_whose_container_is_closed_is_taken_back() -> None:
+    bench = ready("capacity = 2 => needs_container = true", parcels=(advice(country="DE", customs="none"),))
+    bench.plc(said.ContainerSeen("S1-L03", "P", said.Code(b"BAG"), bench.now, bench.now))
+    ride(bench)
+    bench.answer()
+    bench.plc(said.Button("S1-L03", "CLOS", bench.now, bench.now))
+    assert bench.dests()[1:] == [(2, ("L01", "L02", "L04", "BOND"), "PLAN")]
 
 
 def test_an_alternative_ahead_is_taken_back_behind_the_first_gate_too() -> None:
