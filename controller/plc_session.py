@@ -10,6 +10,9 @@ from controller.line import LineState
 from controller.travel import State, Travel
 from devices import types as said
 
+SAME_ARRIVAL_MS = 1000.0
+"""Two tellings of one arrival differ by less: each may have come late."""
+
 
 def begun(floor: FloorState, line: LineState, item: said.SessionBegun, now: float, look: Look) -> None:
     """SYBE: a session begins, perhaps with a new memory of the PLC."""
@@ -45,7 +48,7 @@ def tracks(floor: FloorState, line: LineState, item: said.Tracks, now: float, lo
             if on_belt.certainty != "S":
                 travel.doubt(on_belt.certainty, now)
         came_round = bool(line.lap_mm) and on_belt.lap > travel.lap
-        spent = came_round and travel.state is not State.INDUCTED  # its last arrival was in the lap before
+        spent = came_round and travel.state is not State.INDUCTED and not _arrived_since(travel, on_belt)
         if came_round:
             tracking.pass_gates(floor, travel, on_belt.lap)  # its RCIR was dropped, or comes later
         travel.lap = on_belt.lap
@@ -59,6 +62,11 @@ def tracks(floor: FloorState, line: LineState, item: said.Tracks, now: float, lo
             travel.move("obey")
             travel.obeyed = travel.current
         floor.keep("travel", travel.id, travel)
+
+
+def _arrived_since(travel: Travel, on_belt: said.TrackOnBelt) -> bool:
+    """Whether it came to a decision point after the arrival that is known: else that one was in the lap before."""
+    return on_belt.edge is not None and on_belt.edge > travel.arrived_at + SAME_ARRIVAL_MS
 
 
 def _at_decision_point(floor: FloorState, line: LineState, travel: Travel, on_belt: said.TrackOnBelt) -> None:
