@@ -31,6 +31,8 @@ def seen(floor: FloorState, line: LineState, item: ContainerSeen, now: float, lo
         else:
             changes.stands(floor, lane, None, at, now, look, "taken away")
         return
+    if announced is not None and code == announced.id:
+        lane.came_sooner(at)
     code = code or (announced.id if announced is not None else f"{lane.id}-{round(floor.utc(at))}")
     changes.stands(floor, lane, code, at, now, look, "seen at the lane")
     container = floor.containers.get(code)

@@ -162,6 +162,11 @@ class LaneState:
         """What stands there now came at that moment, later than it was said."""
         self.stands[-1] = Stand(since, self.container)
 
+    def came_sooner(self, since: float) -> None:
+        """What stands there now came before it was said, as a machine tells that may go on to tell of its leaving."""
+        if len(self.stands) > 1 and self.stands[-1].since > since:
+            self.stands.pop()
+
     def put_back(self) -> bool:
         """Whether what stands there now stood there just before, and nothing else in between."""
         left: float | None = None

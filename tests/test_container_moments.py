@@ -390,6 +390,16 @@ def test_an_old_word_of_one_that_left_is_no_news() -> None:
     assert yard.told() == [("opened", "A", 0), ("opened", "B", 0), ("removed", "A", 0)]
 
 
+def test_one_that_the_centre_names_late_may_be_gone_since_it_was_seen() -> None:
+    """The centre's word has no moment of its own: the PLC, heard later, saw that one come before, and another since."""
+    yard = Yard()
+    yard.centre("A", "open")
+    yard.cont("P", "A", 900)
+    yard.cont("P", "B", 500)
+    yard.drop()
+    assert yard.told()[-1] == ("added", "B", 1)
+
+
 def test_taken_away_where_nothing_stood_is_no_news() -> None:
     yard = Yard()
     yard.cont("G")

@@ -197,15 +197,11 @@ class Watch:
             return
         line = body.tracks[-1][0] if body.tracks else ""
         no_return = body.lane_at - DROP_MS - LATE_MS
-        last = no_return - REACT_MS
+        decide_by = min((self.wire.decide_by(track) for track in body.tracks[-1:]), default=no_return)
+        last = min(no_return - REACT_MS, decide_by)
         sent_in_time = dest is not None and lane in dest["lanes"] and dest["t"] < last
         doubted = max((self.wire.doubted_at(track) for track in body.tracks[-1:]), default=0.0)
-        redecidable = min((self.wire.decide_by(track) for track in body.tracks[-1:]), default=last)
-        if (
-            sent_in_time
-            and body.read_at < doubted < min(last, redecidable)
-            and self._deaf.get(line, 0.0) < last - REACT_MS
-        ):
+        if sent_in_time and body.read_at < doubted < last and self._deaf.get(line, 0.0) < last - REACT_MS:
             raise Broken("doubt", f"{name} went to {lane}, and was a neighbour of what was lost at {doubted:.0f}")
         if body.excused:
             return
@@ -215,7 +211,9 @@ class Watch:
             return
         why = self.truth.not_released(body.parcel, last)
         if why and self.truth.not_released(body.parcel, no_return):
-            raise Broken("P17", f"{name} lies in {lane}: {why}, {REACT_MS:.0f} ms before the point of no return")
+            raise Broken(
+                "P17", f"{name} lies in {lane}: {why}, {no_return - last:.0f} ms before the point of no return"
+            )
 
     # --- the end of each --------------------------------------------------------------------------------------------
 
