@@ -10,7 +10,7 @@ from controller import booking, container_events
 from controller.advice import Advice, Look
 from controller.drops import DROPS_KEPT, Drop, held
 from controller.effects import Effect
-from controller.events import EVIDENCE, Corrected, Ended, Recall
+from controller.events import EVIDENCE, Corrected, Ended, LineChanged, Recall
 from controller.floor_state import FloorState
 from controller.line import LineState
 from controller.travel import Travel
@@ -201,6 +201,8 @@ def _outcome(floor: FloorState, line: LineState, travel: Travel, item: Discharge
     if item.actual not in (*wanted, line.config.default_lane):
         return "mis_sorted", f"wanted {' '.join(wanted) or line.config.default_lane}"
     if lane is not None and "exception" in lane.config.roles:
+        if travel.flushed and travel.parcel is None:
+            return "flushed", "found on the belt at a synchronisation, and not identified since"
         return "rejected", decision.reason if decision and item.actual in wanted else item.result
     return "sorted", item.result
 
@@ -214,6 +216,8 @@ def _end(floor: FloorState, line: LineState, travel: Travel, name: str, at: floa
     floor.ended(travel)
     floor.emit(f"parcel/{name}", f"travel/{travel.id}", at, data)
     floor.keep("travel", travel.id, None)
+    if travel.flushed and not any(other.flushed for other in line.travels.values()):
+        floor.emit("line/flushed", f"line/{line.id}", at, LineChanged(line=line.id, state=line.state))
 
 
 def _recall(drop: Drop, status: str, now: float) -> Recall:

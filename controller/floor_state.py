@@ -25,6 +25,9 @@ from controller.routing import Decision
 from controller.switching import Schedule, zone
 from controller.travel import Travel
 
+ALARMS_KEPT = 500
+"""Alarms that a restart closes; of more, the latest."""
+
 
 @dataclass(slots=True)
 class FloorState:
@@ -84,6 +87,10 @@ class FloorState:
     """when it wants to be woken, None = to be found out"""
     was_fresh: bool = False
     feed_went_back: bool = False
+    alarms: dict[str, None] = field(default_factory=dict)
+    """raised in this run, the latest last"""
+    earlier: list[Alarm] = field(default_factory=list)
+    """incidents of an earlier run, to be closed at the start"""
     restored: list[Alarm] = field(default_factory=list)
     """what of the kept state does not fit the floor any more, to be raised at the start"""
     orphans: list[Travel] = field(default_factory=list)
@@ -149,7 +156,14 @@ class FloorState:
         return self.sequence
 
     def alarm(self, alarm: str, what: str, at: float, priority: Literal["low", "medium", "high", "critical"]) -> None:
-        """Raise an alarm."""
+        """Raise an alarm. It is kept, so that a restart can close it."""
+        self.alarms.pop(alarm, None)
+        self.alarms[alarm] = None
+        self.keep("alarm", alarm, priority)
+        if len(self.alarms) > ALARMS_KEPT:
+            oldest = next(iter(self.alarms))
+            del self.alarms[oldest]
+            self.keep("alarm", oldest, None)
         self.emit("alarm/raised", f"alarm/{alarm}", at, Alarm(alarm=alarm, what=what, priority=priority))
 
     def send(self, effect: Send) -> None:

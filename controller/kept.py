@@ -29,6 +29,9 @@ from controller.travel import TRAVEL, State, Travel
 
 DROP: TypeAdapter[Drop] = TypeAdapter(Drop)
 
+OF_EARLIER = "closed by a restart of the daemon; what still stands is raised again"
+"""What is said of an alarm that was raised before."""
+
 
 def dump(value: object) -> bytes:
     """One value as JSON."""
@@ -85,6 +88,7 @@ def restore(floor: Floor, state: Mapping[tuple[str, str], bytes], *, same_boot: 
             floor.restored.append(Alarm(alarm=f"departure-{name}", what=f"departure {name}: {error}", priority="high"))
     floor.cut_off = floor.timetable.next_cut_off(float("-inf"))
     floor.restored += planning.restore(floor, floor.times, state)
+    floor.earlier = [Alarm(alarm=key, what=OF_EARLIER, priority=json.loads(body)) for key, body in _of(state, "alarm")]
     bodies = [body for _, body in _of(state, "container")]
     floor.containers = containers.restore(bodies, floor.drops.values(), floor.lanes, same_boot=same_boot)
     for key, body in _of(state, "handed"):

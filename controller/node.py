@@ -73,6 +73,9 @@ class Node(Machines):
         self._replies = Replies(self.origin.base, site_base, config.node, restored.last_seq)
         name = "node/restarted" if restored.last_seq else "node/started"
         self._emit(name, f"node/{config.node}", start.now, self._changed(""))
+        for alarm in self.floor.earlier:
+            self._apply([Keep("alarm", alarm.alarm, None)], start.now)
+            self._emit("alarm/cleared", f"alarm/{alarm.alarm}", start.now, alarm)
         for alarm in self.floor.restored:
             self._emit("alarm/raised", f"alarm/{alarm.alarm}", start.now, alarm)
         self._apply(ending.orphaned(self.floor, start.now), start.now)

@@ -22,6 +22,7 @@ def travel_of(
     if travel is None or travel.epoch != line.epoch:
         at = item.edge if getattr(item, "edge", None) is not None else getattr(item, "at", now)
         travel = floor.begin(line, item.track, via, point, at, length)
+        travel.flushed = via == "TRAK"
     line.named.add(travel.id)
     return travel
 

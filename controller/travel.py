@@ -120,6 +120,8 @@ class Travel:
     lap: int = 0
     known_lap: int = 0
     """the last lap in which it was surely identified"""
+    flushed: bool = False
+    """it was found on the belt when the PLC was synchronised, and nobody knew of it"""
     before: str | None = None
     """the travel on another line that it goes on with"""
     at_risk: bool = False

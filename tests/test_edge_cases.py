@@ -306,6 +306,11 @@ def test_19_a_full_belt_at_the_start_is_flushed_on_a_line_and_read_again_on_a_lo
         bench.after(5000)
         assert set(reasons(bench)) == {reason}
         assert len(bench.dests()) == 5
+        for track in range(1, 6):
+            assert not bench.named("line/flushed")
+            bench.divc(track, "S1-EX")
+        assert [name for name, _ in bench.terminals()] == 5 * ["parcel/flushed"]
+        assert len(bench.named("line/flushed")) == 1
 
 
 def test_20_a_jam_is_an_event_and_stops_the_clock_of_the_belt() -> None:
@@ -346,6 +351,7 @@ def test_22_a_change_of_speed_is_followed_and_slip_is_doubt() -> None:
 def test_23_a_restart_of_the_controller_goes_on_with_what_is_on_the_belt() -> None:
     daemon = Daemon().up()
     daemon.event("INDU", indu(1))
+    daemon.event("OVFL", "0000100000")
     daemon.commit()
     again = Daemon(journal=daemon.journal, now=daemon.now + 500)
     again.evt = daemon.evt
@@ -358,6 +364,8 @@ def test_23_a_restart_of_the_controller_goes_on_with_what_is_on_the_belt() -> No
     again.commit()
     names = [row.topic.split("/event/")[1] for row in again.journal.rows.values()]
     assert sum(name in TERMINAL for name in names) == names.count("parcel/inducted") == 1
+    assert names.count("alarm/raised") == names.count("alarm/cleared") == 1, "the incident of before is closed"
+    assert not [key for key in again.journal.state if key[0] == "alarm"]
 
 
 def test_24_a_new_memory_of_the_plc_ends_what_it_no_longer_knows() -> None:

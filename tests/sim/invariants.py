@@ -29,6 +29,7 @@ LARGE = frozenset(
         "orders",  # commands not expired
         "memory containers content inside_of",  # what lies in containers
         "_resting",
+        "alarms",  # of this run, limited
     )
 )
 ALLOWED = frozenset(name for group in LARGE for name in group.split())
