@@ -25,6 +25,13 @@ VISITS_KEPT = 200_000
 TRY_AGAIN = frozenset(("NSYN", "BUSY", "MODE"))
 """Refusals that say nothing about the decision: it is sent anew at the next occasion."""
 
+NEVER_RIGHT = {
+    "LUNK": "it does not know one of these lanes; name them as the PLC does",
+    "PUNK": "it does not know the decision point; name it as the PLC does",
+    "FORM": "it cannot read the destination; compare its version of the interface",
+}
+"""Refusals that no other parcel will fare better with, and what to do. Until then the older decision stands."""
+
 HIGHEST_DECISION = 9999
 """Decision numbers run 1..9999 and wrap (PLC interface v1, rule 8)."""
 
@@ -158,6 +165,9 @@ def came_back(
             travel.resend = refusal in TRY_AGAIN
             travel.refused = None if travel.resend else decision.lanes
             _stands(floor, line, travel, decision, refusal, now)
+            if refusal in NEVER_RIGHT and f"refused-{line.id}" not in floor.alarms:
+                what = f"the PLC of line {line.id} refuses {' '.join(decision.lanes)}: {NEVER_RIGHT[refusal]}"
+                floor.alarm(f"refused-{line.id}", what, now, "critical")
             if not travel.resend:
                 consider(floor, line, travel, now, look)
     floor.keep("travel", travel.id, travel)

@@ -202,6 +202,9 @@ def test_11_a_lane_that_the_plc_does_not_know_is_reported_with_its_refusal() -> 
     ride(bench, 1)
     bench.answer("LUNK")
     assert bench.last("parcel/refused").code == "LUNK"
+    alarm = bench.last("alarm/raised")
+    assert (alarm.alarm, alarm.priority) == ("refused-S1", "critical")
+    assert "does not know one of these lanes" in alarm.what
 
 
 # --- lanes ------------------------------------------------------------------------------------------------------------
