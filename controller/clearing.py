@@ -27,12 +27,18 @@ def told(floor: FloorState, record: CustomsRecord, now: float, look: Look) -> No
     if news:
         subject = (record.subject_kind, record.subject_id)
         for line, travel in floor.travels():
-            if travel.parcel is not None and any(subject in advice.subjects for advice in look(travel.parcel)):
+            if travel.parcel is not None and _concerns(subject, travel.parcel, look):
                 deciding.consider(floor, line, travel, now, look)
         for travel_id in sorted(floor.drops_by_subject.get(subject, ())):
             ending.check_drop(floor, floor.drops[travel_id], now, look)
     for key in floor.book.forget(_Needed(floor, look)):
         floor.keep("customs", kept_as(key), None)
+
+
+def _concerns(subject: Subject, parcel: str, look: Look) -> bool:
+    """Whether a record speaks of a parcel or of what it belongs to. No parcel belongs to another one."""
+    kind, name = subject
+    return parcel == name if kind == "parcel" else any(subject in advice.subjects for advice in look(parcel))
 
 
 def hold(floor: FloorState, subject: Subject, why: str, now: float, look: Look) -> str | None:
