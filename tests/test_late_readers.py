@@ -8,13 +8,16 @@ from tests.floor_fixture import Bench, advice, ready
 NAMES = tuple(f"P{number}" for number in range(1, 7))
 
 
-def ride(bench: Bench, by: float, *distances: float, lost: int = 0) -> list[tuple[str, str | None]]:
-    """Items come at these distances (mm, 1 mm a ms), each code so much later than its item; one result is lost.
-    Returns (identity, parcel) of each."""
+def ride(
+    bench: Bench, by: float, *distances: float, lost: int = 0, plc_by: float = 0.0
+) -> list[tuple[str, str | None]]:
+    """Items come at these distances (mm, 1 mm a ms), each code so much later than its item; one result is lost; from
+    the second item on the PLC is late. Returns (identity, parcel) of each."""
     todo, at = [], bench.now
     for track, distance in enumerate((0.0, *distances), 1):
         at += distance
-        todo += [(at, "indu", track), (at + 2000, "arrv", track)]
+        late = plc_by if track > 1 else 0.0
+        todo += [(at + late, "indu", track), (at + 2000 + late, "arrv", track)]
         if track != lost:
             todo.append((at + 1200 + by, "read", track))
     for moment, what, track in sorted(todo):
@@ -48,21 +51,8 @@ def test_distances_that_no_single_lateness_explains_end_the_suspicion() -> None:
 
 
 def test_a_late_plc_shifts_no_identity() -> None:
-    """From the second item on what the PLC says comes 350 ms late, so that each code is said when the item ahead seems
-    to be at the reader."""
-    bench = dense()
-    todo: list[tuple[float, str, int]] = []
-    for track in range(1, 6):
-        at = bench.now + 350 * (track - 1)
-        by = 350 if track > 1 else 0
-        todo += [(at + by, "indu", track), (at + 1200, "read", track), (at + 2000 + by, "arrv", track)]
-    for moment, what, track in sorted(todo):
-        bench.at(moment)
-        if what == "read":
-            bench.read(f"CP{track}")
-        else:
-            getattr(bench, what)(track)
-    found = [(travel.identity, travel.parcel) for travel in bench.floor.lines["S1"].travels.values()]
+    """Each code is said when the item ahead seems to be at the reader."""
+    found = ride(dense(), 0, 350, 350, 350, 350, plc_by=350)
     assert found[0] == ("READ", "P1")
     assert {parcel for _, parcel in found[1:]} == {None}
 
