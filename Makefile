@@ -3,6 +3,7 @@
 # make check       format, lint, types, layers
 # make bench       what tests/bench measures
 # make sim         seeds of the whole hub in virtual time; make sim ARGS="--seeds 1000 --minutes 5"
+# make mutants     whether the rule tests see a wrong rule; make mutants ARGS="--module matching"
 # make lock        write the lock files anew (LOCK_FLAGS=--upgrade takes newer versions)
 #
 # Needs python3 >= 3.11 (PYTHON=... names another one), make, and a C compiler for the benchmarks.
@@ -12,7 +13,7 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 CODE := controller devices firmware_stubs tests
 
-.PHONY: demo test check bench sim lock mosquitto clean
+.PHONY: demo test check bench sim mutants lock mosquitto clean
 .DELETE_ON_ERROR:
 
 demo: $(if $(findstring mosquitto,$(ARGS)),mosquitto) .venv/run.stamp
@@ -33,6 +34,9 @@ bench: .venv/dev.stamp
 
 sim: .venv/dev.stamp
 	$(BIN)/python -m tests.sim $(ARGS)
+
+mutants: .venv/dev.stamp
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 # Brokers for tests. Never fails: without mosquitto its tests are skipped and say so.
 mosquitto:

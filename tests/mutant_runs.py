@@ -1,9 +1,8 @@
-"""How a changed rule is run: in a forked child, with the rule tests, until one fails.
+"""How a changed rule is run: in a fork of a process that has collected the rule tests, until one of them fails.
 
-There are two ways to put a change in. A change inside a function is its code, exchanged in a process in which all is
-imported and collected: then only the tests that call this function run, the quick ones first. A change that acts on
-import (a table, a default), or in a function that test modules call while they are imported, is made by the import
-machinery in a process that has imported nothing of the rules yet.
+A change inside a function is its code, exchanged: only the tests that call this function run, the quick ones first. A
+change that acts on import (a table, a default), or in a function that test modules call while they are imported, needs
+all of it imported anew.
 """
 
 from __future__ import annotations
@@ -12,18 +11,16 @@ import ast
 import gc
 import importlib
 import os
-import pickle
 import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType
-from typing import Any, BinaryIO
+from types import CodeType, FunctionType
+from typing import Any
 
 import hypothesis
 import pytest
@@ -31,6 +28,7 @@ import pytest
 from tests.mutations import Mutant
 
 ROOT = Path(__file__).parents[1]
+OURS = ("controller", "devices", "tests")
 SECONDS = 20
 """CPU time for one change: then it hangs."""
 
@@ -48,79 +46,117 @@ hypothesis.settings.register_profile(
 """Few examples, always the same ones, no search for a smaller one."""
 
 
-@dataclass
-class Seen:
-    """What a run without any change showed."""
+class Trials:
+    """A pytest plugin. When all is collected, it sees which test calls what, and tries the changes."""
 
-    tests: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    """(module, function) -> the tests that call it, the quick ones first"""
-    seconds: float = 0.0
-    """CPU time of all tests together"""
-    at_import: set[tuple[str, str]] = field(default_factory=set)
-    """functions that test modules call while they are imported"""
-    failed: list[str] = field(default_factory=list)
+    def __init__(self, trees: dict[str, ast.Module], found: Sequence[Mutant], tests: Sequence[str], workers: int):
+        self._trees, self._found, self._told, self._workers = trees, found, tests, workers
+        self._tests: dict[tuple[str, str], list[pytest.Item]] = {}
+        self._importing = Calls()
+        self._failing = False
+        self.failed: list[str] = []
+        """tests that fail without a change: nothing is tried then"""
+        self.seconds = 0.0
+        """CPU time of all tests together"""
+        self.verdicts = [""] * len(found)
+        """killed, hung or survived"""
 
+    def pytest_collection(self) -> None:
+        self._importing.__enter__()
 
-class Runs:
-    """The modules that are changed, the tests that judge, and how many run at a time."""
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._failing = self._failing or report.failed
 
-    def __init__(self, trees: dict[str, ast.Module], tests: Sequence[str], slow: Sequence[str], workers: int) -> None:
-        self._trees, self._tests, self._workers = trees, tests, workers
-        self._slow = [f"--deselect={name}" for name in slow]
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Instead of running the tests once."""
+        self._importing.__exit__()
+        self._look_at(session.items)
+        gc.freeze()
+        for done, (index, verdict) in enumerate(self._tried() if not self.failed else (), 1):
+            self.verdicts[index] = verdict
+            if sys.stderr.isatty():
+                print(f"\r{done} of {len(self._found)}", end="", file=sys.stderr, flush=True)
+        return True
 
-    def tried(self, found: list[Mutant], note: Callable[[int, str], None]) -> Seen:
-        """Try every change; `note` is told its index and "killed", "hung" or "survived". Nothing is tried when tests
-        fail without a change."""
-        inside = [index for index, mutant in enumerate(found) if mutant.in_function]
-        fresh = {index for index, mutant in enumerate(found) if not mutant.in_function}
-        answers = _from_child(lambda out: self.pytest(self._tests, Collected(self, [found[at] for at in inside], out)))
-        seen: Seen = next(answers)
-        for at, verdict in answers:
-            index = inside[at]
-            if verdict == "survived" and (found[index].module, found[index].where) in seen.at_import:
-                fresh.add(index)
-            else:
-                note(index, verdict)
-        again = sorted(fresh) if not seen.failed else []
-        for at, verdict in self.forked([found[index] for index in again], self._killed_afresh):
-            note(again[at], verdict)
-        return seen
+    def _look_at(self, items: Sequence[pytest.Item]) -> None:
+        """Run each test to see what it calls, and again for its time."""
+        took = {}
+        for item in items:
+            with Calls() as calls:
+                if self._fails(item):
+                    self.failed.append(item.nodeid)
+            for called in calls.found:
+                self._tests.setdefault(called, []).append(item)
+            start = time.process_time()
+            self._fails(item)
+            took[item] = time.process_time() - start
+        for tests in self._tests.values():
+            tests.sort(key=took.__getitem__)
+        self.seconds = sum(took.values())
+        _forget()
 
-    def pytest(self, files: Sequence[str], plugin: object) -> int:
-        """Run test files; the exit code."""
-        told = "-x -q --hypothesis-profile=quick -o addopts= -W ignore::pytest.PytestAssertRewriteWarning".split()
-        return int(pytest.main([*told, *self._slow, *files], [plugin]))
+    def _fails(self, item: pytest.Item) -> bool:
+        self._failing = False
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+        return self._failing
 
-    def forked(self, jobs: Iterable[Mutant], kills: Callable[[Mutant], bool]) -> Iterator[tuple[int, str]]:
-        """Run every job in a child; (its index, what came of it) as they end."""
+    def _tried(self) -> Iterator[tuple[int, str]]:
+        """Try each change in a child; (its index, what came of it) as they end."""
         running: dict[int, int] = {}
-        for index, job in enumerate(jobs):
+        for index, mutant in enumerate(self._found):
             if len(running) == self._workers:
-                yield _ended(running)
+                yield self._ended(running)
             pid = os.fork()
             if pid == 0:
-                code = 1
+                code = 2
                 try:
-                    _limited()
-                    code = int(kills(job))
+                    _limit()
+                    code = int(self._kills(mutant))
                 finally:
                     os._exit(code)
             running[pid] = index
         while running:
-            yield _ended(running)
+            yield self._ended(running)
 
-    def code(self, mutant: Mutant) -> CodeType:
-        """The module with the change."""
+    def _ended(self, running: dict[int, int]) -> tuple[int, str]:
+        """Wait for one of these children."""
+        pid, status = os.wait()
+        index = running.pop(pid)
+        if os.WIFSIGNALED(status):
+            return index, "hung" if os.WTERMSIG(status) in (signal.SIGPROF, signal.SIGALRM) else "killed"
+        code = os.WEXITSTATUS(status)
+        if code > 1:
+            raise RuntimeError(f"cannot be tried: {self._found[index]}")
+        return index, "killed" if code else "survived"
+
+    def _kills(self, mutant: Mutant) -> bool:
         with mutant.applied():
-            return compile(self._trees[mutant.module], str(file_of(mutant.module)), "exec")
+            code = compile(self._trees[mutant.module], str(file_of(mutant.module)), "exec")
+        called = (mutant.module, mutant.where)
+        if mutant.in_function:
+            _function(mutant).__code__ = _code_of(code, mutant.where)
+            if any(map(self._fails, self._tests.get(called, ()))):
+                return True
+        return (not mutant.in_function or called in self._importing.found) and self._kills_anew(mutant.module, code)
 
-    def _killed_afresh(self, mutant: Mutant) -> bool:
+    def _kills_anew(self, module: str, code: CodeType) -> bool:
         """The module's own tests first: most changes end there."""
-        loader = Changed(mutant.module, self.code(mutant))
-        sys.meta_path.insert(0, loader)
-        own = [file for file in self._tests if mutant.module in file]
-        rest = [file for file in self._tests if file not in own]
-        return any(self.pytest(files, loader) != 0 for files in (own, rest) if files)
+        for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
+            del sys.modules[name]
+        sys.meta_path.insert(0, Changed(module, code))
+        files = [told for told in self._told if told.startswith("tests/")]
+        own = [file for file in files if file.endswith(f"_{module}.py")]
+        rest = [told for told in self._told if told not in files]
+        return not ((not own or run_tests([*own, *rest])) and run_tests(self._told))
+
+
+def run_tests(told: Sequence[str], *plugins: object) -> bool:
+    """Run tests, in silence; whether all passed."""
+    options = "-x -p no:terminal --hypothesis-profile=quick -o addopts= -W ignore::pytest.PytestAssertRewriteWarning"
+    code = pytest.main([*options.split(), *told], list(plugins))
+    if code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED):
+        raise RuntimeError(f"pytest {' '.join(told)}: {code}")
+    return code == pytest.ExitCode.OK
 
 
 class Changed(SourceFileLoader):
@@ -137,82 +173,22 @@ class Changed(SourceFileLoader):
         return self._code
 
 
-class Collected:
-    """A pytest plugin: when all is collected, see which test calls what, then try the changes inside functions."""
-
-    def __init__(self, runs: Runs, found: list[Mutant], out: Callable[[object], None]) -> None:
-        self._runs, self._found, self._out = runs, found, out
-        self._failed = False
-        self._importing = Recorder().__enter__()
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._failed = self._failed or report.failed
-
-    def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Instead of running the tests once."""
-        self._importing.__exit__()
-        items = {item.nodeid: item for item in session.items}
-        gc.freeze()
-        # In a child, because no cache may be warm when a change is tried.
-        (seen,) = _from_child(lambda out: out(self._measured(session.items)))
-        seen.at_import = self._importing.calls
-        self._out(seen)
-
-        def kills(mutant: Mutant) -> bool:
-            return self._kills(mutant, [items[name] for name in seen.tests.get((mutant.module, mutant.where), ())])
-
-        for answer in self._runs.forked(self._found, kills) if not seen.failed else ():
-            self._out(answer)
-        return True
-
-    def _measured(self, items: list[pytest.Item]) -> Seen:
-        seen = Seen()
-        took: dict[str, float] = {}
-        for item in items:
-            start, self._failed = time.process_time(), False
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
-            took[item.nodeid] = time.process_time() - start
-            with Recorder() as recorder:
-                item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
-            for called in recorder.calls:
-                seen.tests.setdefault(called, []).append(item.nodeid)
-            if self._failed:
-                seen.failed.append(item.nodeid)
-        for names in seen.tests.values():
-            names.sort(key=took.__getitem__)
-        seen.seconds = sum(took.values())
-        return seen
-
-    def _kills(self, mutant: Mutant, items: list[pytest.Item]) -> bool:
-        if not items:
-            return False
-        _function(mutant).__code__ = _code_of(self._runs.code(mutant), mutant.where)
-        for item in items:
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
-            if self._failed:
-                return True
-        return False
-
-
-class Recorder:
+class Calls:
     """Notes which functions of controller/ are called: (module, dotted name)."""
 
     def __init__(self) -> None:
-        self.calls: set[tuple[str, str]] = set()
-        self._folder = f"{ROOT / 'controller'}{os.sep}"
+        self.found: set[tuple[str, str]] = set()
+        self._codes: set[CodeType] = set()
 
-    def __enter__(self) -> Recorder:
-        sys.setprofile(self._noted)
+    def __enter__(self) -> Calls:
+        sys.settrace(lambda frame, event, _: self._codes.add(frame.f_code))
         return self
 
     def __exit__(self, *_: object) -> None:
-        sys.setprofile(None)
-
-    def _noted(self, frame: FrameType, event: str, _: Any) -> None:
-        code = frame.f_code
-        if event == "call" and code.co_filename.startswith(self._folder):
-            module = code.co_filename[len(self._folder) : -len(".py")]
-            self.calls.add((module, code.co_qualname.partition(".<locals>")[0]))
+        sys.settrace(None)
+        for code in self._codes:
+            if code.co_filename.startswith(f"{ROOT}/controller/"):
+                self.found.add((Path(code.co_filename).stem, code.co_qualname.partition(".<locals>")[0]))
 
 
 def file_of(module: str) -> Path:
@@ -240,49 +216,16 @@ def _code_of(code: CodeType, name: str) -> CodeType:
     )
 
 
-def _from_child(run: Callable[[Callable[[object], None]], object]) -> Iterator[Any]:
-    """What a function that runs in a silent child gives out."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        with os.fdopen(writing, "wb") as out:
-            os.dup2(os.open(os.devnull, os.O_RDWR), 1)
-
-            def give(what: object) -> None:
-                pickle.dump(what, out)
-                out.flush()
-
-            run(give)
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as given:
-        yield from _unpickled(given)
-    os.waitpid(pid, 0)
+def _forget() -> None:
+    """No cache may be warm when a change is tried."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
+        for one in list(vars(sys.modules[name]).values()):
+            getattr(one, "cache_clear", int)()
 
 
-def _unpickled(given: BinaryIO) -> Iterator[Any]:
-    while True:
-        try:
-            yield pickle.load(given)
-        except EOFError:
-            return
-
-
-def _limited() -> None:
-    """This process says nothing, does not hang for ever and takes no more memory than there is."""
+def _limit() -> None:
+    """This process does not hang for ever and takes no more memory than there is."""
     gc.disable()
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 1)
-    os.dup2(null, 2)
     signal.setitimer(signal.ITIMER_PROF, SECONDS)
     signal.setitimer(signal.ITIMER_REAL, 6 * SECONDS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-
-
-def _ended(running: dict[int, int]) -> tuple[int, str]:
-    """Wait for one of these children."""
-    pid, status = os.waitpid(-1, 0)
-    while pid not in running:
-        pid, status = os.waitpid(-1, 0)
-    hung = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGPROF, signal.SIGALRM)
-    return running.pop(pid), "survived" if status == 0 else "hung" if hung else "killed"

@@ -11,8 +11,9 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -55,45 +56,35 @@ class Mutant:
     module: str
     where: str
     line: int
-    before: str
-    after: str
+    change: str
+    """before => after, in one line; unique in `where`"""
     step: Step
     node: ast.AST
     in_function: bool
     """else it acts when the module is imported: a table, a default"""
 
-    @property
-    def change(self) -> str:
-        """What is changed, in one line."""
-        return f"{self.before} => {self.after}"
-
     def __str__(self) -> str:
         return f"controller/{self.module}.py:{self.line}: {self.where}: {self.change}"
 
-    @contextmanager
-    def applied(self) -> Iterator[None]:
+    def applied(self) -> AbstractContextManager[None]:
         """The tree with this change, until left."""
-        old = _put(self.step, self.node)
-        try:
-            yield
-        finally:
-            _put(self.step, old)
+        return _exchanged(self.step, self.node)
 
 
-def mutants(module: str, tree: ast.Module, left_out: frozenset[str] = frozenset()) -> list[Mutant]:
-    """Every change to a module's tree, in the order of its text; not in the functions `left_out`."""
+def mutants(module: str, tree: ast.Module) -> list[Mutant]:
+    """Every change to a module's tree, in the order of its text."""
     found: list[Mutant] = []
     seen: Counter[tuple[str, str]] = Counter()
-    for place in _places(tree, [], "", False, left_out):
+    for place in _places(tree, [], "", False):
         for node in _instead(place):
-            mutant = _named(module, place, node)
-            if mutant.before == mutant.after:
+            change = _shown(place, node)
+            if change is None:
                 continue
-            seen[mutant.where, mutant.change] += 1
-            again = seen[mutant.where, mutant.change]
-            if again > 1:
-                mutant = replace(mutant, after=f"{mutant.after} ({again})")
-            found.append(mutant)
+            seen[place.where, change] += 1
+            again = seen[place.where, change]
+            change += f" ({again})" if again > 1 else ""
+            line = getattr(place.node, "lineno", 0) or _statement(place).lineno
+            found.append(Mutant(module, place.where, line, change, place.way[-1], node, place.in_function))
     return found
 
 
@@ -111,20 +102,18 @@ class _Place:
         return self.way[-1][0]
 
 
-def _places(node: ast.AST, way: list[Step], where: str, inside: bool, left_out: frozenset[str]) -> Iterator[_Place]:
+def _places(node: ast.AST, way: list[Step], where: str, inside: bool) -> Iterator[_Place]:
     if way:
         yield _Place(way, node, where, inside)
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         where = f"{where}.{node.name}".lstrip(".") if not inside else where
-        if where in left_out:
-            return
     for name, value in ast.iter_fields(node):
         if name in ("decorator_list", "annotation", "returns", "exc", "cause", "bases", "format_spec", "names"):
             continue
         within = inside or (isinstance(node, ast.FunctionDef) and name == "body")
         for index, child in enumerate(value) if isinstance(value, list) else ((None, value),):
             if isinstance(child, ast.AST) and not _skipped(node, child, inside):
-                yield from _places(child, [*way, (node, name, index)], where, within, left_out)
+                yield from _places(child, [*way, (node, name, index)], where, within)
 
 
 def _skipped(parent: ast.AST, child: ast.AST, inside: bool) -> bool:
@@ -227,37 +216,43 @@ def _with(nodes: list, index: int, *instead: ast.AST) -> list:  # type: ignore[t
     return [*nodes[:index], *instead, *nodes[index + 1 :]]
 
 
-def _put(step: Step, node: ast.AST) -> ast.AST:
+@contextmanager
+def _exchanged(step: Step, node: ast.AST) -> Iterator[None]:
+    """The tree with this node there, until left."""
     parent, name, index = step
-    if index is None:
-        old: ast.AST = getattr(parent, name)
-        setattr(parent, name, node)
-    else:
-        nodes = getattr(parent, name)
-        old, nodes[index] = nodes[index], node
-    return old
+    holder: Any = vars(parent) if index is None else getattr(parent, name)
+    key: Any = name if index is None else index
+    old, holder[key] = holder[key], node
+    try:
+        yield
+    finally:
+        holder[key] = old
 
 
-def _named(module: str, place: _Place, node: ast.AST) -> Mutant:
-    """The mutant, shown as what changes in its statement."""
-    ast.copy_location(node, place.node)
-    ast.fix_missing_locations(node)
-    holders = [parent for parent, _, _ in place.way]
-    statement = next((one for one in (place.node, *holders[::-1]) if isinstance(one, ast.stmt)), place.node)
-    plain = Mutant(module, place.where, 0, "", "", place.way[-1], node, place.in_function)
+def _shown(place: _Place, node: ast.AST) -> str | None:
+    """What changes in its statement with this node, None: nothing."""
+    ast.fix_missing_locations(ast.copy_location(node, place.node))
+    statement = _statement(place)
     before = _line(statement)
-    with plain.applied():
+    with _exchanged(place.way[-1], node):
         after = _line(node if statement is place.node else statement)
+    if before == after:
+        return None
     start = max(0, _alike(before, after) - AROUND)
     end = max(0, _alike(before[:start:-1], after[:start:-1]) - AROUND)
-    old, new = (f"{'…' * (start > 0)}{text[start : len(text) - end]}{'…' * (end > 0)}" for text in (before, after))
-    line = getattr(place.node, "lineno", getattr(statement, "lineno", 0))
-    return Mutant(module, place.where, line, old, new, place.way[-1], node, place.in_function)
+    return " => ".join(
+        f"{'…' * (start > 0)}{text[start : len(text) - end]}{'…' * (end > 0)}" for text in (before, after)
+    )
 
 
 def _alike(one: str, other: str) -> int:
     """How many characters both begin with."""
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _statement(place: _Place) -> ast.stmt:
+    """The statement that it is or stands in."""
+    return next(one for one in (place.node, *(step[0] for step in place.way[::-1])) if isinstance(one, ast.stmt))
 
 
 def _line(node: ast.AST) -> str:
