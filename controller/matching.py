@@ -77,10 +77,7 @@ class Odometer:
 
     def stops_since(self, when: float) -> int:
         """How often the belt has stopped since that moment: each stop adds a coasting distance to the window."""
-        if when >= self._times[-1]:
-            return 0
-        index = bisect_right(self._times, when)
-        return sum(speed == 0.0 for speed in self._speeds[index:])
+        return sum(speed == 0.0 for speed in self._speeds[bisect_right(self._times, when) :])
 
 
 @dataclass(frozen=True, slots=True)

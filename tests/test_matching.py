@@ -36,6 +36,25 @@ def test_a_lone_parcel_within_the_window(position: float, owner: str | None) -> 
     assert (found.travel, found.ambiguous) == (owner, False)
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "owner", "ambiguous"),
+    [
+        (1210, 1100, "A", False),
+        (1240, 1140, "A", False),  # 40 mm away, as far from the middle between them as the guard says
+        (1241, 1140, None, True),
+        (1160, 1260, "A", False),
+        (1261, 1120, None, True),  # the other one is in the window, too
+        (1262, 1119, None, False),
+    ],
+)
+@pytest.mark.parametrize("far", [[], [("C", 2000.0, 0.0)]])
+def test_between_two(
+    a: float, b: float, owner: str | None, ambiguous: bool, far: list[tuple[str, float, float]]
+) -> None:
+    found = match(1200, 80, [*far, ("B", b, 0.0), ("A", a, 0.0)])
+    assert (found.travel, found.ambiguous) == (owner, ambiguous)
+
+
 def test_nobody_on_the_belt() -> None:
     assert match(1200, 80, []).travel is None
 
@@ -90,12 +109,31 @@ def test_a_speed_told_while_the_belt_stands_counts_from_its_start() -> None:
     assert belt.at(2000) == 600
 
 
+def test_a_belt_that_stands_from_the_beginning() -> None:
+    belt = Odometer(1000, running=False)
+    assert belt.at(500) == 0
+    belt.change(500, running=True)
+    assert belt.at(700) == 200
+
+
 def test_stops_are_counted_from_a_moment_on() -> None:
     belt = Odometer(1000)
     for start in (100, 300):
         belt.change(start, running=False)
+        belt.change(start + 20, speed=900)
         belt.change(start + 50, running=True)
-    assert [belt.stops_since(when) for when in (0, 200, 400)] == [2, 1, 0]
+        belt.change(start + 60, speed=1000)
+    assert [belt.stops_since(when) for when in (0, 99, 100, 200, 400)] == [2, 2, 1, 1, 0]
+
+
+def test_it_goes_on_where_the_journal_has_it() -> None:
+    belt, back = Odometer(1000), Odometer(300)
+    belt.change(50, speed=2000)
+    belt.change(100, running=False)
+    back.restore(belt.kept())
+    assert (back, back.at(75)) == (belt, 100)
+    back.change(200, running=True)
+    assert (back.at(250), belt.at(250)) == (250, 150), "they share no memory"
 
 
 def test_what_comes_late_of_the_belt_corrects_what_was_believed() -> None:
@@ -115,6 +153,7 @@ def test_when_a_place_will_be_reached() -> None:
     assert belt.when(500) is None
     belt.change(200, running=True)
     assert belt.when(500) == 350
+    assert Odometer(1).when(5) == 5000, "it creeps, but does not stand"
 
 
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 3000), st.booleans()), max_size=300))
@@ -126,6 +165,13 @@ def test_belt_travel_never_goes_back_and_its_memory_is_bounded(changes: list[tup
         assert belt.at(moment) >= last or moment == 5000
         last = belt.at(moment)
     assert len(belt._times) == len(belt._marks) == len(belt._speeds) <= KEPT_SEGMENTS
+
+
+def test_so_many_changes_are_remembered() -> None:
+    belt = Odometer(1000)
+    for number in range(1, KEPT_SEGMENTS + 10):
+        belt.change(number, speed=number)
+    assert [len(part) for part in belt.kept()[:3]] == [KEPT_SEGMENTS] * 3
 
 
 # --- on the floor -----------------------------------------------------------------------------------------------------
