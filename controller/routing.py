@@ -102,8 +102,6 @@ class Decision:
     released: bool
     """made for a parcel with a positive release in force"""
     number: int = 0
-    obeyed: bool = False
-    """the PLC has taken it"""
     stay: bool = False
     """on a loop: if none of the lanes takes it, it goes round once more"""
     waits: bool = False
@@ -130,7 +128,7 @@ def decide(question: Question) -> Decision:
         refusal = _first_refusal(question, released, question.lanes[lane])
         if refusal is None:
             chosen.append(lane)
-        elif not chosen and lane == next(iter(wished or spare)):
+        elif lane == next(iter(wished or spare)):
             reason, why = refusal[0], f"{why}; {lane}: {refusal[1]}"
     if not chosen and not wished:
         reason, why = "NOLN", f"{why}; {targets[0]} has no lane on line {question.line}"
@@ -155,7 +153,7 @@ def decide(question: Question) -> Decision:
         question.plan.label,
         question.customs.status,
         released,
-        stay=question.laps_left > 0 and bool(question.lap_mm),
+        stay=question.laps_left > 0,
         waits=waits,
         departure=ranked.departure,
         slack_min=ranked.slack_min,

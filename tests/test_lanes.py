@@ -349,6 +349,18 @@ def test_never_less_than_nothing_is_inside() -> None:
     assert found.inside == 0
 
 
+@pytest.mark.parametrize(("container", "inside", "left"), [("B", 2, 1), ("A", 2, 2), ("B", 0, 0), ("B", 1, 0)])
+def test_what_is_taken_out_is_no_drop_any_more(container: str, inside: int, left: int) -> None:
+    found = there((10.0, "A"), (20.0, "B"))
+    for at in (12.0, 22.0, 23.0):
+        found.dropped(at)
+    for one, travel in zip(found.fallen, ("T1", "T2", "T1"), strict=True):
+        one.travel = travel
+    found.inside = inside
+    found.taken_out("T1", container)
+    assert ([one.travel for one in found.fallen], found.inside) == (["T2"], left)
+
+
 # --- kept -------------------------------------------------------------------------------------------------------------
 
 
