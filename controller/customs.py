@@ -125,7 +125,8 @@ class Book:
         also where it says the same, and the status that stays in the place of one that cannot lift it."""
         if record.key not in self.records and len(self.records) >= self.limit + self.limit // MARGIN:
             return False
-        if record.feed is not None and record.feed > self.position and len(self.ahead) < AHEAD_LIMIT:
+        room = len(self.ahead) < AHEAD_LIMIT or record.feed == self.position + 1  # that one closes the gap
+        if record.feed is not None and record.feed > self.position and room:
             self.ahead.add(record.feed)
             self._advance(self.position)
             self._weigh(now)
@@ -197,17 +198,18 @@ class Book:
 
     def _weigh(self, now: float) -> None:
         """Whether something is missing now."""
-        if self.head is None or self.ahead:
+        if self.head is None:
             return
-        if self.position >= self.head:
-            self.caught_up, self.behind_at = True, None
-        elif self.behind_at is None:
-            self.behind_at = now
+        if self.position < self.head:
+            self.behind_at = now if self.behind_at is None else self.behind_at
+            return
+        self.behind_at = None
+        self.caught_up = self.caught_up or not self.ahead
 
     def _advance(self, position: int) -> None:
-        self.position = max(self.position, position)
+        if position > self.position:
+            self.position = position
+            self.ahead = {number for number in self.ahead if number > position}
         while self.position + 1 in self.ahead:
             self.position += 1
             self.ahead.discard(self.position)
-        if self.ahead and min(self.ahead) <= self.position:
-            self.ahead = {number for number in self.ahead if number > self.position}

@@ -32,7 +32,6 @@ TESTS = (
     "promise departures moments lanes containers kept asking closure"
 ).split()
 SLOW = (
-    "test_customs.py::test_memory_ahead_of_a_gap_is_bounded_and_stays_closed",
     "test_departures.py::test_of_too_many_those_stay_that_leave_first",
     "test_floor.py::test_whatever_happens",
     "test_floor.py::test_reads_without_parcels_do_not_grow",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import Any, get_args
 
 import pytest
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from controller import clearing, customs, kept
 from controller.advice import CustomsHead, Status
-from controller.customs import AHEAD_LIMIT, GRACE_MS, RANK, Book
+from controller.customs import AHEAD_LIMIT, GRACE_MS, RANK, Book, Verdict
 from tests.floor_fixture import UTC, advice, ready, record, ride
 
 LATER = GRACE_MS + 1
@@ -50,13 +50,34 @@ def test_only_release_releases(status: str) -> None:
 
 
 def test_absent_and_unidentified_hold() -> None:
-    assert not book().verdict(advice(), 0.0).released
-    assert not book(("release", 1)).verdict(None, 0.0).released
+    assert book().verdict(advice(), 0.0) == Verdict(False, "hold", "no customs status")
+    assert book(("release", 1)).verdict(None, 0.0) == Verdict(False, "hold", "not identified")
 
 
 def test_a_parcel_that_needs_none_is_released_with_the_feed_away() -> None:
-    assert Book(60_000.0).verdict(advice(customs="none"), 0.0).released
-    assert not Book(60_000.0).verdict(advice(), 0.0).released
+    assert Book(60_000.0).verdict(advice(customs="none"), 0.0) == Verdict(True, "none", "needs no release")
+    assert Book(60_000.0).verdict(advice(), 0.0) == Verdict(False, "hold", "the customs feed is not fresh")
+
+
+def test_the_newest_is_the_one_in_force() -> None:
+    made = Book(60_000.0)
+    old, new, same = record("hold", 1, 1), record("pending", 2, 2), record("hold", 2, 3)
+    made.take(old, 0.0)
+    made.take(new, 0.0)
+    assert [made.newest(one) for one in (old, new, same)] == [False, True, False]
+    assert made.latched(advice()).status == "pending", "a hold is no seizure: it does not stay"
+    made.restore(old)
+    assert made.newest(new), "what stood in the journal is older"
+    made.restore(same)
+    assert made.newest(same)
+    assert not made.newest(record("hold", 9, 9, ("parcel", "P9")))
+
+
+def test_the_same_status_again_has_its_own_code() -> None:
+    made = book(("seize", 1))
+    assert not made.take(record("seize", 2, 2, raw="S-2"), 0.0)
+    (found,) = made.records.values()
+    assert (found.sequence, found.raw) == (2, "S-2")
 
 
 def test_a_newer_sequence_only() -> None:
@@ -125,8 +146,14 @@ def test_the_most_restrictive_counts_in_any_order() -> None:
 
 
 def test_every_status_has_a_rank_and_release_the_lowest() -> None:
-    assert set(RANK) == set(get_args(Status))
-    assert min(RANK, key=lambda status: RANK[status]) == "release"
+    """From the only positive one to the most restrictive, as hubs rank them: of two the later one counts."""
+    ranks = "release pending return info_requested screen inspect hold seize do_not_load".split()
+    assert set(ranks) == set(RANK) == set(get_args(Status))
+    for free, strict in combinations(ranks, 2):
+        made = book((free, 1))
+        made.take(record(strict, 1, 2, ("bag", "G1")), 0.0)
+        found = made.latched(advice(belongs={"bag": "G1"}))
+        assert (found.status, found.why, found.released) == (strict, "H7 BE on bag G1", False)
 
 
 SAID = st.lists(
@@ -252,6 +279,22 @@ def test_the_oldest_releases_are_forgotten_but_none_that_is_needed() -> None:
     assert not made.latched(advice("X7")).released
     assert made.latched(advice("X8")).released
     assert made.forget(set()) == [], "there is room now"
+
+
+def test_what_is_needed_is_asked_again_after_all_others() -> None:
+    made = crowd(Book(60_000.0, FEW), FEW + 1)
+    assert [key[3] for key in made.forget({("parcel", "X1")})] == ["X2", "X3", "X4", "X5"]
+    crowd(made, 4, start=FEW + 2)
+    assert [key[3] for key in made.forget(set())] == ["X6", "X7", "X8", "X9", "X10"]
+    assert list(made.released)[-5:] == [("H7", "BE", "parcel", f"X{n}") for n in (1, *range(FEW + 2, FEW + 6))]
+    assert made.released.keys() == made.records.keys()
+
+
+def test_of_a_subject_only_the_release_is_forgotten() -> None:
+    made = crowd(Book(60_000.0, FEW), FEW)
+    made.restore(record("hold", 1, FEW + 1, ("parcel", "X1"), scheme="ICS2"))
+    assert ("H7", "BE", "parcel", "X1") in made.forget(set())
+    assert made.latched(advice("X1")).status == "hold"
 
 
 def test_a_release_said_again_is_young() -> None:
@@ -392,14 +435,85 @@ def test_repeats_of_the_feed_change_nothing() -> None:
     assert made.verdict(advice(), 0.0).status == "hold"
 
 
-def test_memory_ahead_of_a_gap_is_bounded_and_stays_closed() -> None:
+def test_memory_ahead_of_a_gap_is_bounded_and_the_gap_can_be_closed() -> None:
     made = book(("release", 1))
-    for feed in range(3, AHEAD_LIMIT + 5000):
+    made.ahead.update(range(3, AHEAD_LIMIT + 2))
+    for feed in (AHEAD_LIMIT + 2, AHEAD_LIMIT + 3):
         made.take(record("hold", feed, feed, ("parcel", "P3")), 0.0)
-    assert len(made.ahead) <= AHEAD_LIMIT
+        assert len(made.ahead) == AHEAD_LIMIT
     made.take(record("hold", 1, 2, ("parcel", "P2")), 0.0)
-    made.beat(head(AHEAD_LIMIT + 4999), 0.0)
+    assert (made.position, made.ahead) == (AHEAD_LIMIT + 2, set())
+    made.beat(head(AHEAD_LIMIT + 3), 0.0)
     assert not made.fresh(LATER), "what was not remembered is missing"
+    made.take(record("hold", 1, AHEAD_LIMIT + 3, ("parcel", "P4")), 0.0)
+    assert made.fresh(LATER)
+
+
+def test_neither_a_gap_nor_a_further_head_prolongs_the_grace() -> None:
+    """The head is ahead from the first moment on: nobody has heard 4 and 5, whatever else comes."""
+    made = book(("release", 1))
+    made.take(record("hold", 1, 3, ("parcel", "P3")), 0.0)
+    made.beat(head(4), 0.0)
+    made.beat(head(5, time=900), 900.0)
+    made.take(record("hold", 1, 2, ("parcel", "P2")), 950.0)
+    assert (made.position, made.ahead, made.stale_at()) == (3, set(), GRACE_MS)
+    assert made.fresh(GRACE_MS)
+    assert not made.fresh(LATER)
+
+
+def test_in_a_new_connection_nothing_is_believed_until_all_was_heard() -> None:
+    made = book(("release", 1))
+    made.connected(UTC + 5000, 5000.0)
+    made.take(record("hold", 1, 2, ("parcel", "P2")), 5000.0)
+    assert not made.fresh(5000.0), "no head yet"
+    assert made.beat(head(4, time=5100), 5100.0)
+    assert not made.fresh(5100.0), "no grace: 3 and 4 may have been missed"
+    made.take(record("hold", 1, 4, ("parcel", "P4")), 5100.0)
+    assert made.beat(head(2, time=5150), 5150.0)
+    assert made.beat(head(6, time=5200), 5200.0)
+    made.take(record("hold", 1, 3, ("parcel", "P3")), 5200.0)
+    assert not made.fresh(5200.0), "there was no moment at which nothing was missing"
+    for feed in (5, 6):
+        made.take(record("hold", 1, feed, ("parcel", f"P{feed}")), 5300.0)
+    assert made.fresh(5300.0)
+
+
+def test_a_feed_that_goes_back_is_not_believed() -> None:
+    made = book(("release", 1), ("hold", 2))
+    assert not made.beat(head(1, time=10), 10.0)
+    assert (made.fresh(10.0), made.stale_at()) == (False, None)
+    assert made.beat(head(3, time=20), 20.0)
+    assert not made.fresh(20.0), "no grace"
+    made.take(record("hold", 1, 3, ("parcel", "P3")), 20.0)
+    assert made.fresh(20.0)
+
+
+def test_a_beat_that_was_overtaken_says_nothing() -> None:
+    made = book(("release", 1))
+    made.beat(head(1, time=50_000), 50_000.0)
+    assert made.beat(head(1, time=10), 50_001.0)
+    assert made.stale_at() == 110_000
+    assert made.beat(head(0, time=10), 50_001.0), "nor does it go back"
+    assert made.fresh(50_001.0)
+
+
+def test_a_beat_is_as_old_as_it_says() -> None:
+    made = Book(60_000.0)
+    made.connected(UTC + 5000, 1000.0)
+    made.beat(head(0, time=6000), 9000.0)
+    assert made.stale_at() == 62_000
+    made.beat(head(0, time=99_000), 9000.0)
+    assert made.stale_at() == 69_000, "but not from the future"
+
+
+def test_a_feed_that_starts_later_takes_a_node_with_it() -> None:
+    made = book(("release", 1))
+    for feed in (4, 6, 8):
+        made.take(record("hold", 1, feed, ("parcel", f"X{feed}")), 0.0)
+    made.beat(head(8, since=6), 0.0)
+    assert (made.position, made.ahead) == (6, {8})
+    made.beat(head(8, since=9), 0.0)
+    assert (made.position, made.ahead, made.fresh(0.0)) == (8, set(), True)
 
 
 @given(st.permutations(list(range(1, 9))), st.integers(0, 8))
