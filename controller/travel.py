@@ -216,7 +216,7 @@ class Travel:
         self.decisions[decision.number] = decision
         self.number = self.current = decision.number
         self.resend = False
-        for old in sorted(self.decisions)[:-KEPT_DECISIONS]:
+        for old in list(self.decisions)[:-KEPT_DECISIONS]:
             if old not in (self.obeyed, self.current):
                 del self.decisions[old]
 

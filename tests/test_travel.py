@@ -8,17 +8,18 @@ from hypothesis import strategies as st
 
 from controller.identity import Result
 from controller.routing import Decision
-from controller.travel import KEPT_DECISIONS, TRANSITIONS, TRAVEL, ImpossibleMove, State, Travel
+from controller.travel import KEPT_DECISIONS, KEPT_RESULTS, TRANSITIONS, TRAVEL, ImpossibleMove, State, Travel
 from tests.floor_fixture import advice, ready, ride
 
-MOVES = ("arrive", "route", "obey", "refuse", "end")
-POSSIBLE = {
-    State.INDUCTED: {"arrive", "obey", "end"},
-    State.ARRIVED: set(MOVES),
-    State.ROUTED: set(MOVES),
-    State.OBEYED: set(MOVES),
-    State.ENDED: set(),
+MOVES = ("arrive", "route", "obey", "refuse", "pass", "end")
+AFTER = {
+    State.INDUCTED: "arrived  -       obeyed  -        inducted  ended",
+    State.ARRIVED: " arrived  routed  obeyed  arrived  inducted  ended",
+    State.ROUTED: "  routed   routed  obeyed  arrived  inducted  ended",
+    State.OBEYED: "  obeyed   routed  obeyed  obeyed   inducted  ended",
+    State.ENDED: "   -        -       -       -        -         -",
 }
+"""state -> the states after `MOVES`"""
 
 
 def travel(state: State = State.INDUCTED) -> Travel:
@@ -33,9 +34,10 @@ def decision(number: int, *lanes: str) -> Decision:
 @pytest.mark.parametrize("move", [*MOVES, "no such move"])
 def test_every_move_of_every_state(state: State, move: str) -> None:
     one = travel(state)
-    if move in POSSIBLE[state]:
+    after = dict(zip(MOVES, AFTER[state].split(), strict=True)).get(move, "-")
+    if after != "-":
         one.move(move)
-        assert one.state is TRANSITIONS[state][move]
+        assert one.state.value == after
     else:
         with pytest.raises(ImpossibleMove, match=f"S1-jrnl0000-1.*{move}.*{state.value}"):
             one.move(move)
@@ -72,16 +74,131 @@ def test_one_end_at_most(moves: list[str]) -> None:
     assert (one.state is State.ENDED) == (ends == 1)
 
 
-def test_decisions_are_remembered_by_number_and_bounded() -> None:
+@pytest.mark.parametrize("obeyed", [0, 1, 95])
+def test_decisions_are_remembered_by_number_and_bounded(obeyed: int) -> None:
     one = travel()
-    one.take(decision(1, "S1-L01"))
-    one.obeyed = 1
-    for number in range(2, 100):
+    for number in range(1, 100):
         one.take(decision(number, f"lane-{number}"))
-    assert one.decision == decision(99, "lane-99")
-    assert one.decisions[1].lanes == ("S1-L01",), "the one that the PLC obeys is not forgotten"
-    assert len(one.decisions) <= KEPT_DECISIONS + 2
-    assert one.number == 99
+        one.obeyed = obeyed if number >= obeyed else 0
+    latest = {number: decision(number, f"lane-{number}") for number in range(100 - KEPT_DECISIONS, 100)}
+    first = {1: decision(1, "lane-1")} if obeyed == 1 else {}
+    assert one.decisions == latest | first, "the one that the PLC obeys is not forgotten"
+    assert (one.decision, one.number) == (latest[99], 99)
+
+
+def test_numbers_begin_again_and_the_latest_decisions_are_not_forgotten() -> None:
+    one = travel()
+    one.resend = True
+    for number in (*range(9990, 10_000), 1, 2, 3):
+        one.take(decision(number, "S1-L01"))
+    assert list(one.decisions) == [*range(9995, 10_000), 1, 2, 3]
+    assert (one.number, one.decision, one.resend) == (3, decision(3, "S1-L01"), False)
+
+
+# --- doubt and what is read after it ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "said", "after", "news"),
+    [
+        ("S", "D", "D", True),
+        ("S", "U", "U", True),
+        ("D", "D", "D", False),
+        ("D", "U", "U", True),
+        ("U", "D", "U", False),
+        ("U", "U", "U", False),
+    ],
+)
+def test_doubt_grows_and_does_not_shrink(before: str, said: str, after: str, news: bool) -> None:
+    one = travel()
+    one.certainty = before
+    assert one.doubtful is (before != "S")
+    assert one.doubt(said, 70.0) is news
+    assert (one.certainty, one.doubted_at, one.doubtful) == (after, 70.0, True)
+
+
+def results(*said: tuple[float, str | None]) -> list[Result]:
+    return [Result("t1", "READ" if code else "NO_READ", code, at) for at, code in said]
+
+
+@pytest.mark.parametrize(
+    ("certainty", "heard", "again"),
+    [
+        ("D", [(50.0, "OLD"), (71.0, "NEW")], True),
+        ("U", [(71.0, "NEW")], True),
+        ("S", [(71.0, "NEW")], False),
+        ("D", [(50.0, "OLD"), (70.0, "NEW")], False),
+        ("D", [(50.0, "OLD"), (71.0, None)], False),
+        ("D", [], False),
+    ],
+)
+def test_a_read_after_the_doubt_makes_it_sure_again(
+    certainty: str, heard: list[tuple[float, str | None]], again: bool
+) -> None:
+    one = travel()
+    one.certainty, one.doubted_at, one.suspect, one.results = certainty, 70.0, True, results(*heard)
+    assert one.read_again() is again
+    assert one.suspect is not again
+    assert one.certainty == ("S" if again else certainty)
+    assert one.results == (results((71.0, "NEW")) if again else results(*heard))
+
+
+def test_results_are_noted_once_and_bounded() -> None:
+    one = travel()
+    assert one.heard(Result("t1", "READ", "C1", 1.0))
+    assert not one.heard(Result("t1", "READ", "C1", 2.0)), "said again"
+    assert one.heard(Result("t2", "READ", "C1", 2.0))
+    assert one.heard(Result("t1", "READ", "C2", 2.0))
+    assert one.heard(Result("t1", "NO_READ", None, 2.0))
+    assert one.heard(Result("t1", "AMBIGUOUS", None, 2.0))
+    for number in range(KEPT_RESULTS):
+        assert one.heard(Result("t3", "READ", f"X{number}", 3.0)) is (number < KEPT_RESULTS - 5)
+    assert len(one.results) == KEPT_RESULTS
+    assert one.results[0].at == 1.0
+
+
+@pytest.mark.parametrize(("old", "new", "kept"), [(5.0, 8.0, 8.0), (7.0, 8.0, 8.0), (7.5, 8.0, 7.5), (5.0, 7.0, 5.0)])
+def test_what_is_said_again_after_a_doubt_counts_from_then(old: float, new: float, kept: float) -> None:
+    one = travel()
+    one.doubted_at = 7.0
+    one.results = [Result("t2", "READ", "C1", 1.0), Result("t1", "READ", "C1", old)]
+    assert not one.heard(Result("t1", "READ", "C1", new))
+    assert [result.at for result in one.results] == [1.0, kept]
+
+
+# --- on a loop, and on the next line ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("identity", "certainty", "kept"),
+    [("READ", "S", ["C1", "C2"]), ("READ", "D", ["C2"]), ("NO_READ", "S", ["C2"]), ("NO_READ", "D", ["C2"])],
+)
+def test_past_its_gates_it_begins_anew(identity: str, certainty: str, kept: list[str]) -> None:
+    one = travel(State.OBEYED)
+    one.take(decision(3, "S1-L01"))
+    one.identity, one.certainty, one.arrived_at = identity, certainty, 60.0
+    one.obeyed, one.decide_by, one.stop_at, one.refused = 3, 99.0, 98.0, ("S1-L02",)
+    one.expired = one.resend = one.suspect = one.touching = True
+    one.results = results((50.0, "C1"), (55.0, None), (60.0, None), (60.5, "C2"), (61.0, None))
+    one.pass_gates(2)
+    assert [result.code for result in one.results] == [*kept, None]
+    expected = travel(State.INDUCTED)
+    expected.identity, expected.certainty, expected.arrived_at = identity, certainty, 60.0
+    expected.results, expected.lap, expected.number = one.results, 2, 3
+    expected.decisions = {3: decision(3, "S1-L01")}
+    assert one == expected
+    assert one.decision is None
+
+
+def test_on_the_next_line_it_knows_what_it_knew() -> None:
+    before, after = travel(), Travel("S2-jrnl0000-9", "S2", 7, 4, "S1-jrnl0000-1")
+    before.results, before.weight_g, before.suspect = results((5.0, "C1")), 900, True
+    before.certainty, before.doubted_at = "U", 6.0
+    after.goes_on(before)
+    found = (after.before, after.weight_g, after.suspect, after.certainty, after.doubted_at, after.results)
+    assert found == (before.id, 900, True, "U", 6.0, before.results)
+    after.heard(Result("t2", "READ", "C2", 7.0))
+    assert len(before.results) == 1, "they share no memory"
 
 
 def test_through_the_journal() -> None:
@@ -96,12 +213,15 @@ def test_through_the_journal() -> None:
     assert TRAVEL.validate_json(TRAVEL.dump_json(one)) == one
 
 
-def test_a_late_message_does_not_set_a_parcel_back() -> None:
+@pytest.mark.parametrize(
+    ("predicted", "moved"), [(None, True), (2000.0, False), (2499.0, False), (2500.0, True), (1999.0, True)]
+)
+def test_a_late_message_does_not_set_a_parcel_back(predicted: float | None, moved: bool) -> None:
+    """The eye cannot have seen it before it came there: what was thought to be a little further on is so."""
     one = travel()
-    assert one.seen(2000.0, 100.0, None, 500.0)
-    assert not one.seen(2000.0, 150.0, 2050.0, 500.0), "the eye cannot have seen it twice: the message was late"
-    assert one.seen(3000.0, 900.0, 2800.0, 500.0), "it is further than we thought"
-    assert (one.mark_mm, one.mark_at) == (3000.0, 900.0)
+    one.mark_mm, one.mark_at = 100.0, 50.0
+    assert one.seen(2000.0, 900.0, predicted, 500.0) is moved
+    assert (one.mark_mm, one.mark_at) == ((2000.0, 900.0) if moved else (100.0, 50.0))
 
 
 def test_decision_numbers_wrap() -> None:
