@@ -1,0 +1,344 @@
+"""A line by itself: ways on belts and loops, whose a result is, and how long it is remembered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.config import Line
+from controller.identity import Result
+from controller.line import HOLD_MM, KEPT_OFFSETS, KEPT_RESULTS, NEAR_MM, Counter, LineState, Reader, Recent
+from controller.matching import Odometer
+from controller.travel import Travel
+
+LAP = 16_000
+INF = float("inf")
+
+
+def line(kind: Any = "line", *travels: tuple[int, float], **more: Any) -> LineState:
+    """1 mm a ms, with travels: (track, position at moment 0). Belt marks are moments until it stops."""
+    config = Line(kind=kind, speed_mm_s=1000, length_mm=LAP, default_lane="EX", coast_mm=30)
+    made = LineState("S1", config, Odometer(1000), epoch=7, **more)
+    for track, position in travels:
+        made.add(Travel(f"T{track}", "S1", 7, track, "V", mark_mm=position))
+    return made
+
+
+def reader(*recent: Recent, **more: Any) -> Reader:
+    """At 1200 mm, ± 80 mm."""
+    fields = {"reports_no_read": True, "late_mm": 400.0, "window_mm": 80.0, **more}
+    return Reader("t1", "P1", 1200.0, recent=list(recent), **fields)
+
+
+def result(code: str | None = "C1", at: float = 0.0, **more: Any) -> Result:
+    return Result("t1", "READ" if code else "NO_READ", code, at, **more)
+
+
+def recent(mark: float = 0.0, travel: str | None = None, code: str | None = "C1", **more: Any) -> Recent:
+    return Recent(result(code, mark, **more), mark, travel)
+
+
+def owners(made: LineState, at: Reader, *results: Recent) -> list[str | None]:
+    made.assign(at, list(results))
+    return [one.travel for one in results]
+
+
+# --- ways -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "position", "place", "way", "ahead"),
+    [
+        ("line", 1000, 1200, 200, 200),
+        ("line", 1200, 1000, -200, -200),
+        ("line", 0, 15_000, 15_000, 15_000),
+        ("loop", 1000, 1200, 200, 200),
+        ("loop", 1200, 1000, 15_800, -200),
+        ("loop", 15_900, 100, 200, 200),
+        ("loop", 100, 15_900, 15_800, -200),
+        ("loop", 0, 7999, 7999, 7999),
+        ("loop", 0, 8000, 8000, -8000),
+        ("loop", 5, 5, 0, 0),
+    ],
+)
+def test_how_far_it_is(kind: str, position: float, place: float, way: float, ahead: float) -> None:
+    made = line(kind)
+    assert (made.way(position, place), made.ahead(place, position)) == (way, ahead)
+    assert made.lap_mm == (LAP if kind == "loop" else 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "decisions", "position", "way"),
+    [
+        ("line", (2000, 9000), 2000, 7000),
+        ("line", (2000, 9000), 9000, INF),
+        ("line", (), 0, INF),
+        ("loop", (2000, 9000), 2000, 7000),
+        ("loop", (2000, 9000), 9000, 9000),
+        ("loop", (2000,), 2000, LAP),
+        ("loop", (2000, 2001), 2000, 1),
+    ],
+)
+def test_how_far_the_next_decision_is(kind: str, decisions: tuple[int, ...], position: float, way: float) -> None:
+    assert line(kind, decisions=decisions).next_decision(position) == way
+
+
+def test_where_it_is() -> None:
+    for kind, places in (("line", [600, 500, 16_500]), ("loop", [600, 500, 500])):
+        made = line(kind, (1, 500.0))
+        travel = made.by_track[1]
+        assert [made.position(travel, when) for when in (100, 0, 16_000)] == places
+        travel.mark_at = 100.0
+        assert made.place(travel, 50.0) == 450, "also before its eye saw it"
+        travel.mark_mm = None
+        assert made.position(travel, 0) is None
+
+
+def test_a_track_number_that_was_given_anew() -> None:
+    made = line("line", (1, 500.0))
+    old, new = made.by_track[1], Travel("T9", "S1", 7, 1, "V")
+    made.named = {"T1", "T9"}
+    made.add(new)
+    made.remove(old)
+    assert (made.travels, made.by_track, made.named) == ({"T9": new}, {1: new}, {"T9"})
+    made.remove(old)
+    made.remove(new)
+    assert (made.travels, made.by_track, made.named) == ({}, {}, set())
+
+
+# --- whose it is ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mark", "owner"), [(1119, None), (1120, "T1"), (1200, "T1"), (1280, "T1"), (1281, None), (1200 + LAP, None)]
+)
+def test_by_its_window(mark: float, owner: str | None) -> None:
+    assert owners(line("line", (1, 0.0)), reader(), recent(mark)) == [owner]
+    around = "T1" if mark > LAP else owner
+    assert owners(line("loop", (1, 0.0)), reader(), recent(mark)) == [around]
+
+
+@pytest.mark.parametrize(("coast", "mark", "owner"), [(30, 1310, "T1"), (30, 1311, None), (0, 1310, None)])
+def test_the_window_grows_with_each_stop_since_its_eye(coast: int, mark: float, owner: str | None) -> None:
+    made = line("line", (1, 0.0))
+    made.config = made.config.model_copy(update={"coast_mm": coast})
+    made.odometer.change(700, running=False)
+    made.odometer.change(900, running=True)
+    assert owners(made, reader(), recent(mark)) == [owner]
+    made.travels["T1"].mark_mm, made.travels["T1"].mark_at = 700.0, 900.0
+    assert owners(made, reader(), recent(mark)) == [None], "stops before it was seen do not count"
+
+
+@pytest.mark.parametrize(
+    ("off", "owner"), [(NEAR_MM, "T1"), (-NEAR_MM, "T1"), (NEAR_MM + 1, None), (-NEAR_MM - 1, None)]
+)
+def test_who_is_far_away_has_no_say(off: float, owner: str | None) -> None:
+    made = line("line", (1, 1200 + off), (2, 0.0))
+    made.by_track[2].mark_mm = None
+    assert owners(made, reader(window_mm=99_999.0), recent()) == [owner]
+
+
+def test_between_two_it_is_nobodys_and_says_so() -> None:
+    unsure = recent(1200)
+    assert owners(line("line", (1, 30.0), (2, -30.0)), reader(), unsure) == [None]
+    assert (unsure.result.outcome, unsure.result.code) == ("AMBIGUOUS", "C1")
+    none = recent(5000)
+    assert owners(line("line", (1, 30.0), (2, -30.0)), reader(), none) == [None]
+    assert none.result.outcome == "READ"
+
+
+@pytest.mark.parametrize(
+    ("match", "index", "owner"),
+    [
+        ("index", 2, "T2"),
+        ("index", 3, None),
+        ("index", None, None),
+        ("carrier", 77, "T2"),
+        ("carrier", 2, None),
+        ("carrier", None, "T1"),
+        ("time", 2, "T1"),
+    ],
+)
+def test_who_is_named_gets_it_wherever_it_is(match: str, index: int | None, owner: str | None) -> None:
+    made = line("line", (1, 1200.0), (2, 9000.0))
+    made.by_track[2].carrier = "77"
+    assert owners(made, reader(match=match), recent(index=index)) == [owner]
+    made.epoch = 8
+    assert owners(made, reader(match=match), recent(index=index)) == ["T1" if owner == "T1" else None]
+
+
+def test_what_a_new_position_may_change() -> None:
+    made = line("line", (1, 0.0), (2, 5000.0))
+    one = made.by_track[1]
+    marks = {1119: None, 1120: None, 1280: None, 1281: None, 3000: "T1", 1200: "T2"}
+    at = reader(*(recent(mark, travel) for mark, travel in marks.items()))
+    assert [found.mark for found in made.concerned(at, one)] == [1120, 1280, 3000, 1200]
+    made.odometer.change(300, running=False)
+    made.odometer.change(400, running=True)
+    assert [found.mark for found in made.concerned(at, one)] == [1119, 1120, 1280, 1281, 3000, 1200]
+    one.mark_mm = None
+    assert [found.mark for found in made.concerned(at, one)] == [3000]
+    by_index = reader(recent(1, index=1), recent(2, index=2), recent(3, "T1", index=2), recent(1200), match="index")
+    assert [found.mark for found in made.concerned(by_index, one)] == [1, 3]
+
+
+def test_a_result_changes_hands() -> None:
+    made = line("line", (1, 0.0), (2, -300.0), (3, -5000.0))
+    at = reader(recent(1500, "T1", "C1"), recent(1500, "T2", "C2"), recent(9000, "GONE", "C3"))
+    one, two, three = made.travels.values()
+    for found in at.recent:
+        found.reported = True
+    older, elsewhere = result("OLD", 100.0), Result("t9", "READ", "C1", 1500.0)
+    one.results, two.results = [elsewhere, older, result("C1", 1500.0)], [result("C2", 1500.0)]
+    assert made.assign(at, at.recent) == [one, two]
+    assert one.results == [elsewhere, older], "what is not remembered here stays, and so do other readers' results"
+    assert two.results == [result("C1", 1500.0), result("C2", 1500.0)]
+    assert [(found.travel, found.reported) for found in at.recent] == [("T2", False), ("T2", True), ("GONE", True)]
+    assert made.assign(at, at.recent) == []
+    assert three.results == []
+
+
+# --- behind an item that got nothing ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("apart", "wrong", "suspect"),
+    [
+        (1, {}, True),
+        (400, {}, True),
+        (401, {}, False),
+        (0, {}, False),
+        (-300, {}, False),
+        (300, {"reports_no_read": False}, False),
+        (300, {"match": "carrier"}, True),
+        (300, {"match": "index"}, False),
+    ],
+)
+@pytest.mark.parametrize("kind", ["line", "loop"])
+def test_close_behind_silence_it_is_suspect(apart: float, wrong: dict[str, Any], suspect: bool, kind: str) -> None:
+    made = line(kind, (1, 1200.0 + apart), (2, 1200.0))
+    at = reader(**{"window_mm": 0.5, **wrong})
+    at.recent = [recent(0.0, index=2 if at.match == "index" else None)]
+    made.assign(at, at.recent)
+    assert made.by_track[1].suspect is False
+    assert made.by_track[2].suspect is (suspect and at.recent[0].travel == "T2")
+    assert at.recent[0].travel == (None if apart in (0, 1) else "T2")
+
+
+@pytest.mark.parametrize(
+    ("heard", "of", "suspect"), [(None, None, True), ("T1", None, False), (None, "t1", False), (None, "t9", True)]
+)
+def test_who_got_a_result_is_not_silent(heard: str | None, of: str | None, suspect: bool) -> None:
+    made = line("line", (1, 1500.0), (2, 1200.0), (3, 9000.0))
+    made.by_track[3].mark_mm = None
+    at = reader(recent(0.0), recent(-300.0, heard, None))
+    made.by_track[1].results = [Result(of, "READ", "X", 0.0)] if of else []
+    made.assign(at, at.recent[:1])
+    assert made.by_track[2].suspect is suspect
+
+
+def test_once_suspect_it_stays_so_until_it_is_read_again() -> None:
+    made = line("line", (2, 1200.0))
+    made.by_track[2].suspect = True
+    at = reader(recent(0.0))
+    made.assign(at, at.recent)
+    assert made.by_track[2].suspect
+
+
+def test_who_lost_its_result_is_not_judged() -> None:
+    made = line("line", (1, 1500.0), (2, 1200.0))
+    at = reader(recent(4000.0, "T2"))
+    assert made.assign(at, at.recent) == [made.by_track[2]]
+    assert not made.by_track[2].suspect
+
+
+# --- how long it is remembered ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mark", "code", "index", "again"),
+    [
+        (1080, "C1", 3, True),
+        (920, "C1", 3, True),
+        (1081, "C1", 3, False),
+        (919, "C1", 3, False),
+        (1000, "C2", 3, False),
+        (1000, "C1", 4, False),
+        (1000, None, 3, False),
+    ],
+)
+def test_a_code_said_again(mark: float, code: str | None, index: int, again: bool) -> None:
+    at = reader(recent(1000, None, None, index=3), recent(1000, code="C1", index=3))
+    assert line().again(at, recent(mark, code=code, index=index)) is again
+
+
+def test_when_the_oldest_is_given_up() -> None:
+    made = line()
+    at = reader(recent(100), recent(300))
+    assert made.expires_at(reader()) is None
+    assert made.expires_at(at) == 100 + HOLD_MM + 1
+    at.recent[0].reported = True
+    assert made.expires_at(at) == 300 + HOLD_MM + 1
+    made.odometer.change(400, running=False)
+    assert made.expires_at(at) is None, "the belt stands"
+    at.recent[1].reported = True
+    assert made.expires_at(at) is None
+
+
+def test_what_has_passed_on_is_taken_out() -> None:
+    made = line()
+    old, young = recent(0), recent(1)
+    at = reader(old, young)
+    assert made.expired(at, HOLD_MM) == []
+    assert made.expired(at, HOLD_MM + 1) == [old]
+    assert at.recent == [young]
+
+
+def test_of_too_many_the_oldest_is_taken_out() -> None:
+    made = line()
+    at = reader(*(recent(-1.0 * (number == 0), code=f"C{number}") for number in range(KEPT_RESULTS + 2)))
+    kept = at.recent[2:]
+    gone = made.expired(at, HOLD_MM)
+    assert [found.result.code for found in gone] == ["C0", "C1"], "each once"
+    assert at.recent == kept
+
+
+# --- encoders ---------------------------------------------------------------------------------------------------------
+
+
+def test_counts_are_belt_travel_whatever_the_messages_take() -> None:
+    counter = Counter(500, 1000)
+    assert counter.mark(990, 100.0) == 100
+    assert counter.mark(10, 115.0) == 110, "the message was 5 mm late; 20 counts on, over the end of the counter"
+    assert counter.mark(0, 104.0) == 104, "this one is the least late"
+    assert counter.mark(30, 130.0) == 119
+    assert counter.mark(529, 999.0) == 368.5, "never more than half the counter"
+
+
+def test_only_recent_messages_tie_counts_and_belt_together() -> None:
+    counter = Counter(1000, 10_000)
+    assert counter.mark(0, 0.0) == 0
+    for number in range(1, KEPT_OFFSETS):
+        assert counter.mark(number, number + 7.0) == number
+    assert counter.mark(KEPT_OFFSETS, KEPT_OFFSETS + 7.0) == KEPT_OFFSETS + 7
+
+
+@given(st.lists(st.tuples(st.integers(1, 400), st.integers(0, 50)), min_size=1, max_size=KEPT_OFFSETS - 1))
+def test_the_least_late_message_is_right_for_all(said: list[tuple[int, int]]) -> None:
+    counter, at = Counter(1000, 1000), 0
+    assert counter.mark(0, 0.0) == 0
+    for step, late in said:
+        at += step
+        assert counter.mark(at % 1000, float(at + late)) == at
+
+
+def test_where_the_belt_was() -> None:
+    made, at = line(), reader()
+    assert made.recent(at, result(at=250.0)) == Recent(result(at=250.0), 250.0)
+    at.counter = Counter(1000, 1000)
+    assert made.recent(at, result(at=250.0)).mark == 250, "without a count by time"
+    assert made.recent(at, result(at=250.0, encoder=5)).mark == 250
+    assert made.recent(at, result(at=290.0, encoder=8)).mark == 253
