@@ -124,7 +124,7 @@ def results(*said: tuple[float, str | None]) -> list[Result]:
 @pytest.mark.parametrize(
     ("certainty", "heard", "again"),
     [
-        ("D", [(50.0, "OLD"), (71.0, "NEW")], True),
+        ("D", [(50.0, "OLD"), (70.0, "OLD"), (71.0, "NEW")], True),
         ("U", [(71.0, "NEW")], True),
         ("S", [(71.0, "NEW")], False),
         ("D", [(50.0, "OLD"), (70.0, "NEW")], False),
@@ -211,6 +211,14 @@ def test_through_the_journal() -> None:
     one.refused, one.decide_by, one.mark_mm, one.mark_at = ("S1-L02",), 4.5, 2000.0, 100.25
     one.parcel, one.certainty, one.expired, one.shifts, one.resend = "P1", "D", True, (300.0,), True
     assert TRAVEL.validate_json(TRAVEL.dump_json(one)) == one
+
+
+def test_what_an_older_journal_does_not_say() -> None:
+    kept = TRAVEL.validate_python({"id": "T1", "line": "S1", "epoch": 7, "track": 1, "visit": "V1"})
+    assert kept == Travel("T1", "S1", 7, 1, "V1")
+    assert (kept.state, kept.identity, kept.point, kept.certainty) == (State.INDUCTED, "SCANNER_LATE", "", "S")
+    assert (kept.mark_mm, kept.mark_at, kept.arrived_at, kept.doubted_at) == (None, 0, 0, 0)
+    assert (kept.length_mm, kept.weight_g, kept.lap, kept.number, kept.current, kept.obeyed) == (0, None, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
