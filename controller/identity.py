@@ -67,7 +67,7 @@ def identify(results: Iterable[Result], look: Look, *, suspect: bool, silent: Ou
     results = list(results)
     codes = list(dict.fromkeys(result.code for result in results if result.code is not None))
     if not codes:
-        outcome = next((result.outcome for result in results if result.outcome != "READ"), silent)
+        outcome = results[0].outcome if results else silent
         return Identity(outcome, None, _WITHOUT[outcome])
     source = next(result.source for result in results if result.code is not None)
     if suspect:

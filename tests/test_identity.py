@@ -71,6 +71,28 @@ def test_nothing_is_taken_from_a_suspect_item() -> None:
 def test_the_source_is_told() -> None:
     assert settled(result("A1")).source == "tunnel"
     assert settled(Result("plc-S1", "READ", "A1", 0.0, source="plc")).source == "plc"
+    assert settled(result(None, "NO_READ", "t2"), Result("d1", "READ", "A1", 0.0, source="ocr")).source == "ocr"
+    assert settled(result(None, "NO_READ")).source == ""
+
+
+@pytest.mark.parametrize(
+    ("results", "why"),
+    [
+        ([result("A1")], "1 code of P1"),
+        ([result("A1"), result("A2")], "2 codes of P1"),
+        ([result("A1"), result("A2"), result("A1", reader="t2")], "2 codes of P1"),
+        ([result("A1"), result("B1")], "codes of 2 parcels: P1, P2"),
+        ([result("X"), result("Y")], "2 codes, none of them advised"),
+        (
+            [result("A1", reader=name) for name in ("t2", "t1")]
+            + [result(None, "NO_READ", name) for name in ("t2", "t1")],
+            "t1 gave both a code and a no-read: two items",
+        ),
+        ([result(None, "BAD_CHECK"), result(None, "NO_READ")], "a code was read whose check digit is wrong"),
+    ],
+)
+def test_the_reason_in_words(results: list[Result], why: str) -> None:
+    assert settled(*results).why == why
 
 
 def test_every_outcome_but_read_has_its_reason() -> None:
@@ -114,6 +136,7 @@ def test_read_no_read_and_bad_check_on_the_floor() -> None:
         bench.after(800).arrv(1)
         bench.after(300)
         assert (bench.last("parcel/routed").identity, bench.last("parcel/routed").reason) == (identity, reason)
+        assert bench.last("parcel/read").symbology is None
 
 
 def _fields(item: said.Item) -> dict[str, object]:
