@@ -408,16 +408,19 @@ def test_standing_belt_waits_for_the_reader() -> None:
     assert [d[1] for d in b.dests()] == [("L01", "L02", "EX")]
 
 
-def test_ambiguous_resolved_is_not_reported_ambiguous() -> None:
-    b = ready(parcels=(advice("P1"),))
+@pytest.mark.parametrize(("code", "outcome"), [("CP1", "READ"), (None, "NO_READ")])
+def test_ambiguous_resolved_is_not_reported_ambiguous(code: str | None, outcome: str) -> None:
+    """Between two, until an eye says that one of them is further than was thought."""
+    b = ready('[point.S1-DEC]\n => [point.S1-MID]\nline = "S1"\nposition_mm = 1000\n[point.S1-DEC]\n')
     b.indu(1)
-    b.after(30)
+    b.after(100)
     b.indu(2)
-    b.after(1200 - 15)
-    b.read("CP1")
-    b.plc(said.Passed("S1-IND", 2, b.now + 0, b.now))
-    e = [x for x in b.named("parcel/read") if x.travel]
-    assert all(x.outcome == "READ" for x in e)
+    b.after(1150)
+    b.read(code)
+    assert b.named("parcel/read") == []
+    b.plc(said.Passed("S1-MID", 2, b.now - 210, b.now))
+    assert [(e.outcome, e.travel) for e in b.named("parcel/read")] == [(outcome, b.travel(2).id)]
+    assert [r.outcome for r in b.travel(2).results] == [outcome]
 
 
 def test_unclaimed_read_is_reported_in_time() -> None:

@@ -142,12 +142,13 @@ def test_who_is_far_away_has_no_say(off: float, owner: str | None) -> None:
 
 
 def test_between_two_it_is_nobodys_and_says_so() -> None:
-    unsure = recent(1200)
-    assert owners(line("line", (1, 30.0), (2, -30.0)), reader(), unsure) == [None]
-    assert (unsure.result.outcome, unsure.result.code) == ("AMBIGUOUS", "C1")
-    none = recent(5000)
-    assert owners(line("line", (1, 30.0), (2, -30.0)), reader(), none) == [None]
-    assert none.result.outcome == "READ"
+    made = line("line", (1, 30.0), (2, -30.0))
+    unsure, none = recent(1200), recent(5000)
+    assert owners(made, reader(), unsure, none) == [None, None]
+    assert (unsure.ambiguous, none.ambiguous) == (True, False)
+    made.by_track[2].mark_mm = -100.0
+    assert owners(made, reader(), unsure) == ["T1"]
+    assert unsure == recent(1200, "T1"), "nothing is left of the doubt"
 
 
 @pytest.mark.parametrize(
