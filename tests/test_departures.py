@@ -172,11 +172,12 @@ def test_not_counted() -> None:
 
 
 def test_a_smaller_one_comes() -> None:
-    timetable = table(departure(capacity=2))
-    timetable.book("TR-1", 2)
+    timetable = table(departure(capacity=3))
+    timetable.book("TR-1", 3)
     timetable.take(departure(capacity=1), UTC)
     assert [timetable.book("TR-1", change) for change in (0, 1)] == [None, None]
     assert catchable(timetable) == []
+    assert timetable.book("TR-1", -1) is not None, "two are still more than it may take"
     assert timetable.book("TR-1", -1) is not None
     assert (catchable(timetable), timetable.book("TR-1", 1)) == ([], None)
     assert timetable.book("TR-1", -1) is not None
@@ -192,6 +193,8 @@ def test_what_is_long_past_is_forgotten() -> None:
     assert timetable.forget(BASE + REMEMBERED_MS) == ()
     assert timetable.forget(BASE + REMEMBERED_MS + 1) == ("TR-1",)
     assert (names(timetable), timetable.get("TR-1"), len(timetable)) == (["TR-2"], None, 1)
+    assert timetable.forget(BASE + REMEMBERED_MS + MINUTE + 1) == ("TR-2",)
+    assert timetable._of == {}, "no trace of the destination"
 
 
 def test_of_too_many_those_stay_that_leave_first() -> None:

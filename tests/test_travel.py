@@ -219,6 +219,19 @@ def test_what_an_older_journal_does_not_say() -> None:
     assert (kept.state, kept.identity, kept.point, kept.certainty) == (State.INDUCTED, "SCANNER_LATE", "", "S")
     assert (kept.mark_mm, kept.mark_at, kept.arrived_at, kept.doubted_at) == (None, 0, 0, 0)
     assert (kept.length_mm, kept.weight_g, kept.lap, kept.number, kept.current, kept.obeyed) == (0, None, 0, 0, 0, 0)
+    old = decision(3, "S1-L01")
+    said = {name: getattr(old, name) for name in "lanes destination reason why identity plan customs released".split()}
+    again = TRAVEL.validate_python(
+        {"id": "T1", "line": "S1", "epoch": 7, "track": 1, "visit": "V", "decisions": {3: said}}
+    )
+    known = again.decisions[3]
+    assert (known.stay, known.waits, known.at_risk, known.departure, known.slack_min) == (
+        False,
+        False,
+        False,
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
