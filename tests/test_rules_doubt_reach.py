@@ -32,8 +32,8 @@ def line(made: Bench) -> LineState:
 def doubtful(made: Bench) -> list[int]:
     """Tracks, and each of them is kept, so that a restart doubts it, too."""
     found = [one.track for one in line(made).travels.values() if one.doubtful]
-    kept = {effect.key for effect in made.floor.effects if isinstance(effect, Keep)}
-    assert {f"T{track}" for track in found} == kept
+    kept = {(effect.kind, effect.key) for effect in made.floor.effects if isinstance(effect, Keep)}
+    assert {("travel", f"T{track}") for track in found} == kept
     assert all(one.certainty in "SD" for one in line(made).travels.values())
     return found
 
@@ -131,7 +131,7 @@ def test_everything() -> None:
 
 @pytest.mark.parametrize(
     ("loop", "here", "eye"),
-    [(False, 2000, 1000), (False, 1999, 1000), (False, 1000, 0), (False, 0, 0), (True, 2000, 1000), (True, 0, 2000)],
+    [(False, 2000, 1000), (False, 1001, 1000), (False, 1000, 0), (False, 0, 0), (True, 2000, 1000), (True, 0, 2000)],
 )
 def test_the_eye_before(loop: bool, here: float, eye: float) -> None:
     assert doubt.last_eye(line(bench(loop=loop)), here) == eye

@@ -13,6 +13,7 @@ from controller.identity import Result
 from controller.line import HOLD_MM, KEPT_OFFSETS, KEPT_RESULTS, NEAR_MM, Counter, LineState, Reader, Recent
 from controller.matching import Odometer
 from controller.travel import Travel
+from tests.floor_fixture import Bench
 
 LAP = 16_000
 INF = float("inf")
@@ -46,6 +47,20 @@ def owners(made: LineState, at: Reader, *results: Recent) -> list[str | None]:
     return [one.travel for one in results]
 
 
+def test_before_anything_is_heard() -> None:
+    made = Bench().floor.lines["S1"]
+    (at,) = made.readers
+    assert (at.up, at.up_since, at.match) == (False, 0, "time")
+    assert Reader("t1", "P1", 0.0, 0.0, True, 0.0).match == "time"
+    assert (made.in_session, made.synchronised, made.state, made.told, made.inhibited) == (
+        False,
+        False,
+        "RUN",
+        False,
+        False,
+    )
+
+
 # --- ways -------------------------------------------------------------------------------------------------------------
 
 
@@ -74,6 +89,7 @@ def test_how_far_it_is(kind: str, position: float, place: float, way: float, ahe
     ("kind", "decisions", "position", "way"),
     [
         ("line", (2000, 9000), 2000, 7000),
+        ("line", (2000, 9000, 12_000), 2000, 7000),
         ("line", (2000, 9000), 9000, INF),
         ("line", (), 0, INF),
         ("loop", (2000, 9000), 2000, 7000),
@@ -121,7 +137,7 @@ def test_by_its_window(mark: float, owner: str | None) -> None:
     assert owners(line("loop", (1, 0.0)), reader(), recent(mark)) == [around]
 
 
-@pytest.mark.parametrize(("coast", "mark", "owner"), [(30, 1310, "T1"), (30, 1311, None), (0, 1310, None)])
+@pytest.mark.parametrize(("coast", "mark", "owner"), [(30, 1310, "T1"), (30, 1311, None), (0, 1281, None)])
 def test_the_window_grows_with_each_stop_since_its_eye(coast: int, mark: float, owner: str | None) -> None:
     made = line("line", (1, 0.0))
     made.config = made.config.model_copy(update={"coast_mm": coast})
@@ -205,28 +221,27 @@ def test_a_result_changes_hands() -> None:
 # --- behind an item that got nothing ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("apart", "wrong", "suspect"),
-    [
-        (1, {}, True),
-        (400, {}, True),
-        (401, {}, False),
-        (0, {}, False),
-        (-300, {}, False),
-        (300, {"reports_no_read": False}, False),
-        (300, {"match": "carrier"}, True),
-        (300, {"match": "index"}, False),
-    ],
-)
+@pytest.mark.parametrize(("apart", "suspect"), [(1, True), (400, True), (401, False), (0, False), (-300, False)])
+@pytest.mark.parametrize("match", ["carrier", "time", "index", "silent about no-reads"])
 @pytest.mark.parametrize("kind", ["line", "loop"])
-def test_close_behind_silence_it_is_suspect(apart: float, wrong: dict[str, Any], suspect: bool, kind: str) -> None:
-    made = line(kind, (1, 1200.0 + apart), (2, 1200.0))
-    at = reader(**{"window_mm": 0.5, **wrong})
-    at.recent = [recent(0.0, index=2 if at.match == "index" else None)]
+def test_close_behind_silence_it_is_suspect(apart: float, suspect: bool, match: str, kind: str) -> None:
+    made = line(kind, (1, 1200.0 + apart), (2, 1200.0), (3, 9000.0))
+    made.by_track[2].carrier, made.by_track[3].mark_mm = "2", None
+    at = reader(window_mm=0.4, match=match, reports_no_read=match != "silent about no-reads")
+    at.recent = [recent(0.0, index=2)]
     made.assign(at, at.recent)
-    assert made.by_track[1].suspect is False
-    assert made.by_track[2].suspect is (suspect and at.recent[0].travel == "T2")
-    assert at.recent[0].travel == (None if apart in (0, 1) else "T2")
+    if match in ("carrier", "index") or abs(apart) > 1:
+        assert at.recent[0].travel == "T2"
+        assert made.by_track[2].suspect is (suspect and match in ("carrier", "time"))
+    assert not made.by_track[1].suspect
+
+
+def test_of_an_item_in_an_unknown_place_nothing_is_known() -> None:
+    made = line("line", (1, 1500.0), (2, 1200.0))
+    made.by_track[2].carrier, made.by_track[2].mark_mm = "2", None
+    at = reader(recent(0.0, index=2), match="carrier")
+    assert made.assign(at, at.recent) == [made.by_track[2]]
+    assert not made.by_track[2].suspect
 
 
 @pytest.mark.parametrize(
@@ -317,6 +332,7 @@ def test_counts_are_belt_travel_whatever_the_messages_take() -> None:
     assert counter.mark(0, 104.0) == 104, "this one is the least late"
     assert counter.mark(30, 130.0) == 119
     assert counter.mark(529, 999.0) == 368.5, "never more than half the counter"
+    assert counter.mark(129, 999.0) == 168.5
 
 
 def test_only_recent_messages_tie_counts_and_belt_together() -> None:
@@ -339,7 +355,8 @@ def test_the_least_late_message_is_right_for_all(said: list[tuple[int, int]]) ->
 def test_where_the_belt_was() -> None:
     made, at = line(), reader()
     assert made.recent(at, result(at=250.0)) == Recent(result(at=250.0), 250.0)
+    assert made.recent(at, result(at=250.0, encoder=5)).mark == 250, "without a counter by time"
     at.counter = Counter(1000, 1000)
-    assert made.recent(at, result(at=250.0)).mark == 250, "without a count by time"
     assert made.recent(at, result(at=250.0, encoder=5)).mark == 250
     assert made.recent(at, result(at=290.0, encoder=8)).mark == 253
+    assert made.recent(at, result(at=300.0)).mark == 300, "without a count by time"
