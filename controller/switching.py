@@ -115,7 +115,7 @@ def _utc(local: datetime) -> datetime:
 
 
 def _local(utc: datetime, where: tzinfo) -> datetime:
-    return utc.astimezone(where).replace(tzinfo=None, fold=0)
+    return utc.astimezone(where).replace(tzinfo=None)
 
 
 def _of(ms: float) -> datetime:

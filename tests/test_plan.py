@@ -11,7 +11,7 @@ import pytest
 
 from controller.advice import Advice
 from controller.config import Config, load
-from controller.plan import Plan, destination, destinations, lanes, load_plan, plan_of_text, shares, spread
+from controller.plan import Plan, destination, destinations, lanes, load_plan, plan_of_text, read_plan, shares, spread
 from controller.plans import load_floor
 from controller.sheet import ConfigErrors, Problem
 from tests.test_config import DOCS, FLOOR, LOOP, changed, write
@@ -150,6 +150,15 @@ def test_a_plan_in_another_wave_is_another_plan(floor: Config) -> None:
 def test_a_wave_that_cannot_be_in_force(floor: Config, wave: str, told: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
         planned(floor, PLAN + WAVE).in_wave(wave)
+
+
+@pytest.mark.parametrize(
+    ("there", "told"), [("DE", "DE-1, FAST, GB, BOND, EXC, OVER;"), ("EXC", "DE-1, DE, FAST, GB, BOND, OVER;")]
+)
+def test_six_of_what_is_missing_are_named(floor: Config, there: str, told: str) -> None:
+    plan = planned(floor, PLAN + f'{there} = ["S1-EX"]\n')
+    with pytest.raises(ValueError, match=re.escape(f"has no lanes for {told}")):
+        plan.in_wave("night")
 
 
 def test_a_wave_needs_lanes_for_what_else_a_rule_allows(floor: Config) -> None:
@@ -349,6 +358,41 @@ def test_every_problem_of_a_plan_at_once(floor: Config) -> None:
 )
 def test_a_file_that_is_no_plan(floor: Config, text: str) -> None:
     assert problems(floor, text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "keys"),
+    [
+        (PLAN, "plan = [", [""]),
+        (PLAN[PLAN.index("[[rule]]") : PLAN.index("[special]")], "rule = 5\n", ["rule"]),
+        (
+            PLAN[PLAN.index("[special]") : PLAN.index("[waves.w1]")],
+            "",
+            ["special.held", "special.unknown", "special.no_read", "special.overflow"],
+        ),
+        ('product = "express"\n', "", ["rule.4"]),
+        ('postcode = "sw1 a"\n', "", ["rule.5"]),
+        ('postcode = "sw1 a"\ndestination = "GB"\n[[rule]]\n', "", []),
+    ],
+)
+def test_each_problem_is_told_once(floor: Config, old: str, new: str, keys: list[str]) -> None:
+    text, _ = changed(old, new, PLAN)
+    if keys:
+        assert sorted(problem.key for problem in problems(floor, text)) == sorted(keys)
+    else:
+        planned(floor, text)
+
+
+def test_special_is_a_table(floor: Config) -> None:
+    start, end = PLAN.index("[special]"), PLAN.index("[waves.w1]")
+    (problem,) = problems(floor, "special = 2\n" + PLAN[:start] + PLAN[end:])
+    assert (problem.key, problem.what, problem.instead) == ("special", "must be a table", "write [special]")
+
+
+def test_a_lane_that_the_layout_could_not_read_is_no_mistake_of_the_plan(floor: Config) -> None:
+    floor.plan.write_text(changed('FAST = ["S1-L01"]', 'FAST = ["S1-L77"]', PLAN)[0])
+    plan, sheet = read_plan(floor.plan, floor, ["S1-L77"])
+    assert (plan, sheet.problems) == (None, [])
 
 
 def test_a_plan_that_is_not_there(floor: Config) -> None:

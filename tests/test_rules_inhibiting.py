@@ -36,7 +36,8 @@ def done(made: Bench) -> list[str]:
             case Send("S1", Request("LINE", command, _), None, (travel, wish)):
                 assert travel == INDUCTION
                 found.append(f"{command} {wish}")
-            case Emit(_, name, "line/S1"):
+            case Emit(_, name, "line/S1", _, data):
+                assert data.model_dump(exclude_none=True) == {"line": "S1", "element": "LINE", "state": "INHB"}
                 found.append(name)
             case Keep("line", "S1"):
                 found.append("kept")

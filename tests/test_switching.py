@@ -163,9 +163,23 @@ def test_a_clock_that_was_wrong_by_days_does_not_stop_the_schedule() -> None:
     now = ms("2026-11-23T12:00")
     schedule.done = now + DAY_MS / 2
     assert schedule.due(now) is None
+    schedule.done = now + DAY_MS
+    assert schedule.due(now) is None, "a day is no wrong clock yet"
     schedule.done = now + 400 * DAY_MS
     assert schedule.due(now) == DAY
     assert schedule.done == now
+
+
+def test_of_two_at_one_time_the_first_in_the_file_is_made() -> None:
+    assert newest((at("06:00", "a"), at("06:00", "b")), UTC, ms("2026-11-23T06:00")) == (
+        ms("2026-11-23T06:00"),
+        at("06:00", "a"),
+    )
+
+
+def test_utc_needs_no_tz_database() -> None:
+    assert zone("UTC") is UTC
+    assert zone("Europe/Brussels") == ZoneInfo("Europe/Brussels")
 
 
 @pytest.mark.parametrize(
