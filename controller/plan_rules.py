@@ -91,10 +91,7 @@ class Index:
         for (by_country, digits, by_flow, by_product), lowest in self._shapes.items():
             if lowest >= best:
                 break
-            if len(postcode) < digits or (by_country and country is None):
-                continue
-            if (by_flow and flow is None) or (by_product and product is None):
-                continue
+            # What is not known makes the key of a rule that does not ask for it: that one fits, too.
             key = (
                 country if by_country else None,
                 postcode[:digits],

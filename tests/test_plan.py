@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from controller.advice import Advice
 from controller.config import Config, load
 from controller.plan import Plan, destination, destinations, lanes, load_plan, plan_of_text, read_plan, shares, spread
+from controller.plan_rules import Rule
 from controller.plans import load_floor
 from controller.sheet import ConfigErrors, Problem
 from tests.test_config import DOCS, FLOOR, LOOP, changed, write
@@ -97,6 +99,11 @@ def problems(floor: Config, text: str) -> list[Problem]:
 )
 def test_the_first_rule_that_fits(floor: Config, parcel: Parcel, target: str, rule: str) -> None:
     assert destination(planned(floor), parcel) == (target, rule)
+
+
+def test_a_rule_does_not_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(Rule(destination="DE"), "destination", "FR")  # noqa: B010
 
 
 def test_where_no_rule_fits(floor: Config) -> None:

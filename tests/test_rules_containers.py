@@ -52,6 +52,7 @@ def test_what_is_in_it() -> None:
     one.add("T2", 5, findable=False)
     assert (one.count, one.members) == (2, {"T1": 4})
     one.take_out("T1")
+    assert (one.count, one.members) == (1, {})
     one.take_out("T2")
     assert (one.count, one.members) == (0, {})
     one.take_out("T3")
