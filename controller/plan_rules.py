@@ -41,7 +41,7 @@ class Advised(Protocol):
 class Part(BaseModel):
     """A part of the plan's file; a key it does not know is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Rule(Part):
@@ -73,33 +73,29 @@ class Index:
     """The rules, findable by what they ask for."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._behind = len(rules) + 1
         self._first: dict[Key, int] = {}
         """key -> number of the first rule with it"""
-        self._shapes: dict[Shape, int] = {}
-        """shape -> lowest number of a rule of it; in rising order"""
+        self._shapes: set[Shape] = set()
         for number, rule in enumerate(rules, 1):
             country, postcode, flow, product = rule.key
             self._first.setdefault(rule.key, number)
-            self._shapes.setdefault((country is not None, len(postcode), flow is not None, product is not None), number)
+            self._shapes.add((country is not None, len(postcode), flow is not None, product is not None))
 
     def first(self, advice: Advised) -> int | None:
         """Number of the first rule that fits, from 1; None when none does."""
         country, flow, product = advice.country, advice.flow, advice.product
         postcode = _plain(advice.postcode)
-        best = self._behind
-        for (by_country, digits, by_flow, by_product), lowest in self._shapes.items():
-            if lowest >= best:
-                break
-            # What is not known makes the key of a rule that does not ask for it: that one fits, too.
-            key = (
+        # What is not known makes the key of a rule that does not ask for it: that one fits, too.
+        keys = (
+            (
                 country if by_country else None,
                 postcode[:digits],
                 flow if by_flow else None,
                 product if by_product else None,
             )
-            best = min(best, self._first.get(key, best))
-        return best if best < self._behind else None
+            for by_country, digits, by_flow, by_product in self._shapes
+        )
+        return min((self._first[key] for key in keys if key in self._first), default=None)
 
 
 def _plain(postcode: str | None) -> str:

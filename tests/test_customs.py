@@ -294,7 +294,7 @@ def test_of_a_subject_only_the_release_is_forgotten() -> None:
     made = crowd(Book(60_000.0, FEW), FEW)
     made.restore(record("hold", 1, FEW + 1, ("parcel", "X1"), scheme="ICS2"))
     assert ("H7", "BE", "parcel", "X1") in made.forget(set())
-    assert made.latched(advice("X1")).status == "hold"
+    assert made.latched(advice("X1")).why == "ICS2 BE on parcel X1"
 
 
 def test_a_release_said_again_is_young() -> None:
@@ -429,8 +429,8 @@ def test_a_node_that_knows_nothing_starts_where_the_feed_does() -> None:
 
 def test_repeats_of_the_feed_change_nothing() -> None:
     made = book(("release", 1), ("hold", 2))
-    for _ in range(3):
-        made.take(record("release", 1, 1), 0.0)
+    for feed in (1, 2, 1):
+        made.take(record("release", 1, feed), 0.0)
     assert (made.position, made.fresh(0.0)) == (2, True)
     assert made.verdict(advice(), 0.0).status == "hold"
 
