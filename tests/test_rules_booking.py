@@ -64,7 +64,8 @@ def test_what_is_told_is_kept_and_what_is_older_is_not() -> None:
 def test_what_is_wrong_is_an_alarm_and_the_others_are_taken() -> None:
     made = bench()
     wrong = departure(made, "F1", 10, arrives=at(made, 9))
-    assert plan(made, wrong, departure(made, "F2", 10)) == [("departure", "F2", True)]
+    said_of = plan(made, wrong, departure(made, "F2", 10))
+    assert said_of == [("alarm", "departure-F1", True), ("departure", "F2", True)]
     (alarm,) = [one for one in made.floor.effects if isinstance(one, Emit)]
     assert (alarm.name, alarm.subject, alarm.at) == ("alarm/raised", "alarm/departure-F1", made.now)
     said = alarm.data.model_dump()

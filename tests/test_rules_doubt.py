@@ -1,8 +1,7 @@
-"""Doubt: who is doubtful, and what makes a parcel sure again. Only what was surely read after the fault may."""
+"""What makes a doubtful parcel sure again: only what was surely read of it after the fault. Who is doubtful: see
+test_rules_doubt_reach.py."""
 
 from __future__ import annotations
-
-import pytest
 
 from controller import kept
 from controller.floor import Connection
@@ -16,16 +15,6 @@ def rel(*changes: str) -> Bench:
     bench.customs("release")
     bench.head()
     return bench
-
-
-@pytest.mark.parametrize("point", ["S1-EYE9", "DOCK"])
-def test_a_ghost_at_a_point_that_the_line_has_not_makes_everybody_doubtful(point: str) -> None:
-    bench = ready()
-    bench.indu(1)
-    bench.after(500).indu(2)
-    bench.after(1300)
-    bench.plc(said.Ghost(point, 9, 0, 0, None, bench.now, bench.now))
-    assert [bench.travel(track).doubtful for track in (1, 2)] == [True, True]
 
 
 def test_a_code_of_before_the_fault_that_comes_late_is_no_read_after_it() -> None:

@@ -1,4 +1,5 @@
-"""Who is doubtful after a fault: all between the last certain eye and there, by place, on belts and loops."""
+"""Who is doubtful after a fault: all between the last certain eye and there, by place, on belts and loops. What makes
+them sure again: see test_rules_doubt.py."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from controller import doubt
 from controller.effects import Keep
 from controller.line import LineState
 from controller.travel import Travel
+from devices import types as said
 from tests.floor_fixture import Bench, ready
 from tests.test_loops import LOOP
 
@@ -98,8 +100,8 @@ SEEN = ((1, 100.0, 0.0), (2, 1100.0, 1000.0), (3, 2100.0, 2000.0), (4, 2500.0, N
         ("S1-MID", (), [1, 4]),
         ("S1-IND", (), [4]),  # no eye before it
         ("S1-DEC", (1, 9, 3), [1, 2, 3, 4]),
-        ("nowhere", (), [4]),
-        ("DOCK", (3,), [3, 4]),
+        ("nowhere", (), [1, 2, 3, 4]),  # nobody knows where: everybody
+        ("DOCK", (3,), [1, 2, 3, 4]),
     ],
 )
 def test_one_was_seen_that_nobody_tracked(point: str, tracks: tuple[int, ...], expected: list[int]) -> None:
@@ -107,6 +109,16 @@ def test_one_was_seen_that_nobody_tracked(point: str, tracks: tuple[int, ...], e
     ghost = line(made).by_track[9]
     doubt.after_ghost(made.floor, line(made), ghost, point, tracks, made.now, made.look)
     assert doubtful(made) == expected
+
+
+@pytest.mark.parametrize("point", ["S1-EYE9", "DOCK"])
+def test_a_ghost_at_a_point_that_the_line_has_not_makes_everybody_doubtful(point: str) -> None:
+    bench = ready()
+    bench.indu(1)
+    bench.after(500).indu(2)
+    bench.after(1300)
+    bench.plc(said.Ghost(point, 9, 0, 0, None, bench.now, bench.now))
+    assert [bench.travel(track).doubtful for track in (1, 2)] == [True, True]
 
 
 @pytest.mark.parametrize(("point", "expected"), [("S1-DEC", [2, 4]), ("S1-MID", [1, 4]), ("S1-IND", [3, 4])])

@@ -124,25 +124,32 @@ def test_a_loop_that_carries_enough(most: int, inhibited: bool, items: int, wish
     assert line.inhibited is wish
 
 
-def test_the_line_is_asked_to_stop_once() -> None:
+def test_who_can_enter_no_lane_asks_to_stop_and_the_alarm_is_raised_once() -> None:
     made, line = bench()
     one = Travel("T1", "S1", 7, 1, "V")
+
+    def stop() -> tuple[list[Send], list[Emit]]:
+        made.floor.effects.clear()
+        inhibiting.stop(made.floor, line, one, NOW)
+        return (
+            [effect for effect in made.floor.effects if isinstance(effect, Send)],
+            [effect for effect in made.floor.effects if isinstance(effect, Emit)],
+        )
+
     line.in_session = False
-    inhibiting.stop(made.floor, line, one, NOW)
-    assert (made.floor.effects, line.stopping) == ([], False)
-    line.in_session = True
+    assert (stop(), line.stopping) == (([], []), False)
+    line.in_session, line.state = True, "ESTP"
+    assert (stop(), line.stopping) == (([], []), False)
+    line.state = "RUN"
     made.floor.sequence = 123_456_789
-    inhibiting.stop(made.floor, line, one, NOW)
-    asked, alarm = made.floor.effects
-    assert asked == Send("S1", Request("LINE", "STOP", "23456789"), NOW + 1000)
-    assert isinstance(alarm, Emit)
+    asked, (alarm,) = stop()
+    assert asked == [Send("S1", Request("LINE", "STOP", "23456789"), NOW + 1000)]
     assert (alarm.name, alarm.subject, alarm.at) == ("alarm/raised", "alarm/no-lane-S1", NOW)
     assert alarm.data.model_dump()["what"] == "line S1 is asked to stop: no lane is free that T1 may enter"
     assert alarm.data.model_dump()["priority"] == "critical"
-    one.parcel, line.stopping = "P1", False
-    inhibiting.stop(made.floor, line, one, NOW)
-    inhibiting.stop(made.floor, line, one, NOW)
-    assert len(made.floor.effects) == 4
-    again = made.floor.effects[-1]
-    assert isinstance(again, Emit)
-    assert again.data.model_dump()["what"].endswith("that P1 may enter")
+    one.parcel = "P1"
+    asked, alarms = stop()
+    assert ([send.command for send in asked], alarms) == ([Request("LINE", "STOP", "23456790")], [])
+    line.stopping = False  # it ran again
+    _, (alarm,) = stop()
+    assert alarm.data.model_dump()["what"].endswith("that P1 may enter")

@@ -136,7 +136,7 @@ def test_a_read_after_the_doubt_makes_it_sure_again(
     certainty: str, heard: list[tuple[float, str | None]], again: bool
 ) -> None:
     one = travel()
-    one.certainty, one.doubted_at, one.suspect, one.results = certainty, 70.0, True, results(*heard)
+    one.certainty, one.doubted_at, one.shifts, one.results = certainty, 70.0, (300.0,), results(*heard)
     assert one.read_again() is again
     assert one.suspect is not again
     assert one.certainty == ("S" if again else certainty)
@@ -162,7 +162,7 @@ def test_what_is_said_again_after_a_doubt_counts_from_then(old: float, new: floa
     one = travel()
     one.doubted_at = 7.0
     one.results = [Result("t2", "READ", "C1", 1.0), Result("t1", "READ", "C1", old)]
-    assert not one.heard(Result("t1", "READ", "C1", new))
+    assert one.heard(Result("t1", "READ", "C1", new)) is (kept == new)
     assert [result.at for result in one.results] == [1.0, kept]
 
 
@@ -178,7 +178,8 @@ def test_past_its_gates_it_begins_anew(identity: str, certainty: str, kept: list
     one.take(decision(3, "S1-L01"))
     one.identity, one.certainty, one.arrived_at = identity, certainty, 60.0
     one.obeyed, one.decide_by, one.stop_at, one.refused = 3, 99.0, 98.0, ("S1-L02",)
-    one.expired = one.resend = one.suspect = one.touching = True
+    one.expired = one.resend = one.touching = True
+    one.shifts = (300.0,)
     one.results = results((50.0, "C1"), (55.0, None), (60.0, None), (60.5, "C2"), (61.0, None))
     one.pass_gates(2)
     assert [result.code for result in one.results] == [*kept, None]
@@ -192,11 +193,11 @@ def test_past_its_gates_it_begins_anew(identity: str, certainty: str, kept: list
 
 def test_on_the_next_line_it_knows_what_it_knew() -> None:
     before, after = travel(), Travel("S2-jrnl0000-9", "S2", 7, 4, "S1-jrnl0000-1")
-    before.results, before.weight_g, before.suspect = results((5.0, "C1")), 900, True
+    before.results, before.weight_g, before.shifts = results((5.0, "C1")), 900, (300.0,)
     before.certainty, before.doubted_at = "U", 6.0
     after.goes_on(before)
-    found = (after.before, after.weight_g, after.suspect, after.certainty, after.doubted_at, after.results)
-    assert found == (before.id, 900, True, "U", 6.0, before.results)
+    found = (after.before, after.weight_g, after.shifts, after.certainty, after.doubted_at, after.results)
+    assert found == (before.id, 900, (300.0,), "U", 6.0, before.results)
     after.heard(Result("t2", "READ", "C2", 7.0))
     assert len(before.results) == 1, "they share no memory"
 
