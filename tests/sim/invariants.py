@@ -28,6 +28,7 @@ LARGE = frozenset(
         "visits drops drops_by_subject drops_of",  # parcels that lie in lanes and can be recalled
         "orders",  # commands not expired
         "memory containers content inside_of",  # what lies in containers
+        "timetable _runs _of _order",  # departures that left less than two days ago
         "_resting",
         "alarms",  # of this run, limited
     )
