@@ -91,7 +91,7 @@ def readers_until(line: LineState, travel: Travel, now: float) -> float | None:
             if line.lap_mm and closes is not None and travel.decide_by is not None and closes >= travel.decide_by:
                 continue  # it reads the item in the next lap
             if closes is None:  # the belt stands, and with it the window
-                closes = travel.decide_by - 1 if travel.decide_by is not None else now + LONGEST_WAIT_MS
+                closes = travel.decide_by if travel.decide_by is not None else now + LONGEST_WAIT_MS
             until = closes if until is None else max(until, closes)
     if until is None or travel.decide_by is None:
         return until

@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
@@ -112,6 +113,8 @@ class Trials:
                 try:
                     _limit()
                     code = int(self._kills(mutant))
+                except BaseException:
+                    traceback.print_exc()
                 finally:
                     os._exit(code)
             running[pid] = index

@@ -379,6 +379,11 @@ def test_a_file_that_is_no_plan(floor: Config, text: str) -> None:
         ),
         ('product = "express"\n', "", ["rule.4"]),
         ('postcode = "sw1 a"\n', "", ["rule.5"]),
+        (
+            'product = "express"\ndestination = "FAST"\n[[rule]]\npostcode = "sw1 a"\n',
+            'destination = "FAST"\n[[rule]]\n',
+            ["rule.4"],
+        ),
         ('postcode = "sw1 a"\ndestination = "GB"\n[[rule]]\n', "", []),
     ],
 )

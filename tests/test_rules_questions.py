@@ -118,9 +118,10 @@ def test_on_a_loop_it_is_seen_from_its_decision_point(lap: int, late: str, laps_
     asked = ask(made, one)
     assert (asked.position_mm, asked.origin_mm, asked.lap_mm, asked.reach_mm) == (15_000, 2000, LAP, 7000)
     assert (asked.laps_left, asked.reads_left) == (laps_left, reads_left)
-    one.point = ""
-    asked = ask(made, one)
-    assert (asked.position_mm, asked.origin_mm, asked.reach_mm) == (1000, 0, 2000)
+    for point in ("", "S1-IND"):
+        one.point = point
+        asked = ask(made, one)
+        assert (asked.position_mm, asked.origin_mm, asked.reach_mm) == (1000, 0, 2000)
 
 
 # --- why nobody said anything -----------------------------------------------------------------------------------------
@@ -157,7 +158,7 @@ def test_down_or_late(up: bool, since: float, loop: bool, outcome: str) -> None:
 
 def test_where_it_is_unknown_a_reader_that_is_up_is_late() -> None:
     made = bench()
-    assert questions.silent(readers(made, reader(at=0.0)), on(made, None)) == "SCANNER_LATE"
+    assert questions.silent(readers(made, reader(at=-80.0)), on(made, None)) == "SCANNER_LATE"
 
 
 # --- how long it is worth waiting -------------------------------------------------------------------------------------
@@ -172,6 +173,7 @@ def until(made: Bench, one: Travel, *found: Reader) -> float | None:
 @pytest.mark.parametrize(
     ("position", "found", "wait"),
     [
+        (0, [reader()], 1280),
         (1000, [reader()], 280),
         (1279, [reader()], 1),
         (1280, [reader()], None),
