@@ -145,6 +145,32 @@ def test_what_comes_late_of_the_belt_corrects_what_was_believed() -> None:
     assert belt.at(1200) == 500
 
 
+def test_what_was_believed_behind_an_earlier_moment_is_forgotten() -> None:
+    belt = Odometer(1000)
+    belt.change(100, speed=2000)
+    belt.change(300, running=False)
+    belt.change(400, running=True)
+    belt.change(200, running=False)
+    assert [belt.at(when) for when in (50, 150, 200, 1000)] == [50, 200, 300, 300]
+    assert belt.stops_since(0) == 1
+    belt.change(500, running=True)
+    assert belt.at(600) == 500, "at the speed told last"
+
+
+def test_a_moment_before_all_that_is_known_counts_as_the_first() -> None:
+    belt = Odometer(1000)
+    belt.change(-50, running=False)
+    assert (belt.at(0), belt.at(70)) == (0, 0)
+
+
+def test_a_stop_of_no_length_is_one() -> None:
+    """Stop and start in the same ms: the belt has coasted all the same."""
+    belt = Odometer(1000)
+    belt.change(100, running=False)
+    belt.change(100, running=True)
+    assert (belt.at(300), belt.stops_since(99)) == (300, 1)
+
+
 def test_when_a_place_will_be_reached() -> None:
     belt = Odometer(2000)
     assert belt.when(500) == 250

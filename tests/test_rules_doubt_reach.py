@@ -3,6 +3,8 @@ them sure again: see test_rules_doubt.py."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from controller import doubt
@@ -139,6 +141,37 @@ def test_everything() -> None:
     made = bench(*BELT)
     doubt.everything(made.floor, line(made), made.now, made.look)
     assert doubtful(made) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("ms", "speed", "late", "told"),
+    [
+        (400, 1000, (400,), False),
+        (401, 1000, (400,), True),
+        (200, 2000, (400,), False),
+        (201, 2000, (400,), True),
+        (401, 1000, (400, 500), True),
+        (401, 1000, (500, 400), True),
+        (401, 1000, (500, 500), False),
+        (401, 1000, (), False),
+    ],
+)
+def test_a_plc_that_lagged(ms: float, speed: float, late: tuple[int, ...], told: bool) -> None:
+    """Where those are that it spoke of since is not known; of the others all stays as it is."""
+    made = bench(*BELT)
+    since, now = made.now, made.now + 900
+    line(made).odometer.change(made.now, speed=speed)
+    (reader,) = line(made).readers
+    line(made).readers = [replace(reader, late_mm=mm) for mm in late]
+    for track, after in ((1, -0.5), (2, 0), (3, 0.5), (4, -5000), (5, -5000), (6, -5000)):
+        line(made).by_track[track].mark_at = since + after
+    before = {track: one.mark_mm for track, one in line(made).by_track.items()}
+    doubt.after_lag(made.floor, line(made), said.Lagging(ms, since, now), now, made.look)
+    moved = [2, 3] if told else []
+    assert doubtful(made) == moved
+    assert all(line(made).by_track[track].doubted_at == now for track in moved)
+    after_all = {track: one.mark_mm for track, one in line(made).by_track.items()}
+    assert after_all == before | dict.fromkeys(moved)
 
 
 @pytest.mark.parametrize(

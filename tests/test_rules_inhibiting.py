@@ -138,9 +138,7 @@ def test_who_can_enter_no_lane_asks_to_stop_and_the_alarm_is_raised_once() -> No
 
     line.in_session = False
     assert (stop(), line.stopping) == (([], []), False)
-    line.in_session, line.state = True, "ESTP"
-    assert (stop(), line.stopping) == (([], []), False)
-    line.state = "RUN"
+    line.in_session = True
     made.floor.sequence = 123_456_789
     asked, (alarm,) = stop()
     assert asked == [Send("S1", Request("LINE", "STOP", "23456789"), NOW + 1000)]
@@ -153,3 +151,14 @@ def test_who_can_enter_no_lane_asks_to_stop_and_the_alarm_is_raised_once() -> No
     line.stopping = False  # it ran again
     _, (alarm,) = stop()
     assert alarm.data.model_dump()["what"].endswith("that P1 may enter")
+
+
+@pytest.mark.parametrize(
+    ("state", "asks"),
+    [("RUN", True), ("SLOW", True), ("FREE", True), ("STOP", False), ("ESTP", False), ("FALT", False)],
+)
+def test_who_stands_is_not_asked_to_stop(state: str, asks: bool) -> None:
+    made, line = bench()
+    line.state = state
+    inhibiting.stop(made.floor, line, Travel("T1", "S1", 7, 1, "V"), NOW)
+    assert any(isinstance(effect, Send) for effect in made.floor.effects) is asks

@@ -218,57 +218,152 @@ def test_a_result_changes_hands() -> None:
     assert three.results == []
 
 
-# --- behind an item that got nothing ----------------------------------------------------------------------------------
+# --- results that may be another's ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("apart", "suspect"), [(1, True), (400, True), (401, False), (0, False), (-300, False)])
-@pytest.mark.parametrize("match", ["carrier", "time", "index", "silent about no-reads"])
+def judged(kind: str, at: Reader, *positions: float, **shifts: tuple[float, ...]) -> tuple[float, ...]:
+    """The shifts of T1, judged by what the reader gave it at the marks of `at.recent`. `positions`: of T1, T2, … at
+    mark 0, beside one in an unknown place; `shifts`: what others are suspected of."""
+    made = line(kind, *enumerate(positions, 1), (99, 9000.0))
+    made.by_track[99].mark_mm = None
+    for name, known in shifts.items():
+        made.travels[name].shifts = known
+    lost = recent(5000.0, "T1", "LOST")  # of nobody: so that it is judged anew
+    at.recent.append(lost)
+    for found in at.recent:
+        if found.travel in made.travels:
+            made.travels[found.travel or ""].heard(found.result)
+    others = {travel.id: travel.shifts for travel in list(made.travels.values())[1:]}
+    assert made.assign(at, [lost]) == [made.by_track[1]]
+    assert {travel.id: travel.shifts for travel in list(made.travels.values())[1:]} == others, "only it is judged"
+    return made.by_track[1].shifts
+
+
 @pytest.mark.parametrize("kind", ["line", "loop"])
-def test_close_behind_silence_it_is_suspect(apart: float, suspect: bool, match: str, kind: str) -> None:
-    made = line(kind, (1, 1200.0 + apart), (2, 1200.0), (3, 9000.0))
-    made.by_track[2].carrier, made.by_track[3].mark_mm = "2", None
-    at = reader(window_mm=0.4, match=match, reports_no_read=match != "silent about no-reads")
-    at.recent = [recent(0.0, index=2)]
-    made.assign(at, at.recent)
-    if match in ("carrier", "index") or abs(apart) > 1:
-        assert at.recent[0].travel == "T2"
-        assert made.by_track[2].suspect is (suspect and match == "time")
-    assert not made.by_track[1].suspect
+@pytest.mark.parametrize(
+    ("ahead", "shifts"),
+    [
+        ((0.5,), (0.5,)),
+        ((400.0,), (400.0,)),
+        ((401.0,), ()),
+        ((0.0,), ()),
+        ((-0.5,), ()),
+        ((-300.0,), ()),
+        ((300.0, -300.0, 500.0, 350.0), (300.0, 350.0)),
+    ],
+)
+def test_the_late_result_of_one_ahead_that_got_nothing(
+    kind: str, ahead: tuple[float, ...], shifts: tuple[float, ...]
+) -> None:
+    places = [1200.0 + one for one in ahead]
+    assert judged(kind, reader(recent(0.0, "T1")), 1200.0, *places) == shifts
+    assert judged(kind, reader(recent(0.0, "T1"), reports_no_read=False), 1200.0, *places) == ()
 
 
-def test_of_an_item_in_an_unknown_place_nothing_is_known() -> None:
-    made = line("line", (1, 1500.0), (2, 1200.0))
-    made.by_track[2].carrier, made.by_track[2].mark_mm = "2", None
-    at = reader(recent(0.0, index=2), match="carrier")
-    assert made.assign(at, at.recent) == [made.by_track[2]]
-    assert not made.by_track[2].suspect
+def test_one_ahead_around_the_end_of_the_lap() -> None:
+    assert judged("loop", reader(recent(0.0, "T1")), LAP - 100.0, 200.0, LAP - 300.0) == (300.0,)
+    assert judged("line", reader(recent(0.0, "T1")), LAP - 100.0, 200.0, LAP - 300.0) == ()
+
+
+@pytest.mark.parametrize(
+    ("shift", "suspect"), [(140.0, True), (300.0, True), (460.0, True), (139.0, False), (461.0, False), (-300.0, False)]
+)
+def test_one_ahead_that_may_have_got_what_is_of_another_by_the_same_lateness(shift: float, suspect: bool) -> None:
+    """T2, 300 mm ahead, got a result and is suspected of a shift itself, or of another one, too."""
+    for known in ((shift,), (-999.0, shift), (shift, 9999.0)):
+        at = reader(recent(0.0, "T1"), recent(1000.0, "T2"))
+        assert judged("line", at, 1200.0, 1500.0, T2=known) == ((300.0,) if suspect else ())
 
 
 @pytest.mark.parametrize(
     ("heard", "of", "suspect"), [(None, None, True), ("T1", None, False), (None, "t1", False), (None, "t9", True)]
 )
 def test_who_got_a_result_is_not_silent(heard: str | None, of: str | None, suspect: bool) -> None:
-    made = line("line", (1, 1500.0), (2, 1200.0), (3, 9000.0))
-    made.by_track[3].mark_mm = None
+    made = line("line", (1, 1500.0), (2, 1200.0))
     at = reader(recent(0.0), *([recent(-300.0, heard, None)] if heard else []))
     made.by_track[1].results = [Result(of, "READ", "X", 0.0)] if of else []
     made.assign(at, at.recent[:1])
-    assert made.by_track[2].suspect is suspect
+    assert made.by_track[2].shifts == ((300.0,) if suspect else ())
+
+
+@pytest.mark.parametrize("kind", ["line", "loop"])
+@pytest.mark.parametrize("no_reads", [True, False])
+@pytest.mark.parametrize(
+    ("since", "owner", "shifts"),
+    [
+        (0.5, None, (-0.5,)),
+        (400.0, None, (-400.0,)),
+        (401.0, None, ()),
+        (0.0, None, ()),
+        (-300.0, None, ()),
+        (300.0, "GONE", ()),
+        (300.0, "T2", ()),
+    ],
+)
+def test_an_earlier_result_that_found_nobody_may_be_its_own(
+    kind: str, no_reads: bool, since: float, owner: str | None, shifts: tuple[float, ...]
+) -> None:
+    """As when the PLC is late: what is read of the next one is given to this one."""
+    at = reader(recent(7.0 - since, owner, "OLD"), recent(7.0, "T1"), reports_no_read=no_reads)
+    assert judged(kind, at, 1200.0, 3000.0) == shifts
+
+
+@pytest.mark.parametrize(
+    ("shift", "suspect"),
+    [(-140.0, True), (-300.0, True), (-460.0, True), (-139.0, False), (-461.0, False), (300.0, False)],
+)
+def test_an_earlier_result_that_may_be_the_next_ones_by_the_same_lateness(shift: float, suspect: bool) -> None:
+    for known in ((shift,), (999.0, shift), (shift, 9999.0)):
+        at = reader(recent(-293.0, "T2", "OLD"), recent(7.0, "T1"))
+        assert judged("line", at, 1200.0, 3000.0, T2=known) == ((-300.0,) if suspect else ())
+
+
+def test_an_earlier_result_is_one_before_its_first_and_all_are_shifts() -> None:
+    marks = ((-600.0, None), (-300.0, None), (-299.0, "T2"), (0.0, "T1"), (30.0, None), (50.0, "T1"), (60.0, None))
+    at = reader(*(recent(mark, owner, f"C{mark}") for mark, owner in marks))
+    assert judged("line", at, 1200.0, 3000.0, 1400.0, T2=(-250.0,)) == (200.0, -300.0, -299.0)
+
+
+@pytest.mark.parametrize(("match", "shifts"), [("index", ()), ("carrier", ()), ("time", (300.0, -100.0))])
+def test_a_result_that_says_whose_it_is_suspects_nobody(match: str, shifts: tuple[float, ...]) -> None:
+    at = reader(recent(-100.0, index=8), recent(0.0, "T1", index=1), match=match)
+    assert judged("line", at, 1200.0, 1500.0) == shifts
+    at = reader(recent(0.0, "T1"), recent(900.0, "T1", "C2", index=1), match="carrier")
+    assert judged("line", at, 1200.0, 1500.0) == (300.0,), "what says nothing may still be another's"
+
+
+def test_of_an_item_in_an_unknown_place_nothing_is_known() -> None:
+    made = line("line", (1, 1500.0), (2, 1200.0))
+    made.by_track[2].mark_mm = None
+    at = reader(recent(-300.0), recent(0.0, "T2"), recent(4000.0, "T2"))
+    assert made.assign(at, at.recent[2:]) == [made.by_track[2]]
+    assert not made.by_track[2].suspect
 
 
 def test_once_suspect_it_stays_so_until_it_is_read_again() -> None:
-    made = line("line", (2, 1200.0))
-    made.by_track[2].shifts = (300.0,)
+    made = line("line", (1, 1500.0), (2, 1200.0))
+    made.by_track[2].shifts = (77.0,)
     at = reader(recent(0.0))
     made.assign(at, at.recent)
-    assert made.by_track[2].suspect
+    assert made.by_track[2].shifts == (77.0,)
+    made.by_track[2].doubt("D", -1.0)
+    at.recent.append(recent(1.0, code="C2"))
+    made.assign(at, at.recent[1:])
+    assert made.by_track[2].shifts == (300.0,), "what was read again may be another's, too"
 
 
-def test_who_lost_its_result_is_not_judged() -> None:
-    made = line("line", (1, 1500.0), (2, 1200.0))
-    at = reader(recent(4000.0, "T2"))
-    assert made.assign(at, at.recent) == [made.by_track[2]]
-    assert not made.by_track[2].suspect
+def test_who_lost_its_only_result_is_not_judged() -> None:
+    assert judged("line", reader(), 1200.0, 1500.0) == ()
+
+
+def test_what_is_contended() -> None:
+    made = line("line", (1, 30.0), (2, -30.0), (3, -3000.0))
+    sure, unsure = recent(4200.0), recent(1200.0)
+    made.readers = [reader(), reader(sure, unsure)]
+    assert owners(made, made.readers[1], unsure, sure) == [None, "T3"]
+    assert [made.contended(travel) for travel in made.travels.values()] == [True, True, False]
+    unsure.ambiguous = False
+    assert not made.contended(made.by_track[1])
 
 
 # --- how long it is remembered ----------------------------------------------------------------------------------------
@@ -360,3 +455,26 @@ def test_where_the_belt_was() -> None:
     assert made.recent(at, result(at=250.0, encoder=5)).mark == 250
     assert made.recent(at, result(at=290.0, encoder=8)).mark == 253
     assert made.recent(at, result(at=300.0)).mark == 300, "without a count by time"
+
+
+def test_what_ties_counts_and_belt_together_reaches_so_far() -> None:
+    for way in (1, -1):
+        counter = Counter(1000, 10_000, 500)
+        at = 3000.0
+        assert counter.mark(0, at) == at
+        assert counter.mark(100 * way % 10_000, at + 100 * way + 2) == at + 100 * way
+        assert counter.mark(500 * way % 10_000, at + 500 * way + 7) == at + 500 * way
+        assert counter.mark(501 * way % 10_000, at + 501 * way + 7) == at + 501 * way + 2
+        assert counter.mark(1500 * way % 10_000, at + 1500 * way + 9) == at + 1500 * way + 9, (
+            "of all before none is near"
+        )
+
+
+def test_after_the_odometer_went_alone_counts_are_tied_anew() -> None:
+    made, counted = line(), reader()
+    made.readers = [reader(), counted]
+    counted.counter = Counter(1000, 1000, 1e6)
+    assert made.recent(counted, result(at=100.0, encoder=10)).mark == 100
+    made.forget_counts()
+    assert made.recent(counted, result(at=170.0, encoder=20)).mark == 170
+    assert made.recent(counted, result(at=190.0, encoder=30)).mark == 180, "and hold from then on"
