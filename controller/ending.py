@@ -116,6 +116,8 @@ def check_drop(floor: FloorState, drop: Drop, now: float, look: Look) -> None:
         floor.keep("drop", drop.travel, drop)
         if drop.recalled:
             floor.emit("parcel/recall", f"parcel/{drop.parcel}", now, _recall(drop, verdict.status, now))
+        else:
+            _corrects(floor, drop, now, container=drop.container, why="released: it need not be found any more")
 
 
 def cleared(floor: FloorState, travel: str, place: str, actor: str, now: float, look: Look) -> str | None:
@@ -128,18 +130,16 @@ def cleared(floor: FloorState, travel: str, place: str, actor: str, now: float, 
     container = drop.container
     container_events.taken_out(floor, travel)
     forget(floor, travel)
-    data = Corrected(
-        visit=drop.visit,
-        travel=travel,
-        parcel=drop.parcel or None,
-        container=container,
-        actor=actor,
-        station=place,
-        corrects=travel,
-        why=f"found and taken out of {drop.lane}",
+    _corrects(
+        floor, drop, now, container=container, actor=actor, station=place, why=f"found and taken out of {drop.lane}"
     )
-    floor.emit("parcel/corrected", f"travel/{travel}", now, data)
     return None
+
+
+def _corrects(floor: FloorState, drop: Drop, now: float, **what: str | None) -> None:
+    """Something was learnt of a parcel after its travel ended."""
+    who = {"visit": drop.visit, "travel": drop.travel, "parcel": drop.parcel or None, "corrects": drop.travel}
+    floor.emit("parcel/corrected", f"travel/{drop.travel}", now, Corrected.model_validate(who | what))
 
 
 def advised(floor: FloorState, advice: Advice, now: float, look: Look) -> None:

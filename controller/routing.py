@@ -251,11 +251,22 @@ def _supervised(question: Question, released: bool, lane: LaneState) -> tuple[st
     return None if released or lane.config.supervised else ("HOLD", "not supervised, and there is no release")
 
 
+UNAVAILABLE = {
+    "FULL": "the lane is full",
+    "LOCK": "the lane is locked",
+    "CLSD": "the lane was closed by command",
+    "NCON": "no open container stands at the lane",
+    "RATE": "the lane takes no more for this minute",
+    "JAM": "the lane is jammed",
+}
+"""Why a lane refuses -> in words; other states of the PLC as they are."""
+
+
 def _available(question: Question, released: bool, lane: LaneState) -> tuple[str, str] | None:
     refusal = lane.refuses(question.now)
     if lane.id == question.going_to and refusal in ("FULL", "RATE") and lane.state in ("FREE", "HALF", "RUN"):
         return None  # its place there is counted already
-    return (refusal, f"the lane is {refusal.lower()}") if refusal else None
+    return (refusal, UNAVAILABLE.get(refusal, f"the lane says {refusal}")) if refusal else None
 
 
 FILTERS: tuple[Callable[[Question, bool, LaneState], tuple[str, str] | None], ...] = (

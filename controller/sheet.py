@@ -50,6 +50,10 @@ class ConfigErrors(Exception):
         self.problems = in_order(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
+    def __reduce__(self) -> tuple[type[ConfigErrors], tuple[list[Problem]]]:
+        """Across processes as it is: by default an exception is made again of its text."""
+        return ConfigErrors, (self.problems,)
+
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
     """Sorted by file and line, each said once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from pathlib import Path
 
@@ -462,3 +463,9 @@ def test_a_damaged_floor_never_crashes(tmp_path_factory: pytest.TempPathFactory,
     floor = read(path)
     assert (floor.config is None) == bool(floor.sheet.problems)
     assert all(0 <= problem.line <= len(lines) + 20 for problem in floor.sheet.problems)
+
+
+def test_problems_pass_from_process_to_process_as_they_are() -> None:
+    errors = ConfigErrors([Problem("floor.toml", 3, "line.S1", "what is wrong; what to write")])
+    again = pickle.loads(pickle.dumps(errors))
+    assert (again.problems, str(again)) == (errors.problems, str(errors))

@@ -151,6 +151,21 @@ def test_a_hold_after_the_gate_is_a_recall(subject: tuple[str, str]) -> None:
     assert len(bench.named("parcel/recall")) == 1
 
 
+def test_a_release_before_it_was_found_ends_the_recall() -> None:
+    bench = ready(parcels=(advice(),))
+    bench.customs("release")
+    bench.head()
+    ride(bench)
+    bench.answer()
+    bench.divc(1, "S1-L01")
+    bench.customs("hold", 2)
+    assert len(bench.named("parcel/recall")) == 1
+    assert not bench.named("parcel/corrected")
+    bench.customs("release", 3)
+    corrected = bench.last("parcel/corrected")
+    assert (corrected.parcel, corrected.why) == ("P1", "released: it need not be found any more")
+
+
 def test_a_hold_between_the_gate_and_its_message_is_a_recall() -> None:
     bench = on_belt()
     bench.customs("hold", 2)

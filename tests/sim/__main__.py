@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from tests.sim import floor_text
+from tests.sim.faults import KINDS
 from tests.sim.many import Report, run
 from tests.sim.shrink import shrink
 from tests.sim.story import Story, Told, play
@@ -28,7 +29,7 @@ def main() -> int:
         return _replay(wanted.story)
     stories = [_story(wanted, seed) for seed in range(wanted.first, wanted.first + wanted.seeds)]
     begin, failed, report = time.monotonic(), [], Report()
-    for told in run(stories, wanted.processes):
+    for told in run(stories, wanted.processes, wanted.kinds):
         report.add(told)
         if told.broken:
             failed.append(told)
@@ -42,23 +43,47 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=20)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.sim", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=20, help="so many runs")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
-    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--minutes", type=float, default=5.0, help="of each run; nothing goes wrong in the last 40 s")
     parser.add_argument("--hours", type=float, help="instead: over midnight, all counters just before their wraps")
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--lines", default=",".join(floor_text.Floor().lines))
+    parser.add_argument("--processes", type=int, default=2, help="runs at a time")
+    parser.add_argument(
+        "--lines", type=_lines, default=floor_text.Floor().lines, help="some of S1,S2,S3,S4; the loop is always there"
+    )
+    parser.add_argument("--kinds", type=_kinds, help="draw these kinds of faults in every run: kill,cable late,…")
     parser.add_argument("--rate", type=int, default=floor_text.PARCELS_PER_HOUR, help="parcels an hour")
     parser.add_argument("--stop", action="store_true", help="stop at the first that fails")
     parser.add_argument("--shrink", type=int, default=3, help="so many failing seeds are shrunk to a short story")
     parser.add_argument("--keep", action="store_true", help="write shrunk stories to tests/sim/stories/")
     parser.add_argument("--story", type=Path, help="replay this story")
-    return parser.parse_args()
+    wanted = parser.parse_args()
+    if wanted.story is not None and not wanted.story.is_file():
+        parser.error(f"--story: there is no file {wanted.story}; tests/sim/stories/ has some")
+    return wanted
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return _known(text, floor_text.Floor().lines)
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    return _known(text, tuple(sorted(KINDS)))
+
+
+def _known(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    for part in found:
+        if part not in known:
+            raise argparse.ArgumentTypeError(f"there is no {part!r}; write some of {', '.join(known)}")
+    return found
 
 
 def _story(wanted: argparse.Namespace, seed: int) -> Story:
-    floor = floor_text.Floor(lines=tuple(wanted.lines.split(",")), parcels_per_hour=wanted.rate)
+    floor = floor_text.Floor(lines=wanted.lines, parcels_per_hour=wanted.rate)
     if wanted.hours is None:
         return Story(seed, wanted.minutes, floor)
     floor = floor_text.Floor(floor.lines, floor.parcels_per_hour, counters=floor_text.AT_THEIR_WRAPS)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from itertools import combinations
 from multiprocessing import get_context
+from textwrap import fill
 
 from tests.sim.faults import KINDS
 from tests.sim.story import Story, Told, play
@@ -37,24 +39,27 @@ class Report:
         most = len(KINDS) * (len(KINDS) - 1) // 2
         never = sorted(set(KINDS) - set(self.kinds))
         lines = [
-            f"{self.seeds} seeds, {self.failed} failed; {parcels} parcels, {self.counts['lane']} lay in lanes, "
+            f"seeds: {self.seeds}, failed: {self.failed}; {parcels} parcels, {self.counts['lane']} lay in lanes, "
             f"{self.counts['recalls']} recalls, {self.counts['doubled']} events came twice",
             f"faults: {len(self.kinds)} of {len(KINDS)} kinds, {len(self.pairs)} of {most} pairs of kinds",
             f"ends: {', '.join(f'{name} {n}' for name, n in sorted(self.counts.items()) if '/' in name)}",
         ]
         if seconds is not None:
             lines.insert(1, self._speed(seconds))
-        if never:
-            lines.append(f"never drawn: {', '.join(never)}")
-        return "\n".join(lines)
+        if len(never) < len(self.kinds):
+            lines += [f"never drawn: {', '.join(never)}"] if never else []
+        else:
+            lines.append(f"drawn: {', '.join(sorted(self.kinds)) or 'nothing'}")
+        return "\n".join(fill(line, 79, subsequent_indent="  ", break_on_hyphens=False) for line in lines)
 
     def _speed(self, seconds: float) -> str:
         parcels, simulated = self.counts["inducted"], self.simulated_ms / 1000
         return f"{seconds:.0f} s: {parcels / seconds:.0f} parcels a second, {simulated / seconds:.0f} times real time"
 
 
-def run(stories: list[Story], processes: int) -> Iterator[Told]:
-    """Play them with their own blows, over some processes; as they end."""
+def run(stories: list[Story], processes: int, kinds: tuple[str, ...] | None = None) -> Iterator[Told]:
+    """Play them with the blows of their seeds, or of these kinds, over some processes; as they end."""
+    _played = partial(play, drawn=False, kinds=kinds)
     if processes <= 1:
         yield from map(_played, stories)
         return
@@ -65,7 +70,3 @@ def run(stories: list[Story], processes: int) -> Iterator[Told]:
 def _start() -> None:
     """A worker makes few cycles and many objects: it is told to look for garbage seldom."""
     gc.set_threshold(100_000, 20, 100)
-
-
-def _played(story: Story) -> Told:
-    return play(story, drawn=False)
