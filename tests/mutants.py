@@ -29,8 +29,8 @@ MODULES = (
     "booking plan_rules closure containers drops advice asking moments"
 ).split()
 TESTS = (
-    "matching match_modes identity routing customs travel floor rules loops booking switching plan planning edge_cases "
-    "promise departures moments lanes containers kept asking closure"
+    "matching match_modes late_readers identity routing customs travel floor rules loops booking switching plan "
+    "planning edge_cases promise departures moments lanes containers kept asking closure"
 ).split()
 SLOW = (
     "test_departures.py::test_of_too_many_those_stay_that_leave_first",

@@ -286,6 +286,21 @@ def test_it_came_later_than_was_said() -> None:
     assert [found.standing_at(when) for when in (10.0, 24.9, 25.0)] == ["A", "A", "B"]
 
 
+@pytest.mark.parametrize(("told", "before"), [(21.0, True), (20.0, False), (19.0, False)])
+def test_it_came_sooner_than_was_said(told: float, before: bool) -> None:
+    """B, said to come at `told`, came at 20: what is known of the time since is then said by who knows."""
+    found = there((10.0, "A"), (told, "B"))
+    found.came_sooner(20.0)
+    assert found.stands == [(ALWAYS, None), (10.0, "A"), *([] if before else [(told, "B")])]
+
+
+def test_what_stood_there_always_cannot_have_come_sooner() -> None:
+    found = lane()
+    found.stands = [Stand(30.0, "A")]
+    found.came_sooner(20.0)
+    assert found.stands == [(30.0, "A")]
+
+
 @pytest.mark.parametrize(
     ("changes", "same"),
     [

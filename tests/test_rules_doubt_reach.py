@@ -26,6 +26,8 @@ def bench(*items: tuple[int, float | None, float | None], loop: bool = False) ->
     for track, position, eye in items:
         one = Travel(f"T{track}", "S1", 7, track, "V", mark_mm=position, mark_at=made.now, eye_mm=eye)
         line(made).add(one)
+    elsewhere = made.config.point["S1-MID"].model_copy(update={"line": "S2"})
+    made.floor.config = made.config.model_copy(update={"point": {**made.config.point, "S2-MID": elsewhere}})
     return made
 
 
@@ -56,6 +58,7 @@ BELT = ((1, 0.0, 0.0), (2, 999.0, 0.0), (3, 1000.0, 1000.0), (4, 1600.0, 1000.0)
         (4, None, (), 0.0, [1, 2, 3, 5, 6]),  # nobody knows where: everybody
         (4, "nowhere", (), 0.0, [1, 2, 3, 5, 6]),
         (4, "DOCK", (), 0.0, [1, 2, 3, 5, 6]),
+        (4, "S2-MID", (), 0.0, [1, 2, 3, 5, 6]),
         (6, "S1-MID", (), 0.0, [1, 2, 3, 4, 5]),
     ],
 )
@@ -104,6 +107,7 @@ SEEN = ((1, 100.0, 0.0), (2, 1100.0, 1000.0), (3, 2100.0, 2000.0), (4, 2500.0, N
         ("S1-DEC", (1, 9, 3), [1, 2, 3, 4]),
         ("nowhere", (), [1, 2, 3, 4]),  # nobody knows where: everybody
         ("DOCK", (3,), [1, 2, 3, 4]),
+        ("S2-MID", (), [1, 2, 3, 4]),
     ],
 )
 def test_one_was_seen_that_nobody_tracked(point: str, tracks: tuple[int, ...], expected: list[int]) -> None:
@@ -147,7 +151,7 @@ def test_everything() -> None:
     ("ms", "speed", "late", "told"),
     [
         (400, 1000, (400,), False),
-        (401, 1000, (400,), True),
+        (400.2, 1000, (400,), True),
         (200, 2000, (400,), False),
         (201, 2000, (400,), True),
         (401, 1000, (400, 500), True),
