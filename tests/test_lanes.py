@@ -108,6 +108,22 @@ def test_a_lane_that_needs_a_container(container: str | None, closed: bool, refu
 
 
 @pytest.mark.parametrize(
+    ("by", "needs", "closed", "shut"),
+    [
+        (None, False, False, False),
+        ("anna", False, False, True),
+        (None, True, False, False),
+        (None, False, True, False),
+        (None, True, True, True),
+    ],
+)
+def test_shut_by_people(by: str | None, needs: bool, closed: bool, shut: bool) -> None:
+    found = lane(needs_container=needs)
+    found.closed_by, found.container_closed = by, closed
+    assert found.shut is shut
+
+
+@pytest.mark.parametrize(
     ("inside", "on_way", "refusal"), [(0, 0, None), (1, 0, None), (0, 1, None), (1, 1, "FULL"), (3, 0, "FULL")]
 )
 def test_capacity_counts_what_is_inside_and_on_the_way(inside: int, on_way: int, refusal: str | None) -> None:
@@ -292,6 +308,12 @@ def test_it_came_sooner_than_was_said(told: float, before: bool) -> None:
     found = there((10.0, "A"), (told, "B"))
     found.came_sooner(20.0)
     assert found.stands == [(ALWAYS, None), (10.0, "A"), *([] if before else [(told, "B")])]
+
+
+def test_the_first_one_came_sooner() -> None:
+    found = there((30.0, "A"))
+    found.came_sooner(20.0)
+    assert found.stands == [(ALWAYS, None)]
 
 
 def test_what_stood_there_always_cannot_have_come_sooner() -> None:

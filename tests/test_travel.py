@@ -143,6 +143,14 @@ def test_a_read_after_the_doubt_makes_it_sure_again(
     assert one.results == (results((71.0, "NEW")) if again else results(*heard))
 
 
+def test_what_somebody_told_later_lifts_no_doubt() -> None:
+    one = travel()
+    one.doubt("D", 70.0)
+    one.results = [Result("t1", "READ", "OLD", 71.0, dated=False)]
+    assert not one.read_again()
+    assert one.doubtful
+
+
 def test_results_are_noted_once_and_bounded() -> None:
     one = travel()
     assert one.heard(Result("t1", "READ", "C1", 1.0))
@@ -191,6 +199,14 @@ def test_past_its_gates_it_begins_anew(identity: str, certainty: str, kept: list
     assert one.decision is None
 
 
+def test_what_the_plc_s_scanner_said_is_of_the_arrival_behind_it() -> None:
+    one = travel(State.OBEYED)
+    one.arrived_at = 60.0
+    one.results = [Result("S1-DEC", "READ", "C1", 61.0, source="plc"), Result("t1", "READ", "C2", 61.0)]
+    one.pass_gates(2)
+    assert [result.code for result in one.results] == ["C2"]
+
+
 def test_on_the_next_line_it_knows_what_it_knew() -> None:
     before, after = travel(), Travel("S2-jrnl0000-9", "S2", 7, 4, "S1-jrnl0000-1")
     before.results, before.weight_g, before.shifts = results((5.0, "C1")), 900, (300.0,)
@@ -200,6 +216,30 @@ def test_on_the_next_line_it_knows_what_it_knew() -> None:
     assert found == (before.id, 900, (300.0,), "U", 6.0, before.results)
     after.heard(Result("t2", "READ", "C2", 7.0))
     assert len(before.results) == 1, "they share no memory"
+
+
+def test_what_is_known_of_it_on_the_next_line_holds_there() -> None:
+    before, after = travel(), Travel("S2-jrnl0000-9", "S2", 7, 4, "S1-jrnl0000-1")
+    before.results, before.doubted_at = results((5.0, "C1")), 6.0
+    before.length_mm, before.weight_g, before.shifts = 300, 900, (300.0,)
+    after.results, after.doubted_at = results((8.0, "C2")), 3.0
+    after.length_mm, after.weight_g, after.shifts, after.at_risk = 310, 0, (-200.0,), True
+    after.goes_on(before)
+    assert (after.length_mm, after.weight_g, after.shifts, after.at_risk) == (310, 0, (-200.0,), True)
+    assert (after.results, after.doubted_at) == (results((5.0, "C1"), (8.0, "C2")), 3.0), "it was sure before, too"
+    measured = Travel("S2-jrnl0000-10", "S2", 7, 5, "S1-jrnl0000-1")
+    measured.goes_on(before)
+    assert measured.length_mm == 300
+
+
+@pytest.mark.parametrize(("doubted", "sure"), [(3.0, True), (8.0, False)])
+def test_what_was_read_on_the_next_line_lifts_the_doubt_of_the_line_before(doubted: float, sure: bool) -> None:
+    before, after = travel(), Travel("S2-jrnl0000-9", "S2", 7, 4, "S1-jrnl0000-1")
+    before.results, before.certainty, before.doubted_at = results((5.0, "C1")), "D", 6.0
+    after.results, after.doubted_at = results((8.0, "C2")), doubted
+    after.goes_on(before)
+    assert after.doubtful is not sure
+    assert [result.code for result in after.results] == (["C2"] if sure else ["C1", "C2"])
 
 
 def test_through_the_journal() -> None:
@@ -220,6 +260,7 @@ def test_what_an_older_journal_does_not_say() -> None:
     assert (kept.state, kept.identity, kept.point, kept.certainty) == (State.INDUCTED, "SCANNER_LATE", "", "S")
     assert (kept.mark_mm, kept.mark_at, kept.arrived_at, kept.doubted_at) == (None, 0, 0, 0)
     assert (kept.length_mm, kept.weight_g, kept.lap, kept.number, kept.current, kept.obeyed) == (0, None, 0, 0, 0, 0)
+    assert not kept.flushed
     old = decision(3, "S1-L01")
     said = {name: getattr(old, name) for name in "lanes destination reason why identity plan customs released".split()}
     again = TRAVEL.validate_python(
