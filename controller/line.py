@@ -216,6 +216,16 @@ class LineState:
             mark = reader.counter.mark(result.encoder, mark)
         return Recent(result, mark)
 
+    def belt(self, when: float, *, speed: float | None = None, running: bool | None = None) -> None:
+        """The belt moves so from `when` on; what was read since was read at another place than we believed."""
+        self.odometer.change(when, speed=speed, running=running)
+        for reader in self.readers:
+            since = [recent for recent in reader.recent if recent.result.at > when]
+            for recent in since:
+                recent.mark = self.odometer.at(recent.result.at)
+            if since and reader.counter is not None:
+                reader.counter.forget()
+
     def forget_counts(self) -> None:
         """The odometer went on alone for a while: the counts of its readers are tied to it anew."""
         for reader in self.readers:

@@ -227,7 +227,7 @@ def _status(floor: FloorState, line: LineState, item: said.Status, now: float, l
     if lane is not None:
         lane_events.changed(floor, line, lane, "FREE" if item.state == "RUN" else item.state, item.code, now, look)
     elif item.element == "LINE":
-        line.odometer.change(at, running=item.state in RUNNING)
+        line.belt(at, running=item.state in RUNNING)
         floor.keep("line", line.id, line)
         if item.state != line.state:
             line.state = item.state
@@ -267,9 +267,9 @@ def _speed(floor: FloorState, line: LineState, item: said.Speed, now: float, loo
     if item.element == "LINE":
         at = item.edge if item.edge is not None else now
         if item.mm_s:
-            line.odometer.change(at, speed=item.mm_s, running=line.state in RUNNING)
+            line.belt(at, speed=item.mm_s, running=line.state in RUNNING)
         else:
-            line.odometer.change(at, running=False)
+            line.belt(at, running=False)
         floor.keep("line", line.id, line)
 
 

@@ -30,7 +30,7 @@ def _forgotten(floor: FloorState, line: LineState, now: float, look: Look) -> No
         if travel.epoch != line.epoch:
             ending.lost(floor, line, travel, "the PLC lost its memory", now)
     reading.forget_numbers(floor, line)
-    line.odometer.change(now, running=True)
+    line.belt(now, running=True)
     line.state, line.told = "RUN", False
     floor.keep("line", line.id, line)
     for lane in floor.lanes.values():

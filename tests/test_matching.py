@@ -353,3 +353,24 @@ def test_a_belt_that_stood_before_the_plc_could_say_so_moved_no_item() -> None:
     assert bench.floor.lines["S1"].position(bench.travel(), bench.now) == 500
     bench.after(700).read("CP1")
     assert codes(bench) == ["CP1"]
+
+
+def test_what_was_read_moves_with_what_is_learnt_of_the_belt() -> None:
+    """The daemon was without the PLC, and believed the belt ran on for 8 s: a code that found nobody then must not be
+    taken for that of an item that came long after it."""
+    bench = ready()
+    bench.lose_session()
+    bench.after(8000).read("CP1")
+    bench.after(100)
+    bench.begin()
+    bench.plc(said.Speed("LINE", 1000, 0, bench.now, bench.now))
+    bench.stat("LINE", "STOP", age=8000)
+    bench.stat("LINE", "RUN", age=200)
+    bench.plc(said.Synchronised(bench.now))
+    line = bench.floor.lines["S1"]
+    (recent,) = line.readers[0].recent
+    assert recent.mark == line.odometer.at(recent.result.at)
+    for track in range(1, 12):
+        bench.indu(track)
+        bench.after(700)
+    assert all(not bench.travel(track).results for track in range(1, 12))

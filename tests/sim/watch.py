@@ -169,7 +169,7 @@ class Watch:
     def _forgotten(self, line: str) -> None:
         """A PLC lost its memory, and with it the ends that it has not told yet."""
         for body in self.bodies.values():
-            if body.lane is not None and body.tracks[-1][0] == line:
+            if body.lane is not None and body.tracks and body.tracks[-1][0] == line:
                 trip = self.witness.by_track.get(body.tracks[-1])
                 if trip is None or trip.ended is None:
                     body.disturbed = body.disturbed or "the PLC forgot its end"

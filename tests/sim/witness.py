@@ -91,7 +91,11 @@ class Witness:
                 self.recalled[data["parcel"]] = self._clock.now
             if known is not None:
                 known.recalled = True
-        if known is None or name == "parcel/corrected":
+        if known is None:
+            return
+        if name == "parcel/corrected":
+            if known.ended is not None and data.get("container"):
+                known.ended = known.ended | {"container": data["container"]}
             return
         if sequence < known.last:
             raise Broken("P2", f"{travel}: sequence {sequence} comes after {known.last}")
