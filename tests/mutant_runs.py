@@ -35,6 +35,15 @@ SECONDS = 20
 
 MEMORY = 2 << 30
 
+VERDICTS = {
+    0: "survived",
+    1: "killed",
+    -signal.SIGSEGV: "killed",
+    -signal.SIGPROF: "hung",
+    -signal.SIGALRM: "hung",
+}
+"""exit code of a child, or minus the signal that ended it -> what came of its change"""
+
 hypothesis.settings.register_profile(
     "quick",
     max_examples=10,
@@ -125,12 +134,10 @@ class Trials:
         """Wait for one of these children."""
         pid, status = os.wait()
         index = running.pop(pid)
-        if os.WIFSIGNALED(status):
-            return index, "hung" if os.WTERMSIG(status) in (signal.SIGPROF, signal.SIGALRM) else "killed"
-        code = os.WEXITSTATUS(status)
-        if code > 1:
-            raise RuntimeError(f"cannot be tried: {self._found[index]}")
-        return index, "killed" if code else "survived"
+        code = os.waitstatus_to_exitcode(status)
+        if code not in VERDICTS:
+            raise RuntimeError(f"cannot be tried, {code}: {self._found[index]}")
+        return index, VERDICTS[code]
 
     def _kills(self, mutant: Mutant) -> bool:
         with mutant.applied():
@@ -150,16 +157,19 @@ class Trials:
         files = [told for told in self._told if told.startswith("tests/")]
         own = [file for file in files if file.endswith(f"_{module}.py")]
         rest = [told for told in self._told if told not in files]
-        return not ((not own or run_tests([*own, *rest])) and run_tests(self._told))
+        for told in ([*own, *rest], self._told) if own else (self._told,):
+            ended = run_tests(told)
+            if ended in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED):
+                raise RuntimeError(f"pytest {' '.join(told)}: {ended.name}")
+            if ended:
+                return True
+        return False
 
 
-def run_tests(told: Sequence[str], *plugins: object) -> bool:
-    """Run tests, in silence; whether all passed."""
+def run_tests(told: Sequence[str], *plugins: object) -> pytest.ExitCode:
+    """Run tests, in silence."""
     options = "-x -p no:terminal --hypothesis-profile=quick -o addopts= -W ignore::pytest.PytestAssertRewriteWarning"
-    code = pytest.main([*options.split(), *told], list(plugins))
-    if code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED):
-        raise RuntimeError(f"pytest {' '.join(told)}: {code}")
-    return code == pytest.ExitCode.OK
+    return pytest.ExitCode(pytest.main([*options.split(), *told], list(plugins)))
 
 
 class Changed(SourceFileLoader):
