@@ -11,7 +11,7 @@ from controller.advice import Look
 from controller.events import ReadSeen
 from controller.floor_state import FloorState
 from controller.identity import Result
-from controller.line import LineState, Reader, Recent
+from controller.line import HOLD_MM, LineState, Reader, Recent
 from controller.travel import Travel
 from devices.types import Code, Garbled, Item, NoRead, Read
 
@@ -38,9 +38,17 @@ def said(floor: FloorState, device: str, item: Item, now: float, look: Look) -> 
 
 
 def rematch(floor: FloorState, line: LineState, travel: Travel, now: float, look: Look) -> None:
-    """A travel's position is known better: settle anew the results that this concerns."""
+    """A travel's position is known better: settle anew the results that this concerns.
+
+    What is about to be forgotten it does not win any more: a result beside it that found nobody, and shows that the PLC
+    is late, may be forgotten already.
+    """
+    mark = line.odometer.at(now)
     for reader in line.readers:
-        concerned = line.concerned(reader, travel) if reader.recent else []
+        oldest = mark - HOLD_MM + min(reader.late_mm, HOLD_MM / 2)
+        concerned = [
+            recent for recent in line.concerned(reader, travel) if recent.travel is not None or recent.mark >= oldest
+        ]
         if concerned:
             _settle(floor, line, reader, concerned, now, look)
 

@@ -80,3 +80,15 @@ def test_what_a_plc_said_while_it_lagged_is_doubtful() -> None:
 def test_a_lag_that_the_readers_are_reckoned_with_or_that_came_later_is_no_reason() -> None:
     for ms, since in ((390, -100), (900, 2100)):
         assert not lagging(ms, since).travel().doubtful
+
+
+def test_what_is_about_to_be_forgotten_is_won_no_more() -> None:
+    """The PLC's backlog tells of an item, 350 ms too late a place, when its own result is forgotten already: the next
+    one's, which would fit, must not be taken for it."""
+    bench = dense()
+    begin = bench.now
+    bench.after(1200).read("CP1")
+    bench.after(350).read("CP2")
+    bench.after(5700)
+    bench.indu(1, age=bench.now - begin - 350)
+    assert bench.travel().results == []
