@@ -34,10 +34,11 @@ def everything(floor: FloorState, line: LineState, now: float, look: Look) -> No
 
 
 def after_lag(floor: FloorState, line: LineState, item: Lagging, now: float, look: Look) -> None:
-    """The PLC's messages came so late that its items were farther on than we thought, by more than the readers' own
-    lateness that is reckoned with: where those are that it spoke of since is not known before the next eye."""
+    """The PLC's messages came so late that its items were farther on than we thought: where those are that it spoke of
+    since is not known before the next eye. A lateness that is sure counts when it is more than a reader's window, one
+    that may be a lost frame only when it is more than the reader's own lateness that is reckoned with."""
     late_mm = item.ms * line.odometer.speed / 1000
-    if all(late_mm <= reader.late_mm for reader in line.readers):
+    if all(late_mm <= (reader.window_mm if item.sure else reader.late_mm) for reader in line.readers):
         return
     moved = [travel for travel in line.travels.values() if travel.mark_at >= item.since]
     for travel in moved:

@@ -284,11 +284,13 @@ class SessionLost:
 @dataclass(frozen=True, slots=True)
 class Lagging:
     """An answer of the machine needed `ms` from our first sending, longer than we wait before we repeat, or had not
-    come by then. What it said since `since`, when it was last known to answer in time, may have been as late."""
+    come by then. What it said since `since`, when it was last known to answer in time, may have been as late: it is
+    so if `sure`, for then each sending was answered; otherwise the first sending or its answer may just be lost."""
 
     ms: float
     since: float
     at: float
+    sure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

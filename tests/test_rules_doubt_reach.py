@@ -178,6 +178,17 @@ def test_a_plc_that_lagged(ms: float, speed: float, late: tuple[int, ...], told:
     assert after_all == before | dict.fromkeys(moved)
 
 
+@pytest.mark.parametrize(("ms", "window", "told"), [(80, 80, False), (81, 80, True), (81, 400, False)])
+def test_a_lateness_that_is_sure_counts_from_the_window_on(ms: float, window: float, told: bool) -> None:
+    made = bench(*BELT)
+    line(made).odometer.change(made.now, speed=1000)
+    (reader,) = line(made).readers
+    line(made).readers = [replace(reader, late_mm=400, window_mm=window)]
+    line(made).by_track[1].mark_at = made.now
+    doubt.after_lag(made.floor, line(made), said.Lagging(ms, made.now - 1, made.now, sure=True), made.now, made.look)
+    assert (1 in doubtful(made)) is told
+
+
 @pytest.mark.parametrize(
     ("loop", "here", "eye"),
     [(False, 2000, 1000), (False, 1001, 1000), (False, 1000, 0), (False, 0, 0), (True, 2000, 1000), (True, 0, 2000)],

@@ -246,6 +246,19 @@ def test_an_answer_that_needed_longer_than_a_repeat_tells_how_late_the_plc_may_b
     assert line.answer("DEST", 3) == [Lagging(500, in_time, line.now), Answered(number, None, line.now)]
 
 
+def test_a_repeat_that_is_answered_too_makes_the_lateness_sure() -> None:
+    line = Line(Settings(transport="tcp")).normal()
+    line.run(50)
+    since = line.now - 50
+    line.driver.send(DEST, line.now, None)
+    line.run(400)
+    assert not only(line.answer("DEST", 2), Lagging).sure
+    line.run(300)
+    assert line.answer("DEST", 2) == [Lagging(400, since, line.now, sure=True)]
+    line.run(300)
+    assert line.answer("DEST", 2) == []
+
+
 def test_a_request_without_answer_tells_it_too_when_the_session_is_lost() -> None:
     line = Line(Settings(transport="tcp")).normal()
     line.run(50)

@@ -19,6 +19,7 @@ type or version whose body begins with the number of the next event: every event
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
@@ -96,6 +97,8 @@ class Channel:
         self._last_sent = self._last_valid = self._syes_at = 0.0
         self._in_time = 0.0
         """when a request was sent that was answered before its repeat"""
+        self._repeated: tuple[Open, Lagging] | None = None
+        """the request that was answered last after a repeat, and what will be sure if the repeat is answered too"""
         self.now = 0.0
         self.next_sequence = 1
         self.items: list[Item] = []
@@ -255,6 +258,7 @@ class Channel:
         request, refusal = self._outbox.answered(message), message.refusal
         if request is None:
             self._counters.note("answer to nothing open")
+            self._answered_twice(message, at)
             return
         if refusal is not None:
             self._counters.note(f"refused {refusal if refusal in messages.REFUSALS else 'otherwise'}")
@@ -276,7 +280,15 @@ class Channel:
         if at - request.sent < self._repeat_ms:
             self._in_time = request.sent
         elif self.state in SESSION:
-            self.items.append(Lagging(at - request.sent, self._in_time, at))
+            lag = Lagging(at - request.sent, self._in_time, at)
+            self.items.append(lag)
+            self._repeated = (request, lag)
+
+    def _answered_twice(self, message: Incoming, at: float) -> None:
+        """The repeat was answered too, so the first answer was late and nothing was lost."""
+        if self._repeated is not None and self._repeated[0].is_answered_by(message):
+            lag, self._repeated = self._repeated[1], None
+            self.items.append(replace(lag, at=at, sure=True))
 
     def _syes_answered(self, refusal: str | None, message: Incoming, at: float) -> None:
         if refusal is None:
@@ -345,6 +357,7 @@ class Channel:
             self._clock_answer(self._outbox.open, self.now)
         self._give_up(self._outbox.clear(f"session lost: {why}"), self.now)
         self._answers.forget()
+        self._repeated = None
         if self.state in SESSION or hang_up:
             self.items.append(SessionLost(why, self.now, hang_up))
 

@@ -49,6 +49,8 @@ class Hub:
         self.floor = floor
         self.config, self.plans = load_floor(path)
         self.rng = Random(f"{seed}/hub")
+        self._ids = Random(f"{seed}/ids")
+        """the node's own, so that one event more in it changes nothing of what else is drawn"""
         self.clock = Clock(START_MS)
         self.utc_offset = utc_ms - START_MS
         self.journal = Journal(boot)
@@ -99,7 +101,7 @@ class Hub:
         self.life += 1
         self._committing = False
         now = self.clock.now
-        start = Start(now, now + self.utc_offset + self.clock_step, self.same_boot, self.rng)
+        start = Start(now, now + self.utc_offset + self.clock_step, self.same_boot, self._ids)
         self.same_boot = True
         self.node = Node(self.config, self.plans, self.journal.restored(), self.journal.look, start)
         for link in self.links:
