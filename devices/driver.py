@@ -23,7 +23,7 @@ import importlib
 import pkgutil
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 from devices.types import Command, Counters, Item, Kept, Message, Token
 
@@ -62,6 +62,17 @@ class Driver(Protocol):
 
     def closed(self, now: float) -> Sequence[Item]:
         """The channel is gone; partial frames and unanswered commands with it."""
+
+
+@runtime_checkable
+class OnBroker(Protocol):
+    """What a driver whose machine speaks MQTT has beside: its `feed` takes messages and its `take` gives them."""
+
+    def subscriptions(self) -> Sequence[tuple[str, int]]:
+        """(topic filter, QoS) of what it wants to hear. The channel is `opened` when the broker has granted them."""
+
+    def will(self) -> Message | None:
+        """What the broker shall publish when the connection breaks."""
 
 
 class TalkOnly:
