@@ -7,12 +7,12 @@ loop everything comes round again.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
+from controller import config_links
+from controller.config_links import texts
 from controller.toml_lines import KeyPath
-from controller.wording import guess, told
-from devices import links
+from controller.wording import guess
 
 if TYPE_CHECKING:
     from controller.config import Floor
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def check(floor: Floor) -> None:
     """Run every check."""
-    for one in (_names, _points, _ids, _default_lanes, _links, _channels, _lengths, _order, _readers):
+    for one in (_names, _points, _ids, _default_lanes, config_links.check, _channels, _lengths, _order, _readers):
         one(floor)
 
 
@@ -33,20 +33,10 @@ def _names(floor: Floor) -> None:
         ("plc", "line", "line"),
         ("scanner", "point", "point"),
     ):
-        for name, wanted in _texts(floor, table, key):
+        for name, wanted in texts(floor, table, key):
             known = floor.names(there)
             if wanted not in known:
                 floor.sheet.report((table, name, key), f"no {there} {wanted!r}", guess(wanted, known, f"{there}s"))
-
-
-def _texts(floor: Floor, table: str, key: str) -> list[tuple[str, str]]:
-    """(section, value) of a key wherever it is a text, whatever else is wrong with the section."""
-    sections = floor.sheet.data.get(table)
-    if not isinstance(sections, dict):
-        return []
-    return [
-        (name, raw[key]) for name, raw in sections.items() if isinstance(raw, dict) and isinstance(raw.get(key), str)
-    ]
 
 
 def _points(floor: Floor) -> None:
@@ -77,7 +67,7 @@ def _ids(floor: Floor) -> None:
 
 
 def _default_lanes(floor: Floor) -> None:
-    for name, default in _texts(floor, "line", "default_lane"):
+    for name, default in texts(floor, "line", "default_lane"):
         at, lane = ("line", name, "default_lane"), floor.lane.get(default)
         if default not in floor.names("lane"):
             floor.sheet.report(
@@ -88,28 +78,6 @@ def _default_lanes(floor: Floor) -> None:
         elif lane is not None and lane.line != name:
             mine = ", ".join([lane for _, lane in _gates(floor, name)]) or "none yet"
             floor.sheet.report(at, f"{default} is a lane of line {lane.line}", f"lanes of line {name} are: {mine}")
-
-
-def _links(floor: Floor) -> None:
-    """Every link can be parsed, and no port serves two devices, whatever name it is called by."""
-    users: dict[str, str] = {}
-    for table in ("scanner", "plc"):
-        for name, link in _texts(floor, table, "link"):
-            at = (table, name, "link")
-            try:
-                port = _port(link)
-            except ValueError as error:
-                floor.sheet.report(at, *told(str(error)))
-                continue
-            if port in users:
-                floor.sheet.report(at, f"{port} is used by {users[port]} too", "a port serves one device")
-            users.setdefault(port, f"{table}.{name} (line {floor.sheet.line(at)})")
-
-
-def _port(link: str) -> str:
-    """What a link occupies. Two names of one serial device are one port where the machine can tell."""
-    url = links.parse(link)
-    return os.path.realpath(url.path) if url.scheme == "serial" else f"{url.host}:{url.port}".casefold()
 
 
 def _channels(floor: Floor) -> None:

@@ -70,5 +70,5 @@ def _from_link(link: object, own: Collection[str]) -> dict[str, Any]:
         url = links.parse(str(link))
     except ValueError:
         return {}
-    said = {"transport": url.scheme} | ({"baud": url.baud} if url.scheme == "serial" else {})
+    said = {"transport": url.transport} | ({"baud": url.baud} if url.transport == "serial" else {})
     return {key: value for key, value in said.items() if key in own}

@@ -30,10 +30,13 @@ from controller.node import Node, Start
 from controller.plan import Plan
 from controller.recording import Recorder, Texts
 from controller.recording_file import RecordingFile
+from controller.sections import Plc, Scanner
 from controller.stamps import rfc3339
 from controller.status import status
 from controller.uplink import Options, Uplink
-from devices.links import Link, open_link
+from devices import links
+from devices.driver import SpeaksMqtt
+from devices.links import Link, OnBroker, open_link
 from devices.types import Message
 
 EXIT_OK, EXIT_DISK, EXIT_RUNNING = 0, 70, 75
@@ -80,10 +83,12 @@ class Daemon:
         self.links: dict[str, Link] = {}
         self._said = ""
         self._clock_due = 0.0
-        self._urls = {name: scanner.link for name, scanner in config.scanner.items()}
-        self._urls |= {name: plc.link for name, plc in config.plc.items()}
-        for name, url in self._urls.items():
-            self.links[name] = open_link(name, url, self, self._loop, rng)
+        devices: dict[str, Scanner | Plc] = {**config.scanner, **config.plc}
+        for port in self.node.ports:
+            device, driver = devices[port], self.node.drivers[port]
+            on_broker = _on_broker(config, port, device, driver) if isinstance(driver, SpeaksMqtt) else None
+            self.links[port] = open_link(port, device.link, self, self._loop, rng, on_broker)
+        self._connections = {port for port in self.node.ports if links.parse(devices[port].link).is_connection}
         self._uplink = Uplink(self._loop, _options(config, self.node), self)
         self.control = Control(config.state_dir / "control.sock", {"status": self._status})
 
@@ -113,8 +118,8 @@ class Daemon:
         self.node.link_down(link_name, at, why)
         self._pump(at)
 
-    def received(self, link_name: str, data: bytes, at: float) -> None:
-        """Bytes of a device."""
+    def received(self, link_name: str, data: bytes | Message, at: float) -> None:
+        """Bytes or a message of a device."""
         self.node.received(link_name, data, at)
         self._pump(at)
 
@@ -162,7 +167,7 @@ class Daemon:
             if data:
                 self.links[link].write(data)
         for link, why in node.hang_ups():
-            if self._urls[link].startswith("tcp:"):  # on a serial line there is no connection to break
+            if link in self._connections:
                 self.links[link].hang_up(why)
         if not self._committing:
             batch = node.rows()
@@ -276,6 +281,18 @@ def _same_boot(path: Path) -> bool:
     if now != before:
         path.write_text(now + "\n")
     return bool(now) and now == before
+
+
+def _on_broker(config: Config, name: str, device: Scanner | Plc, driver: SpeaksMqtt) -> OnBroker:
+    password = device.password_file.read_text().strip() if device.password_file else None
+    return OnBroker(
+        f"floord-{config.site}-{config.node}-{name}",
+        driver.subscriptions(),
+        driver.will(),
+        username=device.username,
+        password=password,
+        ca_file=str(device.ca_file) if device.ca_file else None,
+    )
 
 
 def _options(config: Config, node: Node) -> Options:

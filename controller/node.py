@@ -37,7 +37,7 @@ from controller.replies import Replies
 from controller.reporting import Complaints, Gathering, concerned
 from controller.starting import Start, floor_of
 from controller.states import Publish, States
-from devices.types import Answered, Destination, GivenUp, Item, SessionLost, Synchronised
+from devices.types import Answered, Destination, GivenUp, Item, Message, SessionLost, Synchronised
 
 __all__ = ["Node", "Start"]
 
@@ -82,24 +82,27 @@ class Node(Machines):
 
     # --- in: devices ------------------------------------------------------------------------------------------------
 
-    def link_up(self, link: str, now: float) -> None:
-        """The channel of a device is open."""
-        self._opened(link, self.boot, now)
-        self._emit("device/online", f"device/{link}", now, DeviceChanged(device=link, why="link open"))
-        self._step(Connection(link, True), now)
+    def link_up(self, port: str, now: float) -> None:
+        """A port is open, and with it the channels of its devices."""
+        for link in self.ports[port]:
+            self._opened(link, self.boot, self.utc_ms(now), now)
+            self._emit("device/online", f"device/{link}", now, DeviceChanged(device=link, why="link open"))
+            self._step(Connection(link, True), now)
 
-    def link_down(self, link: str, now: float, why: str) -> None:
-        """The channel of a device is gone."""
-        self.links_up[link] = False
-        self._moved[link] = None
-        self._items(link, self.drivers[link].closed(now), now)
-        self._emit("device/offline", f"device/{link}", now, DeviceChanged(device=link, why=why))
-        self._step(Connection(link, False), now)
+    def link_down(self, port: str, now: float, why: str) -> None:
+        """A port is gone."""
+        for link in self.ports[port]:
+            self.links_up[link] = False
+            self._moved[link] = None
+            self._items(link, self.drivers[link].closed(now), now)
+            self._emit("device/offline", f"device/{link}", now, DeviceChanged(device=link, why=why))
+            self._step(Connection(link, False), now)
 
-    def received(self, link: str, data: bytes, at: float) -> None:
-        """Bytes of a device, stamped when they arrived."""
-        self._items(link, self.drivers[link].feed(data, at), at)
-        self.dirty[link] = None
+    def received(self, port: str, data: bytes | Message, at: float) -> None:
+        """Bytes or a message of a port, stamped when they arrived."""
+        self.dirty[port] = None
+        for link in self.ports[port]:
+            self._items(link, self.drivers[link].feed(data, at), at)
 
     # --- in: the centre ---------------------------------------------------------------------------------------------
 
@@ -179,7 +182,7 @@ class Node(Machines):
         for link, due in list(self._driver_dues().items()):
             if due is not None and due <= now:
                 self._items(link, self.drivers[link].tick(now), now)
-                self.dirty[link] = None
+                self._soil(link)
         due = self.floor.next_at()
         if due is not None and due <= now:
             self._step(Tick(), now)
@@ -255,7 +258,7 @@ class Node(Machines):
                 self._states.changed(f"line/{line.id}")
                 self._tell_time(link, line.synchronised, self.utc_ms(now), now)
             if isinstance(item, SessionLost) and item.hang_up:
-                self._hang_ups.append((link, item.why))
+                self._hang_ups.append((self._port_of[link], item.why))
 
     def _came_back(self, link: str, item: Answered | GivenUp, now: float) -> None:
         ref = self._refs.pop((link, item.id), None)

@@ -163,7 +163,18 @@ class Lane(Section):
     leads_to: str | None = None
 
 
-class Scanner(Section):
+class Device(Section):
+    """What every device has. A device on a broker (`link = "mqtt://…"`) may need a name and a password there, and the
+    certificate of who signed the broker's."""
+
+    kind: str
+    link: str
+    username: str | None = None
+    password_file: File | None = None
+    ca_file: File | None = None
+
+
+class Scanner(Device):
     """A reader. `late_mm`: a parcel closer than this behind one that got no result from it is not trusted.
 
     `match`: how its results find their item: `index` = it echoes the track number, `carrier` = by the carrier at it,
@@ -172,8 +183,6 @@ class Scanner(Section):
 
     `settings` is the `Settings` of its kind, made of the section's other keys."""
 
-    kind: str
-    link: str
     point: str
     match: Literal["index", "carrier", "encoder", "time"] = "time"
     window_mm: int = Field(80, ge=1, le=100_000)
@@ -183,11 +192,9 @@ class Scanner(Section):
     settings: SkipJsonSchema[Any] = None
 
 
-class Plc(Section):
+class Plc(Device):
     """The PLC of a line. `settings` is the `Settings` of its kind, made of the section's other keys."""
 
-    kind: str
-    link: str
     line: str
     settings: SkipJsonSchema[Any] = None
 

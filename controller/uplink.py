@@ -1,8 +1,8 @@
 """The uplink: one MQTT session with the broker, over as many connections as it takes.
 
-- **A connection is a new object** (uplink_connection). What was in flight on the old one is forgotten at once, and the
-  outbox resends it. The broker's half of the session (subscriptions, and messages for us that were not acknowledged)
-  outlives connections: one client id, clean start off.
+- **A connection is a new object** (devices/mqtt_connection.py). What was in flight on the old one is forgotten at
+  once, and the outbox resends it. The broker's half of the session (subscriptions, and messages for us that were not
+  acknowledged) outlives connections: one client id, clean start off.
 - **MQTT 5 first**: reason codes, session expiry. Where the broker refuses exactly the version, 3.1.1 from then on;
   there a PUBACK says nothing about permission, which is warned of once.
 - **The broker's limits** (MQTT 5: receive maximum, maximum packet size) are kept here: what exceeds the first waits its
@@ -20,8 +20,8 @@ from typing import Protocol
 
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from controller.uplink_connection import OUTGOING_BYTES, PENDING, UNSUPPORTED_VERSION, Connection, Options
 from devices.links import HELD_S, Backoff
+from devices.mqtt_connection import OUTGOING_BYTES, PENDING, UNSUPPORTED_VERSION, Connection, Options
 
 __all__ = ["Handler", "Options", "Uplink"]
 
@@ -132,6 +132,9 @@ class Uplink:
         self._up_at = self._loop.time()
         self._window, self._longest = window, longest
         self._on.connected(session_present)
+
+    def granted(self) -> None:
+        """Of the connection: the broker answered to the subscriptions."""
 
     def closed(self, why: str, code: int) -> None:
         """Of the connection: it is over."""

@@ -10,7 +10,11 @@ A family is one module `devices/<family>/<kind>.py` with two names:
 - `Driver(settings)`: an object with the methods of `Driver` below. A machine that only talks subclasses `TalkOnly`
   and writes `feed`.
 
-A module may add a third, `Sniffer(settings)`, for a wire on which both sides speak: `feed(data, at)` and `close(now)`
+A module may add `join(drivers)`, called once for those that share one serial port (a bus): they then take turns. Each
+of them is fed all that is heard there and ignores what is not for it, and after anything happened to one of them the
+others may have something to write.
+
+A module may add `Sniffer(settings)`, for a wire on which both sides speak: `feed(data, at)` and `close(now)`
 return items for what it hears of either side, without a session. `floord decode` prefers it to the driver.
 
 Nothing is registered anywhere: `load("sick_cola")` imports `devices.scanners.sick_cola`. A module whose name begins
@@ -65,7 +69,7 @@ class Driver(Protocol):
 
 
 @runtime_checkable
-class OnBroker(Protocol):
+class SpeaksMqtt(Protocol):
     """What a driver whose machine speaks MQTT has beside: its `feed` takes messages and its `take` gives them."""
 
     def subscriptions(self) -> Sequence[tuple[str, int]]:

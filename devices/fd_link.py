@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Protocol, TypeAlias
 
-from devices.links import Backoff, Health, LinkHandler
+from devices.lasting import Lasting
+from devices.links import LinkHandler
+from devices.types import Message
 
 Loop: TypeAlias = asyncio.AbstractEventLoop
 
@@ -45,48 +47,29 @@ class Port(Protocol):
         """The payload of bytes read."""
 
 
-class FdLink:
+class FdLink(Lasting):
     """A link over a port."""
 
     def __init__(
         self, name: str, port: Port, handler: LinkHandler, loop: Loop, rng: Random, stuck_ms: float = STUCK_MS
     ) -> None:
-        self.health = Health()
-        self._name, self._port, self._handler, self._loop = name, port, handler, loop
+        super().__init__(name, handler, loop, rng)
+        self._port = port
         self._stuck_s = stuck_ms / 1000
-        self._backoff = Backoff(rng)
-        self._started = self._told_down = False
-        self._openings = 0
         self._fd: int | None = None
         self._out = bytearray()
         self._moved = 0.0  # when output last moved, loop time
-        self._reopening: asyncio.TimerHandle | None = None
         self._stuck: asyncio.TimerHandle | None = None
-
-    def start(self) -> None:
-        """Open it, and keep it open from now on."""
-        if not self._started:
-            self._started = True
-            self.health.since = self._loop.time() * 1000
-            self._reopening = self._loop.call_later(0, self._begin)
-
-    def stop(self) -> None:
-        """Close it; the handler is not called any more."""
-        if not self._started:
-            return
-        self._started = False
-        if self._reopening:
-            self._reopening.cancel()
-        self._drop()
-        self._port.cancel()
 
     def hang_up(self, why: str) -> None:
         """Break the connection; `down` follows, and it is opened again."""
         if self._fd is not None:
             self._loop.call_soon(self._lost, why, self._fd)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | Sequence[Message]) -> None:
         """Send as much as goes, keep the rest; dropped while the link is down."""
+        if not isinstance(data, bytes):
+            raise TypeError(f"{self._name}: its link carries bytes, its driver speaks MQTT")
         if self._fd is None or not data:
             return
         if self._out:
@@ -103,16 +86,16 @@ class FdLink:
             self._stuck = self._loop.call_later(self._stuck_s, self._check_stuck, self._fd)
 
     def _begin(self) -> None:
-        self._reopening = None
-        self._port.begin(self._opened, self._failed)
+        self._port.begin(self._opened, self._is_down)
+
+    def _end(self) -> None:
+        self._drop()
+        self._port.cancel()
 
     def _opened(self, fd: int) -> None:
-        health, at = self.health, self._loop.time() * 1000
-        health.reopened, self._openings = self._openings, self._openings + 1
-        health.up, health.since = True, at
-        self._fd, self._told_down = fd, False
+        self._fd = fd
         self._loop.add_reader(fd, self._readable, fd)
-        self._handler.up(self._name, at)
+        self._is_up()
 
     def _readable(self, fd: int) -> None:
         try:
@@ -160,7 +143,7 @@ class FdLink:
         if fd != self._fd:
             return  # already lost for another reason
         self._drop()
-        self._failed(why)
+        self._is_down(why)
 
     def _drop(self) -> None:
         if self._fd is None:
@@ -173,14 +156,3 @@ class FdLink:
         self._out.clear()
         self._port.end(self._fd)
         self._fd = None
-
-    def _failed(self, why: str) -> None:
-        health, at = self.health, self._loop.time() * 1000
-        held_ms = at - health.since if health.up else 0.0
-        if health.up:
-            health.up, health.since = False, at
-        health.why = why
-        self._reopening = self._loop.call_later(self._backoff.next(held_ms / 1000), self._begin)
-        if not self._told_down:
-            self._told_down = True
-            self._handler.down(self._name, why, at)

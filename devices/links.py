@@ -6,10 +6,13 @@ arrives once, with the monotonic ms of the moment it was read. It never blocks t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl, urlsplit
+
+from devices.types import Message
 
 if TYPE_CHECKING:
     from devices.fd_link import Loop
@@ -49,8 +52,9 @@ class Link(Protocol):
     def start(self) -> None:
         """Open it, and keep it open from now on."""
 
-    def write(self, data: bytes) -> None:
-        """Send; what is written while the link is down is dropped: the driver learns of it by `down`."""
+    def write(self, data: bytes | Sequence[Message]) -> None:
+        """Send bytes, or messages where the link is a broker; what is written while it is down is dropped: the driver
+        learns of it by `down`."""
 
     def hang_up(self, why: str) -> None:
         """Break the connection; `down` follows, and the link opens again by itself."""
@@ -68,8 +72,8 @@ class LinkHandler(Protocol):
     def down(self, link_name: str, why: str, at: float) -> None:
         """It was lost, or its first opening failed; `why` in plain words. Once until the next `up`."""
 
-    def received(self, link_name: str, data: bytes, at: float) -> None:
-        """Bytes arrived, never none."""
+    def received(self, link_name: str, data: bytes | Message, at: float) -> None:
+        """Bytes arrived, never none; or a message, where the link is a broker."""
 
 
 class Backoff:
@@ -92,7 +96,7 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class LinkUrl:
-    """`serial:///dev/…?baud=115200&parity=N&bytesize=8&stopbits=1&flow=none` or `tcp://host:port`, as parsed."""
+    """What a link's URL says; see `FORMS`."""
 
     scheme: str
     path: str = ""
@@ -104,6 +108,28 @@ class LinkUrl:
     stopbits: float = 1.0
     flow: str = "none"
 
+    @property
+    def transport(self) -> str:
+        """How the machine's protocol is framed on it: `serial`, `tcp` or `mqtt`."""
+        return {"rfc2217": "serial", "tcp-listen": "tcp", "mqtts": "mqtt"}.get(self.scheme, self.scheme)
+
+    @property
+    def is_connection(self) -> bool:
+        """Whether breaking it means something to the machine: a serial line has no connection to break."""
+        return self.transport == "tcp"
+
+
+FORMS = {
+    "serial": "serial:///dev/serial/by-id/…?baud=115200",
+    "tcp": "tcp://host:port",
+    "tcp-listen": "tcp-listen://address:port",
+    "rfc2217": "rfc2217://host:port?baud=115200",
+    "mqtt": "mqtt://broker:1883",
+    "mqtts": "mqtts://broker:8883",
+}
+"""Every form of a link. Serial ports, also those behind a device server (RFC 2217), take the settings
+`baud bytesize flow parity stopbits`; with `tcp-listen` the machine connects to us."""
+
 
 def parse(url: str) -> LinkUrl:
     """The link that a URL names. Raises ValueError, saying what to write instead."""
@@ -111,19 +137,30 @@ def parse(url: str) -> LinkUrl:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"link {url!r}: {error}; write serial:///dev/… or tcp://host:port") from None
+        raise ValueError(f"link {url!r}: {error}; write one of: {', '.join(FORMS.values())}") from None
+    form = FORMS.get(parts.scheme)
+    if form is None:
+        raise ValueError(f"link {url!r}: unknown scheme {parts.scheme!r}; write one of: {', '.join(FORMS.values())}")
     if parts.scheme == "serial":
-        return _serial(url, parts.netloc, parts.path, parts.query)
-    if parts.scheme == "tcp":
-        if not parts.hostname or not port or parts.path or parts.query or parts.username is not None:
-            raise ValueError(f"link {url!r}: write tcp://host:port, for example tcp://192.0.2.7:2112")
-        return LinkUrl("tcp", host=parts.hostname, port=port)
-    raise ValueError(f"link {url!r}: unknown scheme {parts.scheme!r}; write serial:///dev/… or tcp://host:port")
+        if parts.netloc or len(parts.path) < 2:
+            raise ValueError(f"link {url!r}: write three slashes and the whole path: serial:///dev/serial/by-id/…")
+        return _with_line(url, parts.query, LinkUrl("serial", path=parts.path))
+    if parts.scheme.startswith("mqtt") and port is None:
+        port = 8883 if parts.scheme == "mqtts" else 1883
+    if parts.username is not None:
+        raise ValueError(f"link {url!r}: no name or password in it; write username = … and password_file = …")
+    if not parts.hostname or not port or parts.path.rstrip("/"):
+        raise ValueError(f"link {url!r}: write {form}")
+    made = LinkUrl(parts.scheme, host=parts.hostname, port=port)
+    if parts.scheme == "rfc2217":
+        return _with_line(url, parts.query, made)
+    if parts.query:
+        raise ValueError(f"link {url!r}: it takes no settings; write {form}")
+    return made
 
 
-def _serial(url: str, netloc: str, path: str, query: str) -> LinkUrl:
-    if netloc or len(path) < 2:
-        raise ValueError(f"link {url!r}: write three slashes and the whole path: serial:///dev/serial/by-id/…")
+def _with_line(url: str, query: str, made: LinkUrl) -> LinkUrl:
+    """The settings of a serial line."""
     pairs = parse_qsl(query, keep_blank_values=True)
     given = dict(pairs)
     if len(given) < len(pairs):
@@ -139,9 +176,8 @@ def _serial(url: str, netloc: str, path: str, query: str) -> LinkUrl:
     baud = given.get("baud", "9600")
     if not (baud.isascii() and baud.isdigit() and 50 <= int(baud[:9]) <= 4_000_000):
         raise ValueError(f"link {url!r}: baud = {baud!r}; write a number from 50 to 4000000, for example 115200")
-    return LinkUrl(
-        "serial",
-        path=path,
+    return replace(
+        made,
         baud=int(baud),
         parity=chosen("parity", "N", tuple(PARITIES)),
         bytesize=BYTE_SIZES[chosen("bytesize", "8", tuple(BYTE_SIZES))],
@@ -150,13 +186,38 @@ def _serial(url: str, netloc: str, path: str, query: str) -> LinkUrl:
     )
 
 
-def open_link(name: str, url: str, handler: LinkHandler, loop: Loop, rng: Random) -> Link:
-    """A link for a URL, not yet started. Imports what its scheme needs. Raises ValueError as `parse`."""
+@dataclass(frozen=True, slots=True)
+class OnBroker:
+    """What a link over a broker needs beside its URL."""
+
+    client_id: str
+    subscriptions: Sequence[tuple[str, int]] = ()
+    will: Message | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+
+
+def open_link(
+    name: str, url: str, handler: LinkHandler, loop: Loop, rng: Random, on_broker: OnBroker | None = None
+) -> Link:
+    """A link for a URL, not yet started. Imports what its scheme needs. Raises ValueError as `parse`, and where
+    `on_broker` is missing for a broker or given for anything else."""
     parsed = parse(url)
-    if parsed.scheme == "tcp":
+    if (parsed.transport == "mqtt") != (on_broker is not None):
+        raise ValueError(f"link {url!r}: this kind of device is {'not ' if on_broker is None else ''}on a broker")
+    if on_broker is not None:
+        from devices.mqtt_link import mqtt_link
+
+        return mqtt_link(name, parsed, on_broker, handler, loop, rng)
+    if parsed.transport == "tcp":
         from devices.tcp_link import tcp_link
 
         return tcp_link(name, parsed, handler, loop, rng)
+    if parsed.scheme == "rfc2217":
+        from devices.rfc2217_link import Rfc2217Link
+
+        return Rfc2217Link(name, parsed, handler, loop, rng)
     from devices.serial_link import serial_link
 
     return serial_link(name, parsed, handler, loop, rng)

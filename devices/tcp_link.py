@@ -7,6 +7,7 @@ something was sent (tcp(7)).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import functools
 import os
@@ -24,8 +25,9 @@ USER_TIMEOUT_MS = 10_000
 
 
 def tcp_link(name: str, url: LinkUrl, handler: LinkHandler, loop: Loop, rng: Random) -> FdLink:
-    """A link over a TCP connection to `url`."""
-    return FdLink(name, TcpPort(url, loop), handler, loop, rng)
+    """A link over a TCP connection to `url`, or from whoever connects to it."""
+    port = ListeningPort(url, loop) if url.scheme == "tcp-listen" else TcpPort(url, loop)
+    return FdLink(name, port, handler, loop, rng)
 
 
 class TcpPort:
@@ -108,6 +110,89 @@ class TcpPort:
         if self._socket:
             self._socket.close()
             self._socket = None
+
+    def clean(self, data: bytes) -> bytes:
+        """As it came."""
+        return data
+
+
+class ListeningPort:
+    """Where a machine connects to us: one connection at a time, and a new one replaces the old, for a machine that
+    connects again has most likely lost it without a word."""
+
+    stuck = TcpPort.stuck
+    damaged = 0
+
+    def __init__(self, url: LinkUrl, loop: Loop) -> None:
+        self._host, self._port, self._loop = url.host, url.port, loop
+        self._listening: socket.socket | None = None
+        self._current: socket.socket | None = None
+        self._next: socket.socket | None = None
+        self._opened: Callable[[int], None] | None = None
+
+    def begin(self, opened: Callable[[int], None], failed: Callable[[str], None]) -> None:
+        """Listen, and wait for the machine."""
+        self._opened = opened
+        try:
+            self._listen()
+        except (OSError, UnicodeError) as error:
+            self._loop.call_soon(failed, f"{self._host}:{self._port}: {getattr(error, 'strerror', None) or error}")
+            return
+        self._loop.call_soon(self._hand_over)
+
+    def _listen(self) -> None:
+        if self._listening is not None:
+            return
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.setblocking(False)
+            listening.bind((self._host, self._port))
+            listening.listen(4)
+        except BaseException:
+            listening.close()
+            raise
+        self._listening = listening
+        self._loop.add_reader(listening.fileno(), self._accept, listening)
+
+    def _accept(self, listening: socket.socket) -> None:
+        try:
+            came, _ = listening.accept()
+        except OSError:
+            return  # it is gone already
+        came.setblocking(False)
+        if self._next:
+            self._next.close()
+        self._next = came
+        if self._current:
+            with contextlib.suppress(OSError):
+                self._current.shutdown(socket.SHUT_RDWR)  # the pump sees the end of file, and begins again
+        else:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        if self._next and self._opened and not self._current:
+            self._current, self._next, opened, self._opened = self._next, None, self._opened, None
+            _keep_alive(self._current)
+            opened(self._current.fileno())
+
+    def cancel(self) -> None:
+        """Listen no more."""
+        self._opened = None
+        if self._listening:
+            self._loop.remove_reader(self._listening.fileno())
+            self._listening.close()
+            self._listening = None
+        if self._next:
+            self._next.close()
+            self._next = None
+
+    def end(self, fd: int) -> None:
+        """Close the connection; the kernel may still send what it has."""
+        if self._current:
+            self._current.close()
+            self._current = None
 
     def clean(self, data: bytes) -> bytes:
         """As it came."""

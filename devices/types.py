@@ -259,13 +259,14 @@ class Kept:
     """What the journal holds for a channel, given to `Driver.opened`.
 
     `epoch`, `evt` = the machine's last durable event (0, 0: none); `boot` = this controller's epoch towards machines,
-    1..65535; `term` = the fencing number of the site.
+    1..65535; `term` = the fencing number of the site; `utc_ms` = UTC at the opening.
     """
 
     epoch: int = 0
     evt: int = 0
     boot: int = 1
     term: int = 1
+    utc_ms: float = 0.0
 
 
 @dataclass(slots=True)

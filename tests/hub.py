@@ -258,6 +258,7 @@ class Hub:
         while node.dirty:
             link = next(iter(node.dirty))
             data = node.take(link)
+            assert isinstance(data, bytes)
             if data:
                 self._later(WIRE_MS, "wire", partial(self._feed_stub, link, data))
         if not self._committing:

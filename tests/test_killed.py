@@ -19,6 +19,7 @@ from controller.events import TERMINAL
 from controller.journal_rows import Batch
 from controller.node import Node, Start
 from controller.travel import ImpossibleMove
+from devices.types import Message
 from tests.hub import BROKER_MS, UTC_MS, Hub, MemoryJournal
 from tests.test_node import named
 
@@ -135,9 +136,9 @@ class HastyNode(Node):
             self._acks += batch.tokens
         return batch
 
-    def received(self, link: str, data: bytes, at: float) -> None:
+    def received(self, port: str, data: bytes | Message, at: float) -> None:
         self.asked = at
-        super().received(link, data, at)
+        super().received(port, data, at)
 
 
 class HastyHub(Hub):

@@ -75,7 +75,7 @@ ALLOWED = [
     ("tests/sim/hub.py", "import controller.node, firmware_stubs.belt, devices.types, time"),
     ("controller/node.py", "x = 1\n" * 400),
     ("tests/test_node.py", "x = 1\n" * 401),
-    ("controller/config_checks.py", "import os\nfrom devices import links"),
+    ("controller/config_links.py", "import os\nfrom devices import links"),
     ("devices/links.py", "def f():\n    from devices import tcp_link"),
 ]
 

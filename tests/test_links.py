@@ -20,6 +20,7 @@ from devices.fd_link import FdLink
 from devices.links import Backoff, LinkUrl, open_link, parse
 from devices.serial_link import ParityMarks, SerialPort
 from devices.tcp_link import TcpPort
+from devices.types import Message
 
 PATIENCE_S = 10.0
 XOFF, XON = b"\x13", b"\x11"
@@ -43,7 +44,8 @@ class Witness:
         self.downs.append(why)
         self._changed.set()
 
-    def received(self, link_name: str, data: bytes, at: float) -> None:
+    def received(self, link_name: str, data: bytes | Message, at: float) -> None:
+        assert isinstance(data, bytes)
         assert data
         self.data += data
         self.stamps.append(at)
@@ -521,7 +523,7 @@ def test_urls_are_parsed() -> None:
 @pytest.mark.parametrize(
     ("url", "advice"),
     [
-        ("/dev/ttyUSB0", "write serial:///dev/… or tcp://host:port"),
+        ("/dev/ttyUSB0", "write one of: serial:///dev/serial/by-id/…?baud=115200, tcp://host:port"),
         ("pty:///run/x", "unknown scheme 'pty'"),
         ("serial://dev/ttyS0", "three slashes"),
         ("serial:///", "three slashes"),

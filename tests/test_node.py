@@ -72,6 +72,7 @@ class Daemon:
     def take(self) -> list[tuple[str, str, int]]:
         """What is written to the PLC now; every request of the controller but SYES is answered later."""
         data = self.node.take(PLC)
+        assert isinstance(data, bytes)
         self.out += data
         return seqs(data)
 

@@ -19,12 +19,12 @@ type or version whose body begins with the number of the next event: every event
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from enum import Enum
 from typing import Any
 
 from devices.plcs import _messages as messages
 from devices.plcs._answers import Answers, Write
+from devices.plcs._lag import Lag
 from devices.plcs._messages import Incoming, Outgoing
 from devices.plcs._outbox import Open, Outbox, Waiting
 from devices.plcs._taken import Rings, Taken, after
@@ -82,11 +82,14 @@ class Channel:
         durable_first: bool,
         hangs_up: bool,
         rings: Rings | None = None,
+        late_ms: float | None = None,
     ) -> None:
+        """`late_ms`: an answer that takes so long is a late one, `repeat_ms` if None."""
         self._hangs_up = hangs_up
         self._write_to = write
         self._counters = counters
         self._repeat_ms = repeat_ms
+        self._lag = Lag(repeat_ms if late_ms is None else late_ms)
         self._durable_first = durable_first
         self._rings = rings or Rings()
         self._taken = Taken(self._rings)
@@ -95,10 +98,6 @@ class Channel:
         self._numbering = (0, 0)
         self._last_id = 0
         self._last_sent = self._last_valid = self._syes_at = 0.0
-        self._in_time = 0.0
-        """when a request was sent that was answered before its repeat"""
-        self._repeated: tuple[Open, Lagging] | None = None
-        """the request that was answered last after a repeat, and what will be sure if the repeat is answered too"""
         self.now = 0.0
         self.next_sequence = 1
         self.items: list[Item] = []
@@ -150,6 +149,11 @@ class Channel:
         """Lose the session when no valid message came for 3 s."""
         if self.state in SESSION and now >= self._last_valid + SILENCE_MS:
             self._lose("no valid message for 3 s", now, hang_up=True)
+
+    def lose(self, why: str, now: float) -> None:
+        """The encoding knows that the PLC has no session any more: ask for a new one."""
+        if self.state not in (State.CLOSED, State.FENCED):
+            self._lose(why, now)
 
     def advance(self, now: float) -> None:
         """Do what is due at `now`."""
@@ -258,14 +262,14 @@ class Channel:
         request, refusal = self._outbox.answered(message), message.refusal
         if request is None:
             self._counters.note("answer to nothing open")
-            self._answered_twice(message, at)
+            self._clocked(self._lag.answered_again(message, at))
             return
         if refusal is not None:
             self._counters.note(f"refused {refusal if refusal in messages.REFUSALS else 'otherwise'}")
         if request is self._outbox.open:  # BUSY: an answer, and in time; what counts now is the next sending
             request.sent = request.due
             return
-        self._clock_answer(request, at)
+        self._clocked(self._lag.answered(request, at))
         if request.command is not None:
             self.items.append(Answered(request.command.id, refusal, at))
         if request.message.type == "SYES":
@@ -275,20 +279,10 @@ class Channel:
         elif refusal is not None and request.command is None:
             self.items.append(DeviceError(refusal, f"the PLC refused {request.message.type}", message.raw, at))
 
-    def _clock_answer(self, request: Open, at: float) -> None:
-        """How long it took tells how late everything else of the PLC may be."""
-        if at - request.sent < self._repeat_ms:
-            self._in_time = request.sent
-        elif self.state in SESSION:
-            lag = Lagging(at - request.sent, self._in_time, at)
+    def _clocked(self, lag: Lagging | None) -> None:
+        """How late an answer was tells how late everything else of the PLC may be."""
+        if lag is not None and self.state in SESSION:
             self.items.append(lag)
-            self._repeated = (request, lag)
-
-    def _answered_twice(self, message: Incoming, at: float) -> None:
-        """The repeat was answered too, so the first answer was late and nothing was lost."""
-        if self._repeated is not None and self._repeated[0].is_answered_by(message):
-            lag, self._repeated = self._repeated[1], None
-            self.items.append(replace(lag, at=at, sure=True))
 
     def _syes_answered(self, refusal: str | None, message: Incoming, at: float) -> None:
         if refusal is None:
@@ -354,10 +348,10 @@ class Channel:
 
     def _end(self, why: str, hang_up: bool) -> None:
         if self._outbox.open and self._outbox.open.sendings > 1:
-            self._clock_answer(self._outbox.open, self.now)
+            self._clocked(self._lag.answered(self._outbox.open, self.now))
         self._give_up(self._outbox.clear(f"session lost: {why}"), self.now)
         self._answers.forget()
-        self._repeated = None
+        self._lag.forget()
         if self.state in SESSION or hang_up:
             self.items.append(SessionLost(why, self.now, hang_up))
 

@@ -16,8 +16,9 @@ KNOWN_BEHIND = 5000
 
 @dataclass(frozen=True, slots=True)
 class Rings:
-    """How far numbers run before they begin at 1 again."""
+    """How far numbers run before they begin at 1 again; sequences where they `wrap` at all: else a lower one is old."""
 
+    wrap: bool = True
     sequence: int = 9999
     evt: int = 999_999
     decision: int = 9999
@@ -66,6 +67,8 @@ class Taken:
             return "new"
         if sequence == self.sequence:
             return "repeat"
+        if not self._rings.wrap:
+            return "new" if sequence > self.sequence else "old"
         return "new" if newer(sequence, self.sequence, self._rings.sequence) else "old"
 
     def judge_event(self, evt: int) -> str:

@@ -8,8 +8,8 @@ the channel (`_channel`), which no encoding changes. This module joins them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from devices.framing import Bad, Delimited, Frame
@@ -17,6 +17,7 @@ from devices.plcs import _messages as messages
 from devices.plcs import _telegram_tables as tables
 from devices.plcs._channel import Channel
 from devices.plcs._messages import Outgoing
+from devices.plcs._names import Names, check
 from devices.plcs._telegram_codec import (
     ETX,
     MAX_LENGTH,
@@ -56,7 +57,8 @@ class Settings:
 
     `plc`, `controller` = the names of both sides in telegrams, 1..4 of `A-Z 0-9 _ -`. `transport` = what the link is;
     `baud` = its speed, on `serial` only. `ack` = `durable` makes every `A` wait for the disk (PLCs of the small
-    profile, which forget an event once it is taken).
+    profile, which forget an event once it is taken). `names` = the floor's name of a point or lane -> the PLC's, where
+    they differ.
     """
 
     plc: str = "PLC1"
@@ -64,6 +66,7 @@ class Settings:
     baud: int = 115_200
     transport: str = "serial"
     ack: str = "taken"
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for key, name in (("plc", self.plc), ("controller", self.controller)):
@@ -77,6 +80,7 @@ class Settings:
             raise ValueError(f"transport = {self.transport!r}: write 'serial' or 'tcp'")
         if self.ack not in ("taken", "durable"):
             raise ValueError(f"ack = {self.ack!r}: write 'taken' or 'durable'")
+        check(self.names, r"[A-Z0-9_-]{1,12}", "1 to 12 characters of A-Z 0-9 _ -")
 
 
 def _framer(settings: Settings) -> Delimited:
@@ -89,6 +93,7 @@ class Driver:
     def __init__(self, settings: Settings) -> None:
         self.counters = Counters()
         self._settings = settings
+        self._names = Names(settings.names)
         self._framer = _framer(settings)
         self._out = bytearray()
         serial = settings.transport == "serial"
@@ -129,7 +134,7 @@ class Driver:
     def send(self, command: Command, now: float, expires: float | None) -> int:
         """Queue a DEST, CMND or TIME. Raises ValueError when a value does not fit its field on the wire."""
         kind, fields = messages.command(command)
-        write_body(tables.DOWN[kind], fields)
+        write_body(tables.DOWN[kind], self._names.down(fields))
         return self._channel.send(command, now, expires)
 
     def confirm(self, token: Token, now: float) -> None:
@@ -172,6 +177,7 @@ class Driver:
             return
         self.counters.frames += 1
         self._channel.alive(frame.at)
+        message = replace(message, fields=self._names.up(message.fields))
         if telegram.flag == "R":
             self._channel.request(message, frame.at)
         elif telegram.flag in "AN" and telegram.version == VERSION:
@@ -193,7 +199,7 @@ class Driver:
 
     def _write(self, message: Outgoing, now: float) -> float:
         names = self._settings.controller, self._settings.plc
-        body = tables.outgoing_body(message)
+        body = tables.outgoing_body(replace(message, fields=self._names.down(message.fields)))
         data = build(Telegram(*names, message.type, message.flag, message.epoch, message.sequence, body))
         self._out += data
         self._wire_free = max(now, self._wire_free) + len(data) * self._byte_ms

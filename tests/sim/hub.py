@@ -314,6 +314,7 @@ class Hub:
         while node.dirty:
             link = next(iter(node.dirty))
             data = node.take(link)
+            assert isinstance(data, bytes)
             if data:
                 self.watch.wire.from_node(link, data)
                 self.down[link].send(data)

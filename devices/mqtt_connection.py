@@ -41,7 +41,8 @@ UNSUPPORTED_VERSION, KEEP_ALIVE_TIMEOUT, SESSION_TAKEN_OVER = 0x84, 0x8D, 0x8E  
 class Options:
     """How to reach the broker. `url` is `mqtt://host[:port]` or `mqtts://…`; ValueError for another.
 
-    `subscriptions`: (topic filter, QoS 0 or 1). `will`: what the broker publishes when this connection breaks.
+    `subscriptions`: (topic filter, QoS 0 or 1). `will`: what the broker publishes when this connection breaks. `clean`:
+    the broker shall forget us when it does; else it keeps subscriptions and messages for `client_id`.
     """
 
     url: str
@@ -52,6 +53,7 @@ class Options:
     keepalive_s: int = 5
     subscriptions: tuple[tuple[str, int], ...] | list[tuple[str, int]] = ()
     will: Message | None = None
+    clean: bool = False
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -80,6 +82,9 @@ class Listener(Protocol):
 
     def opened(self, session_present: bool, window: int, longest: int) -> None:
         """The broker accepted; it takes `window` unanswered publishes, of at most `longest` bytes."""
+
+    def granted(self) -> None:
+        """The broker has answered to the subscriptions; what comes from now on is heard."""
 
     def closed(self, why: str, code: int) -> None:
         """It is over, or never came to be; the last call. `code` is the broker's reason code, 0 without one."""
@@ -110,7 +115,7 @@ class Connection:
         client = Client(
             CallbackAPIVersion.VERSION2,
             options.client_id,
-            clean_session=None if self._five else False,
+            clean_session=None if self._five else options.clean,
             protocol=protocol,
             reconnect_on_failure=False,
             manual_ack=True,
@@ -165,10 +170,10 @@ class Connection:
             client.connect(options.host, options.port, options.keepalive_s)
             return
         asked = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        asked.SessionExpiryInterval = SESSION_EXPIRY_S
+        asked.SessionExpiryInterval = 0 if options.clean else SESSION_EXPIRY_S
         asked.ReceiveMaximum = RECEIVE_MAXIMUM
         asked.MaximumPacketSize = INCOMING_BYTES
-        client.connect(options.host, options.port, options.keepalive_s, clean_start=False, properties=asked)
+        client.connect(options.host, options.port, options.keepalive_s, clean_start=options.clean, properties=asked)
 
     def _reached(self, future: asyncio.Future[None]) -> None:
         error = None if future.cancelled() else future.exception()
@@ -265,6 +270,7 @@ class Connection:
         for (topic, _qos), code in zip(self._options.subscriptions, codes, strict=False):
             if code.is_failure:
                 log.error("the broker refused the subscription to %s: %s", topic, code)
+        self._events.append(self._listener.granted)
 
     def _on_publish(self, client: Client, _: Any, mid: int, code: ReasonCode, given: Any) -> None:
         self._events.append(lambda: self._listener.answered(mid, code.value))
