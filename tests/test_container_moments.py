@@ -880,6 +880,37 @@ def test_older_versions_are_ignored() -> None:
     assert yard.state("BAG-7") == "closed"
 
 
+def test_the_first_word_of_one_that_a_machine_saw_come_and_go_is_old() -> None:
+    """What the centre said while the broker was away comes long after, and another one stands there now."""
+    yard = Yard()
+    yard.cont("P", "B", 900)
+    yard.cont("P", "C", 500)
+    yard.centre("B", "open", version=1)
+    assert yard.lane().container == "C"
+    assert yard.told()[2:] == [("removed", "B", 0)]
+    yard.centre("B", "open", version=1)
+    assert yard.lane().container == "C"
+    yard.centre("B", "open", version=3)
+    assert yard.lane().container == "B"
+
+
+def test_without_a_version_nobody_can_say_that_it_is_old() -> None:
+    yard = Yard()
+    yard.cont("P", "B", 900)
+    yard.cont("P", "C", 500)
+    yard.centre("B", "open", version=0)
+    assert yard.lane().container == "B"
+
+
+def test_one_that_the_centre_named_before_any_machine_saw_it_is_no_old_news() -> None:
+    yard = Yard()
+    yard.centre("B", "open", version=1)
+    yard.cont("P", "B", 500)
+    yard.cont("P", "C", 300)
+    yard.centre("B", "open", version=2)
+    assert yard.lane().container == "B"
+
+
 def test_a_centre_without_versions_is_heard() -> None:
     yard = Yard()
     for status in ("open", "closed", "open", "removed"):
