@@ -67,6 +67,8 @@ class Floor(FloorState):
                 travel = line.travels.get(travel_id)
                 if travel_id == inhibiting.INDUCTION:
                     inhibiting.answered(self, line, decision, refusal, now)
+                elif travel_id in self.commanded:
+                    ordering.answered(self, travel_id, refusal, now)
                 elif travel is not None:
                     deciding.came_back(self, line, travel, decision, refusal, now, look)
             case Connection(device, up):

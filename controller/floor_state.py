@@ -20,6 +20,7 @@ from controller.events import Alarm, Data, Inducted
 from controller.lanes import LaneState
 from controller.line import SPEED_ERROR, Counter, LineState, Reader
 from controller.matching import Odometer
+from controller.orders import Element
 from controller.plan import Plan
 from controller.routing import Decision
 from controller.switching import Schedule, zone
@@ -73,6 +74,8 @@ class FloorState:
     """destination -> lane -> parcels sent there since the daemon started"""
     containers: dict[str, Container] = field(default_factory=dict)
     orders: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    commanded: dict[str, Element] = field(default_factory=dict)
+    """commands that a PLC has not answered yet"""
     """commands that were judged: id -> UTC ms when it expires, whether it was done"""
     online: bool = False
     """the broker is there"""

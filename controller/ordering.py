@@ -12,15 +12,15 @@ from __future__ import annotations
 import hashlib
 import re
 
-from controller import clearing, container_events, deciding, ending, inhibiting, planning, reading
+from controller import clearing, container_events, deciding, ending, inhibiting, machine_orders, planning, reading
 from controller.advice import Look
-from controller.effects import Reply, Send
+from controller.effects import Reply
 from controller.events import Commanded
 from controller.floor_state import FloorState
 from controller.inputs import Ordered
-from controller.lanes import LaneState
 from controller.orders import (
     ContainerClose,
+    Element,
     Hold,
     Identify,
     LaneClose,
@@ -31,7 +31,6 @@ from controller.orders import (
     Release,
 )
 from controller.wording import guess
-from devices.types import Request
 
 LIFETIME_MS = 24 * 3_600_000
 """A command may be in force for so long at most."""
@@ -45,23 +44,42 @@ REMEMBERED_MS = 3_600_000
 MOST = 10_000
 """Commands that are remembered. With so many that have not expired a further one is refused."""
 
-TELL_MS = 2000.0
-"""BLCK and OPEN are given up when the PLC cannot be told so soon."""
-
 
 def handle(floor: FloorState, ordered: Ordered, now: float, look: Look) -> None:
     """Do a command of the centre, or refuse it."""
     order, utc = ordered.order, floor.utc(now)
     _forget(floor, utc)
     why = "it came retained: publish commands without retain" if ordered.retained else _untimely(order, utc)
-    if why is None and order.id in floor.orders:
+    if why is None and f"command/{order.id}" in floor.commanded:
+        why = "repeated; the PLC has not answered yet"
+    elif why is None and order.id in floor.orders:
         why = f"repeated; it was {'done' if floor.orders[order.id][1] else 'refused'}"
     elif why is None and len(floor.orders) >= MOST:
         why = f"{MOST} commands have not expired yet: give commands shorter lives"
+    elif isinstance(order, Element) and why is None:
+        why = machine_orders.give(floor, order, now)
+        _remember(floor, order, False)
+        if why is None:
+            return
     elif why is None:
         why = _do(floor, order, now, look)
-        floor.orders[order.id] = order.expires, why is None
-        floor.keep("order", order.id, floor.orders[order.id])
+        _remember(floor, order, why is None)
+    _finish(floor, order, why, now)
+
+
+def answered(floor: FloorState, name: str, refusal: str | None, now: float) -> None:
+    """The PLC's answer to a command that was given to it."""
+    order = floor.commanded.pop(name)
+    _remember(floor, order, refusal is None)
+    _finish(floor, order, machine_orders.why(refusal), now)
+
+
+def _remember(floor: FloorState, order: Order, done: bool) -> None:
+    floor.orders[order.id] = order.expires, done
+    floor.keep("order", order.id, floor.orders[order.id])
+
+
+def _finish(floor: FloorState, order: Order, why: str | None, now: float) -> None:
     data = Commanded(
         command=order.id,
         verb=order.verb,
@@ -116,7 +134,7 @@ def _do(floor: FloorState, order: Order, now: float, look: Look) -> str | None:
 
 
 def _lane(floor: FloorState, order: LaneClose | LaneOpen, now: float, look: Look) -> str | None:
-    """Close a lane or use it again, in the decisions at once; its PLC is told, and may not hear it."""
+    """Close a lane or use it again, in the decisions at once; its PLC is told where people may, and may not hear it."""
     lane = floor.lanes.get(order.lane)
     if lane is None:
         return f"no lane {order.lane!r}; {guess(order.lane, floor.lanes, 'lanes')}"
@@ -125,15 +143,10 @@ def _lane(floor: FloorState, order: LaneClose | LaneOpen, now: float, look: Look
         return f"lane {lane.id} is not closed by command" + (f"; it says {refusal}" if refusal else "")
     lane.closed_by = order.actor if isinstance(order, LaneClose) else None
     floor.keep("lane", lane.id, lane)
-    _tell(floor, lane, "OPEN" if lane.closed_by is None else "BLCK", now)
+    machine_orders.told(floor, lane.config.line, lane.id, "OPEN" if lane.closed_by is None else "BLCK", now)
     inhibiting.inhibit(floor, floor.lines[lane.config.line], now)
     deciding.reconsider(floor, now, look)
     return None
-
-
-def _tell(floor: FloorState, lane: LaneState, command: str, now: float) -> None:
-    request = Request(lane.id, command, f"{floor.sequence:08d}"[-8:])
-    floor.send(Send(lane.config.line, request, now + TELL_MS))
 
 
 def _subject(name: str) -> str:

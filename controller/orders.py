@@ -34,7 +34,7 @@ class Order(Inbound):
     def about(self) -> tuple[str, ...]:
         """What it concerns, each as `kind/id`."""
         given = self.arguments
-        named = [f"{key}/{given[key]}" for key in ("lane", "container", "travel", "plan") if key in given]
+        named = [f"{key}/{given[key]}" for key in ("line", "lane", "container", "travel", "plan") if key in given]
         return (f"{given['subject_kind']}/{given['subject_id']}", *named) if "subject_kind" in given else tuple(named)
 
 
@@ -103,6 +103,15 @@ class PlanSwitch(Order):
     wave: Id | None = None
 
 
+class Element(Order):
+    """Ask a line's PLC something of one of its elements: the line itself, a point, a lane, a drive."""
+
+    verb: Literal["element"] = "element"
+    line: Id
+    element: Id = "LINE"
+    command: Literal["STOP", "INHB", "ENAB", "BLCK", "OPEN", "EMPT", "ACKN"]
+
+
 VERBS: dict[str, TypeAdapter[Order]] = {
     "hold": TypeAdapter(Hold),
     "release": TypeAdapter(Release),
@@ -112,5 +121,6 @@ VERBS: dict[str, TypeAdapter[Order]] = {
     "recall_clear": TypeAdapter(RecallClear),
     "identify": TypeAdapter(Identify),
     "plan_switch": TypeAdapter(PlanSwitch),
+    "element": TypeAdapter(Element),
 }
 """verb of the topic -> what its payload must be."""

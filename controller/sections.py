@@ -193,9 +193,14 @@ class Scanner(Device):
 
 
 class Plc(Device):
-    """The PLC of a line. `settings` is the `Settings` of its kind, made of the section's other keys."""
+    """The PLC of a line. `commands`: what people may ask of it, by default nothing. `elements`: its elements beside
+    the line, its points and its lanes, by the names that its STAT has.
+
+    `settings` is the `Settings` of its kind, made of the section's other keys."""
 
     line: str
+    commands: tuple[Literal["STOP", "INHB", "ENAB", "BLCK", "OPEN", "EMPT", "ACKN"], ...] = ()
+    elements: tuple[FloorKey, ...] = ()
     settings: SkipJsonSchema[Any] = None
 
 

@@ -97,6 +97,8 @@ suffix = "\\u0003"
 kind = "telegram"
 link = "tcp://127.0.0.1:2000"
 line = "S1"
+commands = ["BLCK", "OPEN", "INHB"]
+elements = ["DRIVE-1"]
 """
 
 PLAN = """\

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from controller import kept, ordering
+from controller import kept, machine_orders, ordering
 from controller.advice import ContainerRecord
 from controller.effects import Keep, Reply
 from controller.floor import Floor
-from controller.inputs import Clock, Ordered, Stood
+from controller.inputs import CameBack, Clock, Ordered, Stood
 from controller.orders import VERBS, Order
 from devices import types as said
 from devices.types import Request
-from tests.floor_fixture import UTC, Bench, advice, ready, ride
+from tests.floor_fixture import PLC, UTC, Bench, advice, ready, ride
 from tests.test_loops import LOOP, lap, on
 
 HOUR = 3_600_000.0
@@ -230,11 +230,85 @@ def test_a_lane_is_closed_in_the_decisions_and_at_the_plc() -> None:
     assert give(bench, "lane_close", lane="S1-L01").done
     assert bench.dests()[-1][1][0] == "L02"
     assert bench.requests() == ["BLCK"]
-    (block,) = [send for send in bench.sent if send.expires == bench.now + ordering.TELL_MS]
+    (block,) = [send for send in bench.sent if send.expires == bench.now + machine_orders.TELL_MS]
     assert isinstance(block.command, Request)
     assert block.command == Request("S1-L01", "BLCK", block.command.command_id)
     assert give(bench, "lane_open", "c-2", lane="S1-L01").done
     assert bench.requests() == ["BLCK", "OPEN"]
+
+
+READ_ONLY = 'commands = ["BLCK", "OPEN", "INHB"] => commands = []'
+
+
+def test_read_only_a_lane_is_closed_in_the_decisions_alone() -> None:
+    bench = made(READ_ONLY)
+    assert give(bench, "lane_close", lane="S1-L01").done
+    assert bench.requests() == []
+    assert bench.floor.lanes["S1-L01"].closed_by == "desk-4"
+
+
+def test_read_only_the_rules_ask_all_the_same() -> None:
+    bench = made(READ_ONLY)
+    give(bench, "lane_close", lane="S1-BOND")
+    give(bench, "lane_close", "c-2", lane="S1-EX")
+    assert bench.requests() == ["INHB"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"line": "S9"}, "no line 'S9'"),
+        ({"element": "DRIVE-2"}, "no element 'DRIVE-2' on line S1; did you mean 'DRIVE-1'?"),
+        ({"command": "EMPT"}, "the floor file allows only BLCK OPEN INHB there: add EMPT to the PLC's commands = […]"),
+    ],
+)
+def test_a_machine_is_asked_only_what_the_floor_file_allows(fields: dict[str, Any], why: str) -> None:
+    bench = made()
+    wanted: dict[str, Any] = {"line": "S1", "command": "INHB", **fields}
+    told = give(bench, "element", **wanted)
+    assert told.why.startswith(why)
+    assert bench.requests() == []
+
+
+def test_nothing_is_asked_where_people_may_ask_nothing() -> None:
+    told = give(made(READ_ONLY), "element", line="S1", command="INHB")
+    assert told.why == "the floor file allows none there: add INHB to the PLC's commands = […]"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "why"),
+    [
+        (None, None),
+        ("LUNK", "the PLC does not know the element"),
+        ("EXPIRED", "the PLC did not answer in time; what became of it is not known"),
+        ("BUSY", "the PLC refused it with BUSY"),
+    ],
+)
+def test_a_machine_s_answer_is_the_reply(refusal: str | None, why: str | None) -> None:
+    bench = made()
+    asked = order(bench, "element", line="S1", element="DRIVE-1", command="INHB")
+    effects = bench.step(Ordered(asked))
+    assert not [effect for effect in effects if isinstance(effect, Reply)], "nobody knows yet what the PLC says"
+    (send,) = [one for one in bench.sent if isinstance(one.command, Request)]
+    assert isinstance(send.command, Request)
+    assert (send.command.element, send.command.command) == ("DRIVE-1", "INHB")
+    again = bench.step(Ordered(asked))
+    assert [effect.why for effect in again if isinstance(effect, Reply)] == ["repeated; the PLC has not answered yet"]
+    assert send.ref is not None
+    answer = bench.step(CameBack(PLC, *send.ref, refusal))
+    (reply,) = [effect for effect in answer if isinstance(effect, Reply)]
+    assert (reply.done, reply.why) == (refusal is None, why or "")
+    audit = bench.last("command/done" if refusal is None else "command/refused")
+    assert audit.why == why
+    assert audit.arguments == {"line": "S1", "element": "DRIVE-1", "command": "INHB"}
+    assert restarted(bench).orders["c-1"][1] is (refusal is None)
+
+
+def test_without_a_session_a_machine_is_not_asked() -> None:
+    bench = made()
+    bench.plc(said.SessionLost("no valid message for 3 s", bench.now))
+    told = give(bench, "element", line="S1", command="INHB")
+    assert told.why == "the PLC has no session: try again when it has"
 
 
 def test_no_supervised_lane_left_inhibits_induction() -> None:
@@ -279,7 +353,7 @@ def test_a_plan_is_switched_by_command() -> None:
 
 def test_every_verb_is_done_by_somebody() -> None:
     fields: dict[str, Any] = {"lane": "S1-L01", "travel": "T", "place": "X", "plan": "day", **P1}
-    fields |= {"code": "CP1", "source": "video"}
+    fields |= {"code": "CP1", "source": "video", "line": "S1", "command": "STOP"}
     bench = made()
     for number, verb in enumerate(VERBS):
         assert "does not know" not in give(bench, verb, f"c-{number}", **fields).why
