@@ -1,4 +1,4 @@
-"""A controller as a script, for tests of a Modbus PLC: it builds and reads frames and registers from PLC interface v1 §4.
+"""A controller as a script, for tests of a Modbus PLC: it builds and reads frames and records from PLC interface v1 §4.
 
 No driver, no library and no codec of the project is used.
 """
