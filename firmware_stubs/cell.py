@@ -289,4 +289,7 @@ def _plc(section: StubSection, line: Line, seed: int, now: float) -> PlcStub:
         )
     except ValueError as error:
         raise FloorError(f"[line.{line.name}]: {error}") from error
-    return cast(PlcStub, section.module.Plc(section.settings, geometry, seed, now))
+    try:
+        return cast(PlcStub, section.module.Plc(section.settings, geometry, seed, now))
+    except ValueError as error:
+        raise FloorError(f"[stub.{section.name}] {error}") from error

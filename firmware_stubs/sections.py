@@ -31,6 +31,11 @@ def make_settings(shape: type, where: str, values: Mapping[str, Any]) -> Any:
 
 
 def _typed(value: Any, hint: Any, where: str) -> Any:
+    if typing.get_origin(hint) is dict:
+        if type(value) is not dict:
+            raise FloorError(f"{where}: must be a table, not {value!r}")
+        kind = typing.get_args(hint)[1]
+        return {key: _typed(one, kind, f"{where}.{key}") for key, one in value.items()}
     allowed = [one for one in (typing.get_args(hint) or (hint,)) if isinstance(one, type)]
     if float in allowed and type(value) is int:
         return float(value)
