@@ -76,6 +76,10 @@ class Outbox:
                         return self._waiting.pop(command.id)
         return None
 
+    def holds(self, allowed: Collection[str]) -> bool:
+        """`next` has something to give."""
+        return any(command.type in allowed for command in self._waiting.values())
+
     def answered(self, answer: Incoming) -> Open | None:
         """Close the open request if this answers it. BUSY leaves it open, and that sending does not count."""
         request = self.open
