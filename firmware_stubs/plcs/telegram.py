@@ -13,10 +13,13 @@ from firmware_stubs.plcs._channel import Channel
 from firmware_stubs.plcs._events import EventBuffer
 from firmware_stubs.plcs._full_line import FullLine
 from firmware_stubs.plcs._geometry import Geometry
+from firmware_stubs.plcs._messages import Rules
 from firmware_stubs.plcs._telegram_codec import split_codes
+from firmware_stubs.plcs._telegram_messages import TelegramCodec, TelegramReader
 
 __all__ = ["Geometry", "Plc", "Settings"]
 
+_SLOW_BAUD = 38_400
 _NAME = re.compile(r"[A-Z0-9_-]{1,4}")
 
 
@@ -80,12 +83,12 @@ class Plc(FullLine):
             split_codes=split_codes,
         )
         self._retentive = settings.retentive
+        slow = settings.baud < _SLOW_BAUD
+        self._reader = TelegramReader(settings.plc, settings.gap_ms, self.counts)
         self._channel = Channel(
             self,
-            plc=settings.plc,
-            controller=settings.controller,
-            baud=settings.baud,
-            gap_ms=settings.gap_ms,
+            TelegramCodec(settings.plc, settings.controller, settings.baud),
+            Rules(repeat_ms=1000.0, trak_most=4) if slow else Rules(repeat_ms=300.0),
             next_sequence=settings.next_sequence,
             now=now,
         )
@@ -93,7 +96,8 @@ class Plc(FullLine):
     def feed(self, data: bytes, now: float) -> None:
         """Bytes arrived from the controller, in any split."""
         self.tick(now)
-        self._channel.feed(data, self.tracking.now)
+        for heard in self._reader.feed(data, self.tracking.now):
+            self._channel.hear(heard, self.tracking.now)
 
     def tick(self, now: float) -> None:
         """Time has passed: gates, losses, the end of a session."""
@@ -107,12 +111,13 @@ class Plc(FullLine):
 
     def take(self) -> bytes:
         """What the PLC says at the time told last; each byte is given once."""
-        return self._channel.take(self.tracking.now)
+        return b"".join(self._channel.take(self.tracking.now))
 
     def power_cycle(self, now: float, retentive: bool | None = None) -> None:
         """The PLC was off for a moment. Not retentive: a new epoch that knows nothing. None = as its settings say."""
         retentive = self._retentive if retentive is None else retentive
         self.advance(now)
+        self._reader.reset()
         self._channel.power_cycle(self.tracking.now, retentive=retentive)
         if not retentive:
             self.new_epoch(self.tracking.now, counted=False)
