@@ -16,6 +16,7 @@ from firmware_stubs.plcs._geometry import Geometry
 from firmware_stubs.plcs._messages import Rules
 from firmware_stubs.plcs._telegram_codec import split_codes
 from firmware_stubs.plcs._telegram_messages import TelegramCodec, TelegramReader
+from firmware_stubs.stub import Knock, Piece, Quiet, as_bytes
 
 __all__ = ["Geometry", "Plc", "Settings"]
 
@@ -67,7 +68,7 @@ class Settings:
             raise ValueError(f"evidence = {self.evidence!r}: give E (eye in the lane) or G (gate sensor)")
 
 
-class Plc(FullLine):
+class Plc(Quiet, FullLine):
     """The PLC of one line, with its cable: a `PlcStub`. The seed is not used; a PLC does nothing at random."""
 
     def __init__(self, settings: Settings, geometry: Geometry, seed: int, now: float) -> None:
@@ -84,7 +85,7 @@ class Plc(FullLine):
         )
         self._retentive = settings.retentive
         slow = settings.baud < _SLOW_BAUD
-        self._reader = TelegramReader(settings.plc, settings.gap_ms, self.counts)
+        self._reader, self._second = (TelegramReader(settings.plc, settings.gap_ms, self.counts) for _ in range(2))
         self._channel = Channel(
             self,
             TelegramCodec(settings.plc, settings.controller, settings.baud),
@@ -93,11 +94,42 @@ class Plc(FullLine):
             now=now,
         )
 
-    def feed(self, data: bytes, now: float) -> None:
+    def feed(self, data: Piece, now: float) -> None:
         """Bytes arrived from the controller, in any split."""
         self.tick(now)
-        for heard in self._reader.feed(data, self.tracking.now):
+        for heard in self._reader.feed(as_bytes(data), self.tracking.now):
             self._channel.hear(heard, self.tracking.now)
+
+    def opened(self, now: float) -> None:
+        """A TCP connection came; what was half heard on an older one is void."""
+        self.tick(now)
+        self._reader.reset()
+
+    def closed(self, now: float) -> None:
+        """The TCP connection is gone, and the session with it."""
+        self.tick(now)
+        self._reader.reset()
+        self._channel.closed()
+
+    def hang_up(self) -> bool:
+        """When the PLC noticed the loss of its session, and after a power cycle."""
+        return self._channel.hang_up()
+
+    def knock(self, data: bytes, now: float, *, new: bool) -> Knock:
+        """A second TCP connection: it replaces the first when its SYES is answered `A`; nothing else is read there."""
+        self.tick(now)
+        if new:
+            self._second.reset()
+        refused = []
+        for number, heard in enumerate(heards := self._second.feed(data, self.tracking.now), 1):
+            answers, admitted = self._channel.knock(heard, self.tracking.now)
+            refused += answers
+            if admitted:
+                self._reader, self._second = self._second, self._reader
+                for later in heards[number:]:
+                    self._channel.hear(later, self.tracking.now)
+                return Knock(b"".join(refused), admitted=True)
+        return Knock(b"".join(refused))
 
     def tick(self, now: float) -> None:
         """Time has passed: gates, losses, the end of a session."""
@@ -124,7 +156,7 @@ class Plc(FullLine):
 
     @property
     def in_session(self) -> bool:
-        """Whether a controller is there. On TCP the connection is closed when this ends."""
+        """Whether a controller is there."""
         return self._channel.in_session
 
     def sent_arrivals(self) -> list[tuple[int, int, float]]:
