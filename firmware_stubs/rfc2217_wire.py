@@ -95,8 +95,9 @@ class Rfc2217Wire:
             return
         data = bytearray()
         try:
-            for byte in manager.filter(as_bytes(piece)):
-                data += byte
+            for byte in as_bytes(piece):
+                for kept in manager.filter(bytes((byte,))):
+                    data += kept
                 if len(manager.suboption or b"") > _SUBOPTION_MOST:
                     raise ValueError("an endless suboption")
         except (KeyError, TypeError, ValueError, struct.error) as error:  # pyserial checks nothing of what it is sent
