@@ -19,7 +19,7 @@ from firmware_stubs.floor_lines import Line
 from firmware_stubs.readers import Reader
 from firmware_stubs.rides import HandedOver, Parcel, Ride, Told
 from firmware_stubs.sections import FloorError
-from firmware_stubs.stub import PlcStub, ScannerStub, Stub
+from firmware_stubs.stub import Knock, Piece, PlcStub, ScannerStub, Stub
 from firmware_stubs.whereabouts import Whereabouts
 
 Record = Callable[[dict[str, Any]], None]
@@ -44,7 +44,8 @@ class Cell:
     ) -> None:
         self.belt: Belt | None = None
         self.plc: PlcStub | None = None
-        self.output: list[tuple[str, bytes]] = []
+        self.output: list[tuple[str, Piece]] = []
+        self.hung_up: dict[str, None] = {}  # stubs that want their connection closed
         self.inducted = self.in_lanes = self.removed = 0
         self.handed: list[HandedOver] = []
         self.panel = ""  # JAM or ESTP while somebody must clear it
@@ -121,11 +122,28 @@ class Cell:
             self.heed()
         self._clock = max(self._clock, until)
 
-    def feed(self, stub: str, data: bytes, now: float) -> None:
-        """Bytes for a stub from its wire."""
+    def feed(self, stub: str, data: Piece, now: float) -> None:
+        """Bytes or a message for a stub from its wire."""
         self.advance(now, now)
         self._stubs[stub].feed(data, now)
         self.heed()
+
+    def connected(self, stub: str, there: bool, now: float) -> None:
+        """The connection of a stub's wire came, or is gone."""
+        self.advance(now, now)
+        (self._stubs[stub].opened if there else self._stubs[stub].closed)(now)
+        self.heed()
+
+    def knock(self, stub: str, data: bytes, now: float, *, new: bool) -> Knock:
+        """Bytes on a second connection of a stub's wire."""
+        self.advance(now, now)
+        knock = self._stubs[stub].knock(data, now, new=new)
+        self.heed()
+        return knock
+
+    def stub(self, name: str) -> Stub:
+        """One of the cell's machines."""
+        return self._stubs[name]
 
     def mishap(self, what: str, **fields: Any) -> None:
         """Somebody does something, or breaks something: an entry of the ledger."""
@@ -144,8 +162,10 @@ class Cell:
         if self.belt and self.plc:
             self._obey(self.belt, self.plc)
         for name, stub in self._stubs.items():
-            if data := stub.take():
-                self.output.append((name, data))
+            if said := stub.take():
+                self.output += [(name, said)] if isinstance(said, bytes) else [(name, message) for message in said]
+            if stub.hang_up():
+                self.hung_up[name] = None
         for name, scanner in self._scanners.items():
             for text in scanner.said():
                 self._read(name, text)

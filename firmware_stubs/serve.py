@@ -11,7 +11,9 @@ from typing import Any, TextIO
 
 from firmware_stubs.floor_file import Floor
 from firmware_stubs.manifest import Manifest
-from firmware_stubs.wires import BUFFER, Heard, Wire, open_wire, say
+from firmware_stubs.stub import Knock, Piece
+from firmware_stubs.wire import BUFFER, Side, Wire, say
+from firmware_stubs.wires import open_wire
 from firmware_stubs.world import World
 
 WAIT_S = 30.0  # for controllers, before parcels come anyway
@@ -88,7 +90,8 @@ class Simulation:
         self._timer: asyncio.TimerHandle | None = None
         self._turned = asyncio.Event()
         self._error: Exception | None = None
-        self._stopping = self._quitting = False
+        self._stopping = self._quitting = self._closed = False
+        self._jobs: list[asyncio.Task[None]] = []
         now = self._now()
         self._world = World(floor, self._record, seed=seed, now=now, utc_offset_ms=utc_ms - now)
 
@@ -109,6 +112,8 @@ class Simulation:
             self._record({"what": "end", "t": round(self._now(), 3), **self._world.counts(), **self._losses(manifest)})
         finally:
             self._close()
+            if self._jobs:
+                await asyncio.wait(self._jobs)
             await asyncio.sleep(0)  # transports close in the next turn of the loop
         return 0 if empty and not manifest.bad else 1
 
@@ -125,7 +130,11 @@ class Simulation:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.add_signal_handler(number, self.stop)
         for stub in self._floor.stubs:
-            self._wires[stub.name] = await open_wire(stub.link, self._listener(stub.name), real=real)
+            wire = self._wires[stub.name] = await open_wire(stub.link, self._side(stub.name), real=real)
+            for job in wire.jobs():
+                task = self._loop.create_task(job, name=f"wire of {stub.name}")
+                task.add_done_callback(self._job_ended)
+                self._jobs.append(task)
         links = {name: wire.where for name, wire in self._wires.items()}
         self._record({"what": "ready", "t": round(self._now(), 3), "links": links})
         say("ready: " + ", ".join(f"{name} at {where}" for name, where in links.items()))
@@ -149,6 +158,9 @@ class Simulation:
         return {"bad_lines": manifest.bad, "dropped": dropped}
 
     def _close(self) -> None:
+        self._closed = True
+        for task in self._jobs:
+            task.cancel()
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.remove_signal_handler(number)
         if self._timer:
@@ -158,20 +170,47 @@ class Simulation:
         for wire in self._wires.values():
             wire.close()
 
-    def _listener(self, stub: str) -> Heard:
-        def heard(data: bytes) -> None:
-            self._guarded(lambda: self._world.feed(stub, data, self._now()))
+    def _side(self, name: str) -> Side:
+        """The stub as its wire sees it. What it answers at once leaves in a turn of its own: the wire goes first."""
+        world, now = self._world, self._now
+
+        def heard(data: Piece) -> None:
+            self._guarded(lambda: world.feed(name, data, now()))
             self._turn()
 
-        return heard
+        def connected(there: bool) -> None:
+            self._guarded(lambda: world.connected(name, there, now()))
+            self._loop.call_soon(self._turn)
+
+        def knock(data: bytes, new: bool) -> Knock:
+            answer = Knock()
+
+            def ask() -> None:
+                nonlocal answer
+                answer = world.knock(name, data, now(), new=new)
+
+            self._guarded(ask)
+            self._loop.call_soon(self._turn)
+            return answer
+
+        stub = world.stub(name)
+        return Side(heard, connected, knock, tuple(stub.subscriptions()), stub.will())
+
+    def _job_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            self._error = error if isinstance(error, Exception) else RuntimeError(str(error))
+            self._turned.set()
 
     def _turn(self) -> None:
-        self._guarded(self._move)
+        if not self._closed:
+            self._guarded(self._move)
 
     def _move(self) -> None:
         self._world.advance(self._now())
-        for name, data in self._world.output():
-            self._wires[name].write(data)
+        for name, piece in self._world.output():
+            self._wires[name].write(piece)
+        for name in self._world.hang_ups():
+            self._wires[name].hang_up()
         if self._source:
             self._source.resume()
         if self._timer:

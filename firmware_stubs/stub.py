@@ -11,11 +11,32 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class Stub(Protocol):
-    """One machine, seen from its cable."""
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message on a broker, for a stub that speaks MQTT. `retain` of one that arrived: the broker had kept it."""
 
-    def feed(self, data: bytes, now: float) -> None:
-        """Bytes arrived from the controller, in any split."""
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+
+
+Piece = bytes | Message  # what a wire carries: one stub has always the same kind
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """What a second TCP connection gets: the bytes said on it, and whether it takes the place of the first."""
+
+    data: bytes = b""
+    admitted: bool = False
+
+
+class Stub(Protocol):
+    """One machine, seen from its cable. `Quiet` implements what follows `take` for one that does not care."""
+
+    def feed(self, data: Piece, now: float) -> None:
+        """Bytes arrived from the controller, in any split; or one message of a subscription."""
 
     def tick(self, now: float) -> None:
         """Time has passed: do what is due."""
@@ -23,8 +44,69 @@ class Stub(Protocol):
     def next_at(self) -> float | None:
         """When `tick` wants to be called next; None = only after input."""
 
-    def take(self) -> bytes:
-        """What the machine says now; empty when nothing. Each byte is given once."""
+    def take(self) -> bytes | list[Message]:
+        """What the machine says now; empty when nothing. Each byte or message is given once."""
+
+    def opened(self, now: float) -> None:
+        """A TCP client came, or the broker granted the subscriptions. A cable without connections never says so."""
+
+    def closed(self, now: float) -> None:
+        """That connection is gone."""
+
+    def hang_up(self) -> bool:
+        """Whether the machine wants its connection closed, behind what `take` gives: asked once, then false again."""
+
+    def knock(self, data: bytes, now: float, *, new: bool) -> Knock:
+        """Bytes on a second TCP connection while the first is there, in any split; `new` = it has just come, with none.
+
+        Once it is admitted, `feed` and `take` are of this connection, and the first is closed without a `closed`.
+        """
+
+    def subscriptions(self) -> list[tuple[str, int]]:
+        """On a broker: what it listens to, filter and QoS."""
+
+    def will(self) -> Message | None:
+        """On a broker: what is published when the machine is gone."""
+
+
+class Quiet:
+    """The part of a stub that does not care who is on its wire: the newest connection is the one it speaks on."""
+
+    def opened(self, now: float) -> None:
+        """Nothing happens."""
+
+    def closed(self, now: float) -> None:
+        """Nothing happens."""
+
+    def hang_up(self) -> bool:
+        """Never."""
+        return False
+
+    def knock(self, data: bytes, now: float, *, new: bool) -> Knock:
+        """The second connection replaces the first as it comes."""
+        return Knock(admitted=True)
+
+    def subscriptions(self) -> list[tuple[str, int]]:
+        """None."""
+        return []
+
+    def will(self) -> Message | None:
+        """None."""
+        return None
+
+
+def as_bytes(data: Piece) -> bytes:
+    """What a stub of bytes is fed. Raises TypeError for a message: its link is a broker, and it speaks on cables."""
+    if isinstance(data, Message):
+        raise TypeError(f"a message on {data.topic} came to a machine that speaks bytes")
+    return data
+
+
+def as_message(data: Piece) -> Message:
+    """What a stub on a broker is fed. Raises TypeError for bytes: its link is a cable."""
+    if not isinstance(data, Message):
+        raise TypeError("bytes came to a machine that speaks MQTT")
+    return data
 
 
 class ScannerStub(Stub, Protocol):

@@ -1,4 +1,4 @@
-"""The wires of the stubs: ptys, listening TCP ports, real serial ports.
+"""The wires of the stubs: ptys and real serial ports here, the others in files of their own; each by its link.
 
 A pty is made raw before its path is published: in its first state it would take ETX for Ctrl-C and echo what it hears.
 One descriptor of the slave's side stays open here, so that the other side may close and open it again.
@@ -9,35 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import termios
 import tty
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-BUFFER = 65536  # bytes that wait for a reader
-
-Heard = Callable[[bytes], None]
-
-
-class PortError(Exception):
-    """A link cannot be opened; the text says which, and what to do."""
-
-
-class Wire(Protocol):
-    """One stub's cable."""
-
-    where: str  # what the other side opens
-    dropped: int  # messages that nobody took in time
-
-    def write(self, data: bytes) -> None:
-        """Whole messages; never blocks."""
-
-    def close(self) -> None:
-        """Unplug."""
+from firmware_stubs.stub import Piece, as_bytes
+from firmware_stubs.tcp_wires import CallingWire, TcpWire
+from firmware_stubs.wire import BUFFER, Heard, Job, PortError, Side, Wire, say
 
 
 class FdWire:
@@ -56,8 +37,16 @@ class FdWire:
         os.set_blocking(fd, False)
         self._loop.add_reader(fd, self._readable)
 
-    def write(self, data: bytes) -> None:
+    def jobs(self) -> list[Job]:
+        """None."""
+        return []
+
+    def hang_up(self) -> None:
+        """A cable has no connection to close."""
+
+    def write(self, piece: Piece) -> None:
         """Whole messages; never blocks."""
+        data = as_bytes(piece)
         if self._fd < 0:
             self.dropped += 1
             return
@@ -116,86 +105,46 @@ class FdWire:
         self.close()
 
 
-class TcpWire(asyncio.Protocol):
-    """A listening port with one client at a time; a new one replaces the old."""
+async def open_wire(link: str, side: Side, *, real: bool) -> Wire:
+    """Opens a link, or begins to where the other side may come later. Raises PortError.
 
-    def __init__(self, where: str, heard: Heard) -> None:
-        self.where = where
-        self.dropped = 0
-        self._heard = heard
-        self._client: asyncio.Transport | None = None
-        self._server: asyncio.Server | None = None
-
-    async def listen(self, host: str, port: int) -> None:
-        """Raises OSError."""
-        self._server = await asyncio.get_running_loop().create_server(lambda: _Client(self), host, port)
-        host, port = self._server.sockets[0].getsockname()[:2]
-        self.where = f"tcp://{host}:{port}"
-
-    def write(self, data: bytes) -> None:
-        """Whole messages; never blocks."""
-        if self._client is None or self._client.get_write_buffer_size() + len(data) > BUFFER:
-            self.dropped += 1
-        else:
-            self._client.write(data)
-
-    def close(self) -> None:
-        """Unplug."""
-        if self._server:
-            self._server.close()
-        if self._client:
-            self._client.close()
-
-    def came(self, transport: asyncio.Transport) -> None:
-        """A client connected."""
-        if self._client:
-            self._client.abort()
-        self._client = transport
-
-    def heard(self, transport: asyncio.Transport, data: bytes) -> None:
-        """A client sent something."""
-        if transport is self._client:
-            self._heard(data)
-
-    def went(self, transport: asyncio.Transport) -> None:
-        """A client is no longer there."""
-        if transport is self._client:
-            self._client = None
-
-
-class _Client(asyncio.Protocol):
-    def __init__(self, wire: TcpWire) -> None:
-        self._wire = wire
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._wire.came(transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._wire.heard(self._transport, data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._wire.went(self._transport)
-
-
-async def open_wire(link: str, heard: Heard, *, real: bool) -> Wire:
-    """`pty:///path`, `tcp-listen://host:port`, and with `real` also `serial:///dev/…?baud=`. Raises PortError."""
+    `pty:///path`, `tcp-listen://host:port`, `tcp://host:port` (calls a controller that listens), `mqtt://host:port`,
+    `rfc2217-listen://host:port`, and with `real` also `serial:///dev/…?baud=`.
+    """
     url = urlsplit(link)
     try:
         if url.scheme == "pty" and url.path.startswith("/") and not url.netloc:
-            return open_pty(Path(url.path), heard)
-        if url.scheme == "tcp-listen" and url.hostname and url.port is not None:
-            wire = TcpWire(link, heard)
-            await wire.listen(url.hostname, url.port)
-            return wire
+            return open_pty(Path(url.path), side.heard)
         if url.scheme == "serial" and real:
-            return FdWire(_open_serial(url.path, url.query), url.path, heard, lambda: None)
+            return FdWire(_open_serial(url.path, url.query), url.path, side.heard, lambda: None)
+        if url.hostname and url.port is not None and url.username is None and not (url.path or url.query):
+            wire = await _open_network(url.scheme, url.hostname, url.port, side)
+            if wire:
+                return wire
     except (OSError, ValueError, termios.error) as error:
         raise PortError(f"{link}: {error}") from error
     if url.scheme == "serial":
         raise PortError(f"{link}: a real port is simulated on only with --real")
-    raise PortError(f"{link}: give pty:///absolute/path or tcp-listen://host:port")
+    raise PortError(
+        f"{link}: give pty:///absolute/path, or tcp-listen, tcp, rfc2217-listen or mqtt with ://host:port behind it"
+    )
+
+
+async def _open_network(scheme: str, host: str, port: int, side: Side) -> Wire | None:
+    """None = no such scheme. Raises OSError."""
+    if scheme == "tcp-listen":
+        return await TcpWire.listen(host, port, side)
+    if scheme == "tcp":
+        return CallingWire(host, port, side)
+    if scheme == "rfc2217-listen":
+        from firmware_stubs.rfc2217_wire import Rfc2217Wire
+
+        return await Rfc2217Wire.listen(host, port, side)
+    if scheme == "mqtt":
+        from firmware_stubs.mqtt_wire import MqttWire
+
+        return MqttWire(host, port, side)
+    return None
 
 
 def open_pty(path: Path, heard: Heard) -> FdWire:
@@ -247,8 +196,3 @@ def _open_serial(path: str, query: str) -> int:
         os.close(fd)
         raise
     return fd
-
-
-def say(text: str) -> None:
-    """To the technician."""
-    print(f"floorsim: {text}", file=sys.stderr, flush=True)

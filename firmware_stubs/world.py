@@ -14,6 +14,7 @@ from firmware_stubs.cell import Cell, Record
 from firmware_stubs.floor_file import Floor, StubSection
 from firmware_stubs.mishaps import Mishaps
 from firmware_stubs.rides import HandedOver, Parcel
+from firmware_stubs.stub import Knock, Piece, Stub
 from firmware_stubs.whereabouts import Where
 
 _LAPS = 10  # that a loop gets to run empty
@@ -58,17 +59,38 @@ class World(Mishaps):
         at = self._soonest()
         return None if at == math.inf else at
 
-    def feed(self, stub: str, data: bytes, now: float) -> None:
-        """Bytes for a stub from its wire."""
+    def feed(self, stub: str, data: Piece, now: float) -> None:
+        """Bytes or a message for a stub from its wire."""
         self.advance(now)
         self._by_stub[stub].feed(stub, data, now)
 
-    def output(self) -> list[tuple[str, bytes]]:
-        """What the stubs say now, in order; each byte once."""
+    def connected(self, stub: str, there: bool, now: float) -> None:
+        """The connection of a stub's wire came (`there`), or is gone."""
+        self.advance(now)
+        self._by_stub[stub].connected(stub, there, now)
+
+    def knock(self, stub: str, data: bytes, now: float, *, new: bool) -> Knock:
+        """Bytes on a second TCP connection of a stub's wire; `new` = it has just come, with none."""
+        self.advance(now)
+        return self._by_stub[stub].knock(stub, data, now, new=new)
+
+    def output(self) -> list[tuple[str, Piece]]:
+        """What the stubs say now, in order; each byte and message once."""
         said = [piece for cell in self._cells for piece in cell.output]
         for cell in self._cells:
             cell.output.clear()
         return said
+
+    def hang_ups(self) -> list[str]:
+        """Stubs that want their connection closed, behind what they said in `output`; each wish once."""
+        wishes = [name for cell in self._cells for name in cell.hung_up]
+        for cell in self._cells:
+            cell.hung_up.clear()
+        return wishes
+
+    def stub(self, name: str) -> Stub:
+        """One machine, for what its wire must know: `subscriptions` and `will`."""
+        return self._by_stub[name].stub(name)
 
     def add(self, parcel: Parcel, now: float) -> None:
         """A parcel of the manifest waits at its line's induction."""

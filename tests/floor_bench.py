@@ -11,7 +11,7 @@ from typing import Any
 
 from firmware_stubs import floor_file
 from firmware_stubs.rides import Parcel
-from firmware_stubs.stub import GateCommand, Measures, Taken
+from firmware_stubs.stub import GateCommand, Measures, Quiet, Taken
 from firmware_stubs.world import World
 
 Route = Callable[[str, int], str]  # decision point and track -> lane, empty = none
@@ -32,7 +32,7 @@ class Geometry:
 
 
 @dataclass
-class Plc:
+class Plc(Quiet):
     """At a decision point it takes the lane that its rule names, and fires after what the belt needs at that speed."""
 
     geometry: Geometry

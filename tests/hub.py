@@ -240,6 +240,7 @@ class Hub:
 
     def _from_stubs(self) -> None:
         for stub, data in self.world.output():
+            assert isinstance(data, bytes)  # every machine is on a cable
             self._later(WIRE_MS, "daemon bytes", partial(self._bytes, stub, data))
 
     def _bytes(self, link: str, data: bytes) -> None:

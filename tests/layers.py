@@ -30,7 +30,7 @@ EDGES = (
     *(f"controller/{name}.py" for name in "demo demo_centre demo_picture".split()),
     *(f"controller/{name}.py" for name in "journal journal_file journal_reader journal_writer recording_file".split()),
     *("controller/commands/", "firmware_stubs/commands/"),
-    *("firmware_stubs/__main__.py", "firmware_stubs/serve.py", "firmware_stubs/wires.py"),
+    *(f"firmware_stubs/{name}.py" for name in "__main__ serve wires tcp_wires mqtt_wire rfc2217_wire".split()),
 )
 EDGE_NAMES = tuple(path.removesuffix(".py").rstrip("/").replace("/", ".") for path in EDGES)
 # They reach the world only when called to, to read a file or to open a link. Others take data and types from them,

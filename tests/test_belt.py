@@ -15,7 +15,7 @@ from firmware_stubs import floor_file
 from firmware_stubs.belt import Belt, Parcel, Told
 from firmware_stubs.floor_file import ChuteSettings, Induction, Line, Point
 from firmware_stubs.readers import Reader as Place
-from firmware_stubs.stub import GateCommand, Measures, Taken
+from firmware_stubs.stub import GateCommand, Measures, Piece, Quiet, Taken
 from firmware_stubs.world import World
 
 LINE = Line(
@@ -37,7 +37,7 @@ LINE = Line(
 
 
 @dataclass
-class Plc:
+class Plc(Quiet):
     """A PLC that follows a list: the n-th item goes into the n-th lane; empty = into none."""
 
     routes: list[str] = field(default_factory=list)
@@ -104,7 +104,7 @@ class Plc:
     def sent_arrivals(self) -> list[tuple[int, int, float]]:
         return []
 
-    def feed(self, data: bytes, now: float) -> None: ...
+    def feed(self, data: Piece, now: float) -> None: ...
 
     def tick(self, now: float) -> None: ...
 
@@ -115,7 +115,7 @@ class Plc:
         return b""
 
 
-class Reader:
+class Reader(Quiet):
     """A scanner that notes what it is shown."""
 
     def __init__(self) -> None:
@@ -127,7 +127,7 @@ class Reader:
     def said(self) -> list[bytes | None]:
         return []
 
-    def feed(self, data: bytes, now: float) -> None: ...
+    def feed(self, data: Piece, now: float) -> None: ...
 
     def tick(self, now: float) -> None: ...
 

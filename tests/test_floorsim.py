@@ -24,7 +24,10 @@ from hypothesis import strategies as st
 from firmware_stubs import floor_file
 from firmware_stubs.manifest import Manifest
 from firmware_stubs.sections import FloorError
-from firmware_stubs.wires import BUFFER, PortError, TcpWire, open_pty, open_wire
+from firmware_stubs.stub import Piece, as_bytes
+from firmware_stubs.tcp_wires import TcpWire
+from firmware_stubs.wire import BUFFER, PortError, Side
+from firmware_stubs.wires import open_pty, open_wire
 
 AWKWARD = bytes.fromhex("02 41 0D 42 03 0A 11 13 1A FF 00")
 
@@ -327,8 +330,8 @@ class Ear:
         self.data = b""
         self.more = asyncio.Event()
 
-    def __call__(self, data: bytes) -> None:
-        self.data += data
+    def __call__(self, data: Piece) -> None:
+        self.data += as_bytes(data)
         self.more.set()
 
     async def until(self, wanted: bytes) -> None:
@@ -425,7 +428,7 @@ def test_what_nobody_reads_is_lost_oldest_first_in_whole_messages(tmp_path: Path
 def test_tcp_has_one_client_and_the_new_one_replaces_the_old() -> None:
     async def test() -> None:
         ear = Ear()
-        wire = await open_wire("tcp-listen://127.0.0.1:0", ear, real=False)
+        wire = await open_wire("tcp-listen://127.0.0.1:0", Side(ear), real=False)
         assert isinstance(wire, TcpWire)
         wire.write(b"nobody")
         port = int(wire.where.rpartition(":")[2])
@@ -462,7 +465,7 @@ def test_tcp_has_one_client_and_the_new_one_replaces_the_old() -> None:
 def test_links_that_cannot_be_are_refused(link: str) -> None:
     async def test() -> None:
         with pytest.raises(PortError, match=link):
-            await open_wire(link, Ear(), real=False)
+            await open_wire(link, Side(Ear()), real=False)
 
     run(test)
 
@@ -470,7 +473,7 @@ def test_links_that_cannot_be_are_refused(link: str) -> None:
 def test_a_port_in_use_is_refused() -> None:
     async def test() -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortError):
-            await open_wire(f"tcp-listen://127.0.0.1:{taken.getsockname()[1]}", Ear(), real=False)
+            await open_wire(f"tcp-listen://127.0.0.1:{taken.getsockname()[1]}", Side(Ear()), real=False)
 
     run(test)
 

@@ -50,7 +50,9 @@ def in_binary(body: bytes) -> bytes:
 
 def answer(scanner: ScannerStub, data: bytes, now: float = 0.0) -> bytes:
     scanner.feed(data, now)
-    return scanner.take()
+    said = scanner.take()
+    assert isinstance(said, bytes)
+    return said
 
 
 @pytest.mark.parametrize(

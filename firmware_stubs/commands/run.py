@@ -15,7 +15,7 @@ import click
 from firmware_stubs import floor_file
 from firmware_stubs.sections import FloorError
 from firmware_stubs.serve import Simulation
-from firmware_stubs.wires import PortError, say
+from firmware_stubs.wire import PortError, say
 
 FAILED, PORT_MISSING, FLOOR_WRONG = 1, 69, 78
 

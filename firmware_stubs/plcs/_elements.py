@@ -47,7 +47,8 @@ class Elements:
         self.stop_wanted = False
         self._points = frozenset(geometry.points)
         self._changed = changed
-        normal = {LINE: "RUN"} | dict.fromkeys(self.lanes, "FREE") | dict.fromkeys(self.inductions, "RUN")
+        # In an order that is the same in every run: STATs of a synchronisation come in it.
+        normal = {LINE: "RUN"} | dict.fromkeys(geometry.lanes, "FREE") | dict.fromkeys(sorted(self.inductions), "RUN")
         self._told = {element: State(state, "", now) for element, state in normal.items()}
         self._shown = dict(self._told)
         self._closed: set[str] = set()  # by CMND: lanes blocked, inductions inhibited

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-EVT_LAST = 999_999
+from typing import NamedTuple
 
 # Rule 7: what is given up first. Everything else (HAND, DIVC, LOST, GHST, STAT, OVFL) is given up last.
 DROP_CLASS = {"PASS": 0, "RCIR": 0, "BUTN": 0, "CONT": 0, "INDU": 1, "CODE": 1, "MEAS": 1, "ARRV": 1}
@@ -48,6 +47,24 @@ def is_ahead(number: int, other: int, last: int) -> bool:
     return 1 <= (number - other) % last <= last // 2
 
 
+class Numbers(NamedTuple):
+    """The numbers 1 to `last` of a counter; after the last one it begins again, or is spent for good."""
+
+    last: int
+    wraps: bool = True
+
+    def after(self, number: int) -> int:
+        """The next one; of a spent counter one more than its last."""
+        return number % self.last + 1 if self.wraps else number + 1
+
+    def is_ahead(self, number: int, other: int) -> bool:
+        """Whether `number` stands after `other`; where they wrap, within half the range."""
+        return is_ahead(number, other, self.last) if self.wraps else number > other
+
+
+EVTS = Numbers(999_999)
+
+
 def _worth(event: Event) -> int:
     return DROP_CLASS.get(event.type, LAST_CLASS)
 
@@ -55,8 +72,9 @@ def _worth(event: Event) -> int:
 class EventBuffer:
     """The events of one epoch that are not durable yet; at most `size`."""
 
-    def __init__(self, size: int, next_evt: int) -> None:
+    def __init__(self, size: int, next_evt: int, numbers: Numbers = EVTS) -> None:
         self._size = size
+        self._numbers = numbers
         self._last = next_evt - 1  # 0 = none in this epoch yet
         self.taken: deque[Event] = deque()
         self.waiting: deque[Event] = deque()
@@ -69,12 +87,24 @@ class EventBuffer:
 
     def add(self, event: Event) -> None:
         """Number and keep an event; when full, drop the oldest of the least worth, which may be this one."""
+        if self.spent:
+            self.lost.add(event.at)
+            return
         if len(self) >= self._size and not self._make_room(_worth(event)):
             self.lost.add(event.at)
             return
-        event.evt = self._last = self._last % EVT_LAST + 1
+        event.evt = self._last = self._numbers.after(self._last)
         self.waiting.append(event)
         self._kept[_worth(event)] += 1
+
+    @property
+    def spent(self) -> bool:
+        """Whether there is no number left in this epoch."""
+        return not self._numbers.wraps and self._last >= self._numbers.last
+
+    def is_up_to(self, event: Event, evt: int) -> bool:
+        """Whether the event is this one or stands before it."""
+        return not self._numbers.is_ahead(event.evt, evt)
 
     def _make_room(self, worth: int) -> bool:
         for drop in range(min(worth, LAST_CLASS - 1) + 1):
@@ -111,21 +141,21 @@ class EventBuffer:
             return False
         if self._last == 0:
             return True
-        return is_ahead(durable, self._last, EVT_LAST)
+        return self._numbers.is_ahead(durable, self._last)
 
     def forget(self, durable: int) -> None:
         """Drop what is on the controller's disk: events up to `durable`; 0 = nothing is."""
         if durable == 0 or self.is_beyond(durable):
             return
         for queue in (self.taken, self.waiting):
-            while queue and not is_ahead(queue[0].evt, durable, EVT_LAST):
+            while queue and self.is_up_to(queue[0], durable):
                 self._gone(queue.popleft())
         if len(self) <= self._size // 2:
             self.crowded = False
 
     def report_lost(self) -> None:
         """Add the OVFL that is due, once there is room for it."""
-        if self.lost.count and len(self) < self._size:
+        if self.lost.count and len(self) < self._size and not self.spent:
             lost, self.lost = self.lost, Lost()
             self.add(Event("OVFL", lost.oldest, {"lost_count": lost.count}))
 

@@ -1,4 +1,4 @@
-"""The ASCII telegram, seen from the PLC: frames in and out, bodies out, fields of the controller's bodies in.
+"""The ASCII telegram, seen from the PLC: frames in and out, bodies out, pieces of the controller's bodies in.
 
 Source: PLC interface v1 §3 (header, widths, crc, escapes) and §2 (fields in order).
 """
@@ -10,6 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
+
+from firmware_stubs.plcs._messages import FieldError
 
 STX, ETX = b"\x02", b"\x03"
 _PIECES = re.compile(rb"[\x20-\x7E]+|[^\x20-\x7E]")
@@ -42,10 +44,6 @@ CODES_MOST = 9  # their count has one digit
 
 
 _HEX4 = re.compile("[0-9A-F]{4}")
-
-
-class FieldError(ValueError):
-    """A field of a body is missing or is not what its place says: answered with FORM."""
 
 
 def crc(text: bytes) -> bytes:

@@ -13,10 +13,14 @@ from firmware_stubs.plcs._channel import Channel
 from firmware_stubs.plcs._events import EventBuffer
 from firmware_stubs.plcs._full_line import FullLine
 from firmware_stubs.plcs._geometry import Geometry
+from firmware_stubs.plcs._messages import Rules
 from firmware_stubs.plcs._telegram_codec import split_codes
+from firmware_stubs.plcs._telegram_messages import TelegramCodec, TelegramReader
+from firmware_stubs.stub import Knock, Piece, Quiet, as_bytes
 
 __all__ = ["Geometry", "Plc", "Settings"]
 
+_SLOW_BAUD = 38_400
 _NAME = re.compile(r"[A-Z0-9_-]{1,4}")
 
 
@@ -64,7 +68,7 @@ class Settings:
             raise ValueError(f"evidence = {self.evidence!r}: give E (eye in the lane) or G (gate sensor)")
 
 
-class Plc(FullLine):
+class Plc(Quiet, FullLine):
     """The PLC of one line, with its cable: a `PlcStub`. The seed is not used; a PLC does nothing at random."""
 
     def __init__(self, settings: Settings, geometry: Geometry, seed: int, now: float) -> None:
@@ -80,20 +84,52 @@ class Plc(FullLine):
             split_codes=split_codes,
         )
         self._retentive = settings.retentive
+        slow = settings.baud < _SLOW_BAUD
+        self._reader, self._second = (TelegramReader(settings.plc, settings.gap_ms, self.counts) for _ in range(2))
         self._channel = Channel(
             self,
-            plc=settings.plc,
-            controller=settings.controller,
-            baud=settings.baud,
-            gap_ms=settings.gap_ms,
+            TelegramCodec(settings.plc, settings.controller, settings.baud),
+            Rules(repeat_ms=1000.0, trak_most=4) if slow else Rules(repeat_ms=300.0),
             next_sequence=settings.next_sequence,
             now=now,
         )
 
-    def feed(self, data: bytes, now: float) -> None:
+    def feed(self, data: Piece, now: float) -> None:
         """Bytes arrived from the controller, in any split."""
         self.tick(now)
-        self._channel.feed(data, self.tracking.now)
+        for heard in self._reader.feed(as_bytes(data), self.tracking.now):
+            self._channel.hear(heard, self.tracking.now)
+
+    def opened(self, now: float) -> None:
+        """A TCP connection came; what was half heard on an older one is void."""
+        self.tick(now)
+        self._reader.reset()
+
+    def closed(self, now: float) -> None:
+        """The TCP connection is gone, and the session with it."""
+        self.tick(now)
+        self._reader.reset()
+        self._channel.closed()
+
+    def hang_up(self) -> bool:
+        """When the PLC noticed the loss of its session, and after a power cycle."""
+        return self._channel.hang_up()
+
+    def knock(self, data: bytes, now: float, *, new: bool) -> Knock:
+        """A second TCP connection: it replaces the first when its SYES is answered `A`; nothing else is read there."""
+        self.tick(now)
+        if new:
+            self._second.reset()
+        refused = []
+        for number, heard in enumerate(heards := self._second.feed(data, self.tracking.now), 1):
+            answers, admitted = self._channel.knock(heard, self.tracking.now)
+            refused += answers
+            if admitted:
+                self._reader, self._second = self._second, self._reader
+                for later in heards[number:]:
+                    self._channel.hear(later, self.tracking.now)
+                return Knock(b"".join(refused), admitted=True)
+        return Knock(b"".join(refused))
 
     def tick(self, now: float) -> None:
         """Time has passed: gates, losses, the end of a session."""
@@ -107,19 +143,20 @@ class Plc(FullLine):
 
     def take(self) -> bytes:
         """What the PLC says at the time told last; each byte is given once."""
-        return self._channel.take(self.tracking.now)
+        return b"".join(self._channel.take(self.tracking.now))
 
     def power_cycle(self, now: float, retentive: bool | None = None) -> None:
         """The PLC was off for a moment. Not retentive: a new epoch that knows nothing. None = as its settings say."""
         retentive = self._retentive if retentive is None else retentive
         self.advance(now)
+        self._reader.reset()
         self._channel.power_cycle(self.tracking.now, retentive=retentive)
         if not retentive:
             self.new_epoch(self.tracking.now, counted=False)
 
     @property
     def in_session(self) -> bool:
-        """Whether a controller is there. On TCP the connection is closed when this ends."""
+        """Whether a controller is there."""
         return self._channel.in_session
 
     def sent_arrivals(self) -> list[tuple[int, int, float]]:

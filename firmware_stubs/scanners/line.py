@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from firmware_stubs.stub import Piece, Quiet
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -42,7 +44,7 @@ class Settings:
             text.encode("latin-1")
 
 
-class Scanner:
+class Scanner(Quiet):
     """One scanner; see `ScannerStub`."""
 
     def __init__(self, settings: Settings, seed: int, now: float) -> None:
@@ -52,7 +54,7 @@ class Scanner:
         self._said: list[bytes | None] = []
         self._beat_at = now + settings.heartbeat_s * 1000 if settings.heartbeat else None
 
-    def feed(self, data: bytes, now: float) -> None:
+    def feed(self, data: Piece, now: float) -> None:
         """It does not listen."""
 
     def gate(self, codes: list[bytes], now: float, index: int = 0, encoder: int = 0) -> None:

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 
+from firmware_stubs.stub import Piece, Quiet, as_bytes
+
 _STX, _ETX = 2, 3
 _B_START = bytes((_STX,)) * 4
 _LONGEST = 4096  # of one telegram; the firmware's own buffer is no larger either
@@ -60,7 +62,7 @@ class Settings:
             text.encode("latin-1")
 
 
-class Scanner:
+class Scanner(Quiet):
     """One scanner; see `ScannerStub`."""
 
     def __init__(self, settings: Settings, seed: int, now: float) -> None:
@@ -79,13 +81,13 @@ class Scanner:
         self._pending.append((now + self._settings.delay_ms, list(codes)))
         self.tick(now)
 
-    def feed(self, data: bytes, now: float) -> None:
+    def feed(self, data: Piece, now: float) -> None:
         """Commands, in any split; anything else is ignored."""
         self.tick(now)
         if now - self._heard_at > _GAP_MS:
             self._in.clear()
         self._heard_at = now
-        self._in += data
+        self._in += as_bytes(data)
         for dialect, command in self._telegrams():
             if self._settings.dialect in (dialect, "both"):
                 answer = self._answer(command, dialect)

@@ -269,6 +269,7 @@ class Hub:
     def after_world(self) -> None:
         """Take what the stubs say, after anything was done to the world."""
         for link, data in self.world.output():
+            assert isinstance(data, bytes)  # every machine is on a cable
             self.up[link].send(data)
         self._wake_world()
 

@@ -1,6 +1,6 @@
-"""The PLC's requests as telegrams: a body is made anew for each sending, because ages grow.
+"""The PLC's requests: their fields are read anew for each sending, because ages grow.
 
-Source: PLC interface v1 §2 (rules 3, 10) and §3.
+Source: PLC interface v1 §2 (rules 3, 10).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from firmware_stubs.plcs._events import Event
 from firmware_stubs.plcs._item import Item
 from firmware_stubs.plcs._line import Line
-from firmware_stubs.plcs._telegram_codec import report_body, trak_body
+from firmware_stubs.plcs._messages import Fields
 
 
 @dataclass(eq=False, slots=True)
@@ -19,19 +19,24 @@ class Request:
     """A request that is open or about to be."""
 
     type: str
-    body: Callable[[float], str]
+    fields: Callable[[float], Fields]
     event: Event | None = None
     sequence: int = 0
     sendings: int = 0
     due: float = 0.0  # when it may leave, first or again
 
 
+def bare(kind: str) -> Request:
+    """A request without fields."""
+    return Request(kind, lambda _: {})
+
+
 def trak(items: list[Item], line: Line) -> Request:
     """TRAK of these items; where they are and what is obeyed is read at each sending."""
 
-    def body(now: float) -> str:
-        return trak_body(
-            [
+    def fields(now: float) -> Fields:
+        return {
+            "items": [
                 {
                     "track": item.track,
                     "point": item.point,
@@ -43,15 +48,15 @@ def trak(items: list[Item], line: Line) -> Request:
                 }
                 for item in items
             ]
-        )
+        }
 
-    return Request("TRAK", body)
+    return Request("TRAK", fields)
 
 
 def report(event: Event) -> Request:
     """An event."""
 
-    def body(now: float) -> str:
-        return report_body(event.type, {**event.values, "evt": event.evt, "age": int(now - event.at)})
+    def fields(now: float) -> Fields:
+        return {**event.values, "evt": event.evt, "age": int(now - event.at)}
 
-    return Request(event.type, body, event)
+    return Request(event.type, fields, event)
