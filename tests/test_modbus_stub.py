@@ -198,13 +198,31 @@ def test_counters_that_go_back_or_past_the_head_are_not_believed() -> None:
     hub.durable = False
     plc.edge("IND", 300, 10.0)
     hub.listen(10.0)
-    for wrong in (9, 40_000, 1):
+    for wrong in (1, 4, 40_000):
         hub.write(1026, [wrong], 20.0)
         hub.write(1031, [wrong], 20.0)
     assert len(plc.buffer) == 1
     assert plc.counts["counter_astray"] > 0
-    hub.write(1026, [3], 30.0)
-    assert len(plc.buffer) == 0
+    for at in range(50):
+        plc.button("L01", "CLOS", 21.0 + at)
+    assert block(hub, 80.0)[3] == 3 + 32  # ahead of the last number that could be believed
+    hub.write(1026, [3], 90.0)
+    assert len(plc.buffer) == 50
+
+
+def test_numbers_never_mean_two_records_however_long_the_disk_takes() -> None:
+    plc, hub = session(buffer=64)
+    hub.durable = False
+    for at in range(1100):
+        hub.live(float(at))
+        for _ in range(32):
+            plc.button("L01", "CLOS", float(at))
+        hub.write(1031, [block(hub, float(at))[3]], float(at))
+    head = block(hub, 1100.0)[3]
+    assert head == 2 + 32_767  # a number further ahead would be taken for one that lies behind
+    hub.write(1026, [head], 1100.0)
+    plc.button("L01", "CLOS", 1100.0)
+    assert block(hub, 1100.0)[3] > head
 
 
 def test_a_session_is_refused_while_something_taken_is_not_durable() -> None:
@@ -263,10 +281,9 @@ def test_events_not_durable_across_the_wrap_come_again() -> None:
         plc.edge("IND", 300, at)
         hub.live(at)
     assert [one.number for one in hub.listen(1400.0)] == [0, 1, 2]
-    hub.write(1031, [0], 1500.0)  # counters never go back in a session: not believed
-    hub.write(1026, [0], 1500.0)
-    assert len(plc.buffer) == 2
-    said = hub.start(1600.0, 0)
+    plc.tick(4400.0)
+    assert len(plc.buffer) == 3
+    said = hub.start(4400.0, 0)
     assert [one.number for one in said] == list(range(1, 8))
     assert [one.track for one in said if one.kind == "INDU"] == [2, 3]
 
@@ -291,7 +308,7 @@ def test_a_life_counter_that_stands_still_for_3_s_ends_the_session() -> None:
     assert plc.next_at() == 5000.0
     hub.write(1025, [hub.life], 4000.0)  # §4 "Life standing still for 3 s": written, and the same
     plc.tick(4999.0)
-    assert plc.in_session
+    assert block(hub, 4999.0)[7] == 1
     plc.tick(5000.0)
     assert not plc.in_session
     assert block(hub, 5000.0)[7] == 0
@@ -319,6 +336,12 @@ def test_the_life_counter_may_wrap_or_jump() -> None:
     for step, life in enumerate((65_535, 1, 900, 2)):
         hub.write(1025, [life], 2000.0 * (step + 1))
         assert plc.in_session
+
+
+def test_3_s_of_silence_are_counted_from_syes() -> None:
+    plc, hub = session()
+    assert hub.command([mb.SYES], 2990.0) == 1
+    assert plc.next_at() == 5990.0
 
 
 # Another controller
@@ -397,14 +420,24 @@ def test_a_retentive_plc_keeps_registers_epoch_and_events() -> None:
 
 
 def test_a_plc_without_memory_begins_with_zeroes_and_a_new_epoch() -> None:
-    plc, hub = session(retentive=False, epoch=0xFFFF)
+    plc, hub = session(retentive=False, epoch=0xFFFF, buffer=64)
     arrived(plc, hub)
+    hub.durable = False
+    for _ in range(80):
+        plc.button("L01", "CLOS", 1001.0)
+        hub.listen(1001.0)
+    hub.settle(1002.0)
+    hub.durable = True
+    hub.settle(1002.0)
+    assert kinds(hub.listen(1003.0)) == ["OVFL"]
+    assert block(hub, 1003.0)[8] == 16
     hub.command([mb.TIME], 1005.0)
     plc.power_cycle(1010.0)
     assert block(hub, 1010.0)[:5] == [1, 1, 1, 0, 0]  # §4 "1 PLC epoch, written last at a start, after head = 0"
     assert hub.read(16, 120, 1010.0) == [0] * 120
     assert hub.read(528, 16, 1010.0) == [0] * 16
     assert hub.read(1024, 8, 1010.0) == [0] * 8
+    assert block(hub, 1010.0)[8] == 0
     assert hub.dest(1, 1, [101], 1020.0) == mb.NSYN
     found = plc.edge("EYE", 300, 1500.0)
     said = hub.start(1500.0)

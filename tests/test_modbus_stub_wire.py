@@ -114,8 +114,8 @@ def test_what_nobody_reads_does_not_grow() -> None:
 # RTU
 
 
-def rtu_plc(**settings: object) -> Plc:
-    return new(transport="rtu", baud=9600, unit=17, **settings)
+def rtu_plc() -> Plc:
+    return new(transport="rtu", baud=9600, unit=17)
 
 
 def test_a_frame_ends_by_its_length_and_other_units_are_ignored() -> None:
@@ -169,6 +169,9 @@ def test_an_unknown_function_ends_by_silence() -> None:
     assert plc.take() == b""
     assert plc.counts["garbled"] == 1
     assert told(plc, rtu(READ, 17), 60.0) == rtu(HELD, 17)
+    plc.feed(rtu(bytes([0x2B]) + bytes(300), 17), 70.0)  # longer than a frame can be
+    plc.tick(90.0)
+    assert plc.take() == b""
 
 
 def test_what_another_slave_answers_does_no_harm() -> None:
@@ -219,9 +222,9 @@ def test_any_bytes_leave_a_plc_that_answers_and_loses_nothing(transport: str, da
         plc.take()
     now += 5000
     plc.tick(now)
-    wrap, unwrap = (adu, lambda answer: answer[7:]) if transport == "tcp" else (rtu, lambda answer: answer[1:-2])
-    answer = unwrap(told(plc, wrap(struct.pack(">BHH", 3, 0, 9)), now))
-    assert answer[:4] == bytes([3, 18, 0, 1])
+    wrap, start = (adu, 7) if transport == "tcp" else (rtu, 1)
+    answer = told(plc, wrap(struct.pack(">BHH", 3, 0, 9)), now)
+    assert answer[start : start + 4] == bytes([3, 18, 0, 1])
     assert len(plc.buffer) <= 2000
 
 
@@ -352,9 +355,11 @@ def test_arrivals_are_told_once_for_the_ledger() -> None:
     plc = new()
     hub = Hub(plc)
     hub.start(0.0)
+    before = hub.taken
+    hub.durable = False
     track = arrived(plc, hub)
     assert plc.sent_arrivals() == [(1, track, 1000.0)]
     assert plc.sent_arrivals() == []
-    hub.durable = False
-    hub.start(1500.0, hub.taken)
+    plc.tick(4000.0)
+    assert mb.kinds(hub.start(4000.0, before))[-2:] == ["ARRV", "SYEN"]
     assert plc.sent_arrivals() == []

@@ -85,7 +85,6 @@ class EventRing:
             durable = None
         elif durable is not None and self.is_written(durable):
             self.forget(durable)
-        line.forget(0)
         buffer.rewind()
         self.number_from(durable or 0)
         line.repeat_states()
