@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from devices.plcs.modbus import Driver, Settings, join
@@ -25,6 +26,7 @@ SYES, SYBE, SYEN, TRAK, ARRV, DIVC, STAT, PASS = 1, 2, 3, 4, 5, 7, 10, 15
 DONE, NSYN, LATE, BUSY, OLDC = 1, 17, 19, 23, 25
 
 
+@lru_cache(4096)
 def crc16(data: bytes) -> bytes:
     """CRC-16/MODBUS, bit by bit, low byte first."""
     crc = 0xFFFF
@@ -183,6 +185,8 @@ class Port:
         self.char_ms = 0.0 if self.tcp else 11_000 / drivers[0].settings.baud
         self.now = 1000.0
         self.fault: Fault | None = None
+        self.strict = True
+        """nothing disturbs the wire: a request while an answer is coming is a mistake"""
         self.items: dict[int, list[Item]] = {driver.settings.unit: [] for driver in drivers}
         self.confirms = True
         """everything is durable at once"""
@@ -196,7 +200,7 @@ class Port:
     def _after(self) -> None:
         for driver in self.drivers:
             if data := driver.take():
-                assert not [one for one in self._coming if one[2] and not self.fault], "one request at a time"
+                assert not (self.strict and self._coming), "one request at a time"
                 self.sent.append((self.now, data))
                 self._carry(data)
 
@@ -212,11 +216,18 @@ class Port:
             frame = mbap(struct.unpack(">H", data[:2])[0], unit, answer) if self.tcp else rtu(unit, answer)
             back = there + len(frame) * self.char_ms + (1.0 if self.tcp else 0.0)
             answers = [(back - self.now, frame)]
-        for later, frame in self.fault(data, answers) if self.fault else answers:
-            self.say(later, frame)
+        if self.fault:
+            self.strict = False
+            answers = self.fault(data, answers)
+        for later, frame in answers:
+            self._say(later, frame)
 
     def say(self, later: float, data: bytes) -> None:
-        """These bytes arrive so much later."""
+        """These bytes arrive so much later, unasked."""
+        self.strict = False
+        self._say(later, data)
+
+    def _say(self, later: float, data: bytes) -> None:
         self._coming.append((self.now + later, len(self._coming), data))
         self._coming.sort()
 

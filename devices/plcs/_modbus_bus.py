@@ -105,6 +105,7 @@ class Bus:
         """A member's channel is gone; returns what had come of its answer."""
         partial = self.wire.reset() if self._turn and self._turn.member is member else b""
         if self._turn and self._turn.member is member:
+            self._free_at = max(self._free_at, self._turn.deadline)  # its unit may be speaking
             self._turn = None
         if self._last is member:
             self._last = None

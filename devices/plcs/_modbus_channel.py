@@ -5,9 +5,9 @@ results of commands, is read next; and the poll after that tells whether it may 
 So what the PLC said becomes items at the second poll, and each record's age is counted from the first.
 
 A channel is in one of the states of `_channel.State`. ASKING goes in steps: `poll` until the PLC is there and all
-that was taken is durable -> `own`, read registers 1024 to 1031 -> `record`, write SYES -> `announce` it in 1027 -> `wait` for
-its result. BEGINNING until SYBE stands in the ring, then as on the other encodings. In a session our registers are
-written whenever something in them changed, and every 500 ms for the life counter.
+that was taken is durable -> `own`, read registers 1024 to 1031 -> `record`, write SYES -> `announce` it in 1027 ->
+`wait` for its result. BEGINNING until SYBE stands in the ring, then as on the other encodings. In a session our
+registers are written whenever something in them changed, and every 500 ms for the life counter.
 
 Whatever fails, a request without an answer or with a wrong one, is followed by a poll, and voids what was read since
 the last. That poll asks for another number of registers than the one before: over a serial line a late answer has the

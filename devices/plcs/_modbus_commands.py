@@ -114,7 +114,7 @@ class Commands:
         return bool(self.batch) or (len(self.placed) < PLACES and self._outbox.holds(allowed))
 
     def prepare(self, allowed: Collection[str]) -> None:
-        """Take out of the batch what is given up, where that is possible; make a batch of what waits if there is none."""
+        """Take out of the batch what is given up, where that may be; make a batch of what waits if there is none."""
         if self.stage == "unsure":
             return
         if any(self._is_given_up(one) for one in self.batch):

@@ -26,6 +26,9 @@ LATE_MS = 300.0
 RETRY_MS = 100.0
 """After an exception, or a PLC that cannot be understood, it is left alone for so long."""
 
+MUTE_MS = 2000.0
+"""Who answers nothing for so long is not there; who answers only exceptions is, and needs no new connection."""
+
 RAW = 64
 
 
@@ -264,7 +267,7 @@ class Session:
         """No good poll for 3 s: the session is lost, and a connection on which nothing comes at all."""
         if now < self._good_at + SILENCE_MS:
             return
-        mute = self._heard_at <= self._good_at
+        mute = now >= self._heard_at + MUTE_MS
         if self.state in SESSION or (self.state is State.ASKING and self._pace.hangs_up and mute):
             self._lose("no good poll for 3 s", now, hang_up=mute)
         elif self.state is State.ASKING and self._pace.hangs_up:
