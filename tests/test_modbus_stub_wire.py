@@ -72,6 +72,20 @@ def test_half_a_request_is_not_waited_for() -> None:
     assert told(plc, adu(READ), 500.0) == adu(HELD)
 
 
+def test_half_a_request_of_an_older_connection_is_void_and_the_session_stays() -> None:
+    plc = new()
+    Hub(plc).start(0.0)
+    plc.feed(adu(READ)[:9], 10.0)
+    plc.closed(11.0)
+    plc.opened(12.0)
+    assert told(plc, adu(READ), 12.0) == adu(HELD)
+    plc.feed(adu(READ)[:9], 13.0)
+    assert plc.knock(b"", 14.0, new=True).admitted
+    assert told(plc, adu(READ), 14.0) == adu(HELD)
+    assert plc.in_session
+    assert not plc.hang_up()
+
+
 @pytest.mark.parametrize(
     ("pdu", "exception"),
     [

@@ -20,7 +20,7 @@ from firmware_stubs.plcs._modbus_channel import Channel
 from firmware_stubs.plcs._modbus_frames import TCP_GAP_MS, Frames, Request, RtuFrames, TcpFrames, silence_ms
 from firmware_stubs.plcs._modbus_records import WORD_MOST, Numbers
 from firmware_stubs.plcs._modbus_registers import serve
-from firmware_stubs.stub import Measures
+from firmware_stubs.stub import Knock, Measures, Piece, Quiet, as_bytes
 
 __all__ = ["Geometry", "Plc", "Settings"]
 
@@ -97,7 +97,7 @@ def _check_numbers(table: str, numbers: Mapping[str, int]) -> None:
             raise ValueError(f"{table}: {name} = {number}: this is the number of {other} already")
 
 
-class Plc(FullLine):
+class Plc(Quiet, FullLine):
     """The PLC of one line, with its cable: a `PlcStub`. The seed is not used; a PLC does nothing at random."""
 
     def __init__(self, settings: Settings, geometry: Geometry, seed: int, now: float) -> None:
@@ -124,11 +124,21 @@ class Plc(FullLine):
         self._channel = Channel(self, buffer, self._numbers, head=settings.head, commands=settings.commands, now=now)
         self._answers: deque[bytes] = deque(maxlen=_ANSWERS_MOST)
 
-    def feed(self, data: bytes, now: float) -> None:
+    def feed(self, data: Piece, now: float) -> None:
         """Bytes arrived from the controller, in any split."""
         self.tick(now)
-        for request in self._frames.feed(data, self.tracking.now):
+        for request in self._frames.feed(as_bytes(data), self.tracking.now):
             self._serve(request)
+
+    def opened(self, now: float) -> None:
+        """A TCP connection came; what was half heard on an older one is void. The session does not hang on it."""
+        self.tick(now)
+        self._frames.reset()
+
+    def knock(self, data: bytes, now: float, *, new: bool) -> Knock:
+        """A second TCP connection replaces the first as it comes: SYES is a write among others, and is read last."""
+        self.opened(now)
+        return Knock(admitted=True)
 
     def tick(self, now: float) -> None:
         """Time has passed: gates, losses, a frame's end, the end of a session."""
