@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from tests.sim import floor_text
 from tests.sim.faults import KINDS
+from tests.sim.floor_text import PLCS
 from tests.sim.many import Report, run
 from tests.sim.shrink import shrink
 from tests.sim.story import Story, Told, play
@@ -54,6 +56,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--lines", type=_lines, default=floor_text.Floor().lines, help="some of S1,S2,S3,S4; the loop is always there"
     )
+    parser.add_argument(
+        "--plcs", type=_plcs, default=floor_text.Floor().plcs, help=f"what the PLCs speak, in turn: {', '.join(PLCS)}"
+    )
+    parser.add_argument("--paced", action="store_true", help="serial lines of PLCs carry 115,200 bit/s")
     parser.add_argument("--kinds", type=_kinds, help="draw these kinds of faults in every run: kill,cable late,…")
     parser.add_argument("--rate", type=int, default=floor_text.PARCELS_PER_HOUR, help="parcels an hour")
     parser.add_argument("--stop", action="store_true", help="stop at the first that fails")
@@ -70,6 +76,10 @@ def _lines(text: str) -> tuple[str, ...]:
     return _known(text, floor_text.Floor().lines)
 
 
+def _plcs(text: str) -> tuple[str, ...]:
+    return _known(text, PLCS)
+
+
 def _kinds(text: str) -> tuple[str, ...]:
     return _known(text, tuple(sorted(KINDS)))
 
@@ -83,10 +93,11 @@ def _known(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _story(wanted: argparse.Namespace, seed: int) -> Story:
-    floor = floor_text.Floor(lines=wanted.lines, parcels_per_hour=wanted.rate)
+    floor = floor_text.Floor(lines=wanted.lines, parcels_per_hour=wanted.rate).speaking(*wanted.plcs)
+    floor = replace(floor, paced=wanted.paced)
     if wanted.hours is None:
         return Story(seed, wanted.minutes, floor)
-    floor = floor_text.Floor(floor.lines, floor.parcels_per_hour, counters=floor_text.AT_THEIR_WRAPS)
+    floor = replace(floor, counters=floor_text.AT_THEIR_WRAPS)
     return Story(seed, wanted.hours * 60, floor, utc_ms=BEFORE_MIDNIGHT_MS, boot=0xFFFF - 1)
 
 

@@ -32,6 +32,7 @@ DESTINATIONS = {
 }
 """destination -> its sort lanes on every line, in order"""
 SOUTH, BENELUX = ("ES", "PT", "IT"), ("NL", "LU", "BE")
+ALL = ("S1", "S2", "S3", "S4", LOOP)
 STX, ETX = '"\\u0002"', '"\\u0003"'
 
 
@@ -46,6 +47,9 @@ class Counters:
 
 
 AT_THEIR_WRAPS = Counters(epoch=0xFFFF, next_sequence=9_900, next_evt=999_700, next_track=999_900)
+
+
+PLCS = ("telegram", "modbus-tcp", "modbus-rtu", "mqtt_json")
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,10 @@ class Floor:
     night_at: str = "14:15"
     """local time of the switch to the night's plan: some minutes after the start"""
     counters: Counters = field(default_factory=Counters)
+    paced: bool = False
+    """the serial lines of PLCs need their time for each character"""
+    plcs: tuple[str, ...] = ("telegram",)
+    """what the PLCs speak, of PLCS, one line after the other and again from the first"""
 
     @property
     def per_line(self) -> float:
@@ -80,6 +88,11 @@ class Floor:
         left = len(lines) + (self.loop and place != LOOP)
         rate = self.parcels_per_hour * left // len(self.places)
         return replace(self, lines=lines, loop=self.loop and place != LOOP, parcels_per_hour=rate)
+
+    def speaking(self, *plcs: str) -> Floor:
+        """The same with PLCs that speak these, in turn. On Modbus no container's code can be told."""
+        told = not any(plc.startswith("modbus") for plc in plcs)
+        return replace(self, plcs=plcs, containers=self.containers and told)
 
     def lanes(self, line: str) -> tuple[str, ...]:
         """The sort lanes of a line."""
@@ -106,6 +119,8 @@ def section(table: str, **keys: object) -> str:
             value = str(value).lower()
         elif isinstance(value, str) and not value.startswith('"'):
             value = f'"{value}"'
+        elif isinstance(value, dict):
+            value = "{" + ", ".join(f'"{key}" = {one}' for key, one in value.items()) + "}"
         elif isinstance(value, tuple):
             value = "[" + ", ".join(f'"{one}"' for one in value) + "]"
         text += f"{key} = {value}\n"
@@ -201,20 +216,31 @@ def _readers(floor: Floor, name: str) -> str:
 
 
 def _plc(floor: Floor, name: str) -> str:
-    counters, device = floor.counters, f"plc-{number(name)}"
-    plc = f"PL{number(name):0>2}"
-    return section(f"plc.{device}", kind="telegram", link=link(device), line=name, plc=plc) + section(
-        f"stub.{device}",
-        kind="telegram",
-        link=pty(device),
-        line=name,
-        plc=plc,
-        controller="HUB",
-        epoch=counters.epoch,
-        next_sequence=counters.next_sequence,
-        next_evt=counters.next_evt,
-        next_track=counters.next_track,
-    )
+    device, counters = f"plc-{number(name)}", floor.counters
+    kind, _, transport = floor.plcs[floor.places.index(name) % len(floor.plcs)].partition("-")
+    keys: dict[str, object] = {"kind": kind, "line": name}
+    own: dict[str, object] = {"epoch": counters.epoch, "next_track": counters.next_track}
+    url = link(device)
+    if kind == "telegram":
+        keys["plc"] = f"PL{number(name):0>2}"
+        own |= {"controller": "HUB", "next_sequence": counters.next_sequence, "next_evt": counters.next_evt}
+    elif kind == "mqtt_json":
+        keys["base"], url = f"plc/{name}", "mqtt://127.0.0.1:1"
+    else:
+        keys |= {"unit": 1, "numbers": _numbers(floor, name), "lines": {line: n for n, line in enumerate(ALL, 1)}}
+        own["transport"] = transport
+        if transport == "tcp":
+            url = f"tcp://127.0.0.1:{20_000 + int(number(name))}"
+        if counters is AT_THEIR_WRAPS:
+            own["head"] = 65_000
+    return section(f"plc.{device}", link=url, **keys) + section(f"stub.{device}", link=pty(device), **keys, **own)
+
+
+def _numbers(floor: Floor, name: str) -> dict[str, int]:
+    """What a PLC calls its points and lanes, on Modbus."""
+    points = [f"{name}-{point}" for point in ("IND", "T1", "DEC", *(("IN2",) if name == LOOP else ()))]
+    lanes = [*floor.lanes(name), f"{name}-BOND", f"{name}-EX", *(("S1-TO",) if floor.loop and name == "S1" else ())]
+    return {place: n for n, place in enumerate((*points, *lanes), 10)}
 
 
 def link(name: str) -> str:

@@ -7,6 +7,7 @@ from stub to driver and back as they are. Faults (faults/) turn the knobs of thi
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,9 +16,12 @@ from zlib import crc32
 from controller.journal_rows import Batch
 from controller.node import Node, Start
 from controller.plans import load_floor
+from devices.links import parse as parse_link
+from devices.types import Message
 from firmware_stubs import floor_file
 from firmware_stubs.handling import NotThereError
 from firmware_stubs.manifest import parse
+from firmware_stubs.stub import Message as Said
 from firmware_stubs.world import World
 from tests.sim import floor_text
 from tests.sim.broken import Broken
@@ -27,6 +31,7 @@ from tests.sim.centre import BROKER_MS, HEAD_MS, Centre, Record
 from tests.sim.clock import Clock
 from tests.sim.journal import Journal
 from tests.sim.parcels import Parcel, Parcels
+from tests.sim.views import Piece
 from tests.sim.watch import NOTICE_MS, Watch
 
 START_MS = 1_000_000.0
@@ -35,6 +40,9 @@ DISK_MS, TOLD_MS, DEAD_MS = 3.0, 0.1, 300.0
 QUEUE_MS = 1_200_000.0
 """What waits at the inductions at the end of a run is inducted within this time."""
 A_MINUTE_MS = 60_000.0
+BITS_A_CHARACTER = 10
+AGAIN_MS = 200.0
+"""A broken connection stands again after this time."""
 AHEAD_MS = 4000.0
 """Parcels are announced so long before they are put on the belt."""
 
@@ -58,8 +66,16 @@ class Hub:
         self.watch = Watch(self.clock, self.config, self.centre, self.journal)
         self.source = Parcels(seed, utc_ms)
         self.links = (*self.config.scanner, *self.config.plc)
+        urls = {name: parse_link(plc.link) for name, plc in self.config.plc.items()}
+        self.on_broker = {name for name, url in urls.items() if url.transport == "mqtt"}
+        self.connected = {name for name, url in urls.items() if url.is_connection}
+        self._statuses: dict[str, Message] = {}
+        """link -> what its machine has left with the broker"""
         self.up = {link: Cable(self.clock, link, self._to_node) for link in self.links}
         self.down = {link: Cable(self.clock, link, self._to_stub) for link in self.links}
+        for name, url in urls.items() if floor.paced else ():
+            if url.transport == "serial":
+                self.up[name].byte_ms = self.down[name].byte_ms = BITS_A_CHARACTER * 1000 / url.baud
         self.open = dict.fromkeys(self.links, True)
         """links that can be opened"""
         self.node: Node | None = None
@@ -87,6 +103,8 @@ class Hub:
         self._tick_at = self._world_at = float("inf")
         simulated = floor_file.load(path)
         self.world = World(simulated, self.watch.belt, seed=seed, now=START_MS, utc_offset_ms=self.utc_offset)
+        for link in sorted(self.on_broker):
+            self.world.connected(link, True, START_MS)
         self.inducting = True
         self.start()
         self._wake_world()
@@ -106,7 +124,7 @@ class Hub:
         self.node = Node(self.config, self.plans, self.journal.restored(), self.journal.look, start)
         for link in self.links:
             if self.open[link]:
-                self.node.link_up(link, now)
+                self._link_up(link)
         self.clock.after(BROKER_MS, self.broker.connect, self.life)
         self.pump()
 
@@ -249,29 +267,85 @@ class Hub:
             self.open[link] = True
             self.up[link].cut = self.down[link].cut = False
             if self.node is not None:
-                self.node.link_up(link, self.clock.now)
+                self._link_up(link)
                 self.pump()
 
-    def _to_node(self, what: tuple[str, bytes]) -> None:
+    def _link_up(self, link: str) -> None:
+        """The node's end is open: a TCP connection stands, a broker gives what it has kept."""
+        assert self.node is not None
+        now = self.clock.now
+        self.node.link_up(link, now)
+        if link in self.connected:
+            self.world.connected(link, True, now)
+            self.after_world()
+        if link in self._statuses:
+            self.node.received(link, replace(self._statuses[link], retain=True), now)
+
+    def _hang_up(self, link: str, why: str) -> None:
+        """One end closes the TCP connection; the node connects again."""
+        if link in self.connected and self.open[link]:
+            self.world.connected(link, False, self.clock.now)
+            self.after_world()
+            self.link_down(link, why)
+            self.clock.after(AGAIN_MS, self._again, link)
+
+    def _again(self, link: str) -> None:
+        self.link_up(link)
+
+    def power(self, line: str, retentive: bool) -> None:
+        """A line's PLC loses power for a moment: a broker says so for it, a TCP connection is gone."""
+        link = next(name for name, plc in self.config.plc.items() if plc.line == line)
+        self.mishap("plc_power", line, retentive, self.clock.now)
+        if link in self.on_broker:
+            self.world.connected(link, False, self.clock.now)
+            will = self.world.stub(link).will()
+            if will is not None:
+                self._statuses[link] = Message(will.topic, will.payload)
+                self.up[link].send(self._statuses[link])
+            self.clock.after(AGAIN_MS, self._online, link)
+        self._hang_up(link, "the PLC is gone")
+
+    def _online(self, link: str) -> None:
+        self.world.connected(link, True, self.clock.now)
+        self.after_world()
+
+    def _to_node(self, what: tuple[str, Piece]) -> None:
         link, data = what
-        self.digest = crc32(data, crc32(link.encode(), self.digest))
+        self._note(link, data)
         if self.node is not None and self.open[link]:
             self.watch.wire.to_node(link, data)
             self.node.received(link, data, self.clock.now)
             self.pump()
 
-    def _to_stub(self, what: tuple[str, bytes]) -> None:
+    def _to_stub(self, what: tuple[str, Piece]) -> None:
         link, data = what
-        self.digest = crc32(data, crc32(link.encode(), self.digest))
-        self.world.feed(link, data, self.clock.now)
+        self._note(link, data)
+        if isinstance(data, Message):
+            self.world.feed(link, Said(data.topic, data.payload), self.clock.now)
+        else:
+            self.world.feed(link, data, self.clock.now)
         self.after_world()
+
+    def _note(self, link: str, data: Piece) -> None:
+        payload = data.payload if isinstance(data, Message) else data
+        self.digest = crc32(payload, crc32(link.encode(), self.digest))
 
     def after_world(self) -> None:
         """Take what the stubs say, after anything was done to the world."""
         for link, data in self.world.output():
-            assert isinstance(data, bytes)  # every machine is on a cable
-            self.up[link].send(data)
+            if isinstance(data, bytes):
+                self.up[link].send(data)
+                continue
+            message = Message(data.topic, data.payload, data.qos)
+            if data.retain:
+                self._statuses[link] = message
+            self.up[link].send(message)
+        for link in self.world.hang_ups():
+            self.clock.after(0.0, self._hung_up, link)
         self._wake_world()
+
+    def _hung_up(self, link: str) -> None:
+        self._hang_up(link, "closed by the PLC")
 
     def _wake_world(self) -> None:
         due = self.world.next_at()
@@ -315,11 +389,12 @@ class Hub:
         while node.dirty:
             link = next(iter(node.dirty))
             data = node.take(link)
-            assert isinstance(data, bytes)
-            if data:
-                self.watch.wire.from_node(link, data)
-                self.down[link].send(data)
-        node.hang_ups()  # on a serial line there is no connection to break
+            for piece in [data] if isinstance(data, bytes) else data:
+                if piece:
+                    self.watch.wire.from_node(link, piece)
+                    self.down[link].send(piece)
+        for link, why in node.hang_ups():
+            self.clock.after(0.0, self._hangs_up, (link, why))
         if not self._committing:
             batch = node.rows()
             if batch is not None:
@@ -335,6 +410,9 @@ class Hub:
         for token in node.acks():
             self.broker.acked(token)
         self._wake_node(node)
+
+    def _hangs_up(self, what: tuple[str, str]) -> None:
+        self._hang_up(*what)
 
     def _wake_node(self, node: Node) -> None:
         due = node.next_at()

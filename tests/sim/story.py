@@ -55,10 +55,10 @@ class Story:
     def from_json(cls, text: str) -> Story:
         """Of a file."""
         body = json.loads(text)
-        floor = floor_text.Floor(
-            **{**body["floor"], "lines": tuple(body["floor"]["lines"])},
-            counters=floor_text.Counters(**body["counters"]),
-        )
+        parts: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in body["floor"].items()
+        }
+        floor = floor_text.Floor(**parts, counters=floor_text.Counters(**body["counters"]))
         strikes = tuple(Strike(**strike) for strike in body["strikes"])
         return cls(body["seed"], body["minutes"], floor, strikes, body["utc_ms"], body["boot"])
 

@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections import deque
 
 from controller.config import Config
-from tests.sim import telegram
+from devices.links import parse
 from tests.sim.broken import Broken
 from tests.sim.clock import Clock
 from tests.sim.journal import Journal
+from tests.sim.views import Arrived, Dest, Durable, Neighbours, OnBelt, Piece, view
 
 Track = tuple[str, int, int]
 """line, the PLC's epoch, track number"""
 
 REPEATED_MS = 5_000.0
 """The same decision of the same track number so much later is no repeat, but one of another epoch."""
-WORTH_A_LOOK = (b"ARRVR", b"TRAKR", b"LOSTR", b"GHSTR")
 A_LAP_MS = 20_000.0
 """Nothing arrives twice at a point within it."""
 OLD = 99_999
 """An age that says "older" (PLC interface v1 §2, rule 10)."""
 EVTS_KEPT = 200
-HALF_OF_EVT = 500_000
 
 
 class Wire:
@@ -36,6 +35,7 @@ class Wire:
         """(edge, left) of a track's last arrival, ms"""
         self._sent: dict[tuple[str, int, int], float] = {}
         self._doubt: dict[Track, float] = {}
+        self._views = {name: view(plc.kind, parse(plc.link).transport) for name, plc in config.plc.items()}
         self._evts: dict[str, deque[int]] = {name: deque(maxlen=EVTS_KEPT) for name in config.plc}
 
     def sent(self, line: str, track: int, decision: int) -> float | None:
@@ -53,41 +53,35 @@ class Wire:
         edge, left = self._arrived.get((link, number), (float("inf"), 0.0))
         return edge + left - self._margin[link]
 
-    def to_node(self, link: str, data: bytes) -> None:
-        """Bytes of a machine reach the node."""
-        line = self.line_of.get(link)
-        if line is None or not any(kind in data for kind in WORTH_A_LOOK):
+    def to_node(self, link: str, piece: Piece) -> None:
+        """Something of a machine reaches the node."""
+        if link not in self._views:
             return
-        for seen in telegram.frames(data):
-            if seen.flag != "R":
-                continue
-            if seen.type == "ARRV":
-                _, _, track, age, left = telegram.arrival(seen.body)
-                self._arrived[link, track] = self._clock.now - age, left
-            elif seen.type == "TRAK":
-                self._named(link, seen)
-            elif seen.type in ("LOST", "GHST"):
-                self._neighbours(link, line, seen)
+        for said in self._views[link].up(piece):
+            if isinstance(said, Arrived):
+                self._arrived[link, said.track] = self._clock.now - said.age, said.left
+            elif isinstance(said, OnBelt):
+                self._named(link, said)
+            elif isinstance(said, Neighbours):
+                self._neighbours(link, said)
 
-    def from_node(self, link: str, data: bytes) -> None:
-        """Bytes of the node leave for a machine."""
-        line = self.line_of.get(link)
-        if line is None:
+    def from_node(self, link: str, piece: Piece) -> None:
+        """Something of the node leaves for a machine."""
+        if link not in self._views:
             return
-        for seen in telegram.frames(data):
-            if seen.flag == "A" or (seen.type == "LIFE" and seen.flag == "R"):
-                self._durable(link, seen)
-            elif seen.type == "DEST":
-                self._destination(link, line, telegram.dest(seen.body))
+        for said in self._views[link].down(piece):
+            if isinstance(said, Durable):
+                self._durable(link, said)
+            elif isinstance(said, Dest):
+                self._destination(link, self.line_of[link], said)
 
-    def _named(self, link: str, seen: telegram.Seen) -> None:
+    def _named(self, link: str, said: OnBelt) -> None:
         """On a loop an item may have arrived again meanwhile: the event of it comes after the synchronisation."""
-        for track, age in telegram.on_belt(seen.body):
-            edge, left = self._arrived.get((link, track), (0.0, 0.0))
-            if left and age < OLD and self._clock.now - age > edge + A_LAP_MS:
-                self._arrived[link, track] = self._clock.now - age, left
+        edge, left = self._arrived.get((link, said.track), (0.0, 0.0))
+        if left and said.age < OLD and self._clock.now - said.age > edge + A_LAP_MS:
+            self._arrived[link, said.track] = self._clock.now - said.age, left
 
-    def _destination(self, link: str, line: str, dest: telegram.Dest) -> None:
+    def _destination(self, link: str, line: str, dest: Dest) -> None:
         """P5: a destination in time or the fallback; late answers are never sent, nor repeated."""
         now, decide_by = self._clock.now, self.decide_by((line, 0, dest.track))
         if now > decide_by + 1:
@@ -97,18 +91,15 @@ class Wire:
         if now - self._sent.get(key, float("-inf")) > REPEATED_MS:
             self._sent[key] = now
 
-    def _durable(self, link: str, seen: telegram.Seen) -> None:
-        """P1: a PLC is told "durable" only of what is on the disk; numbers wrap at 999999."""
-        evt = int(seen.body[:6]) if seen.body else 0
+    def _durable(self, link: str, said: Durable) -> None:
+        """P1: a PLC is told "durable" only of what is on the disk; numbers wrap."""
         epoch, known = self._journal.channels.get(link, (0, 0))
-        if evt and 0 < (evt - known) % 999_999 < HALF_OF_EVT:
-            raise Broken(
-                "P1", f"{link} is told that event {evt} is durable, the journal holds {known} of epoch {epoch}"
-            )
+        if said.event and 0 < (said.event - known) % said.ring < said.ring // 2:
+            told = f"{link} is told that event {said.event} is durable"
+            raise Broken("P1", f"{told}, the journal holds {known} of epoch {epoch}")
 
-    def _neighbours(self, link: str, line: str, seen: telegram.Seen) -> None:
-        evt, tracks = telegram.neighbours(seen)
-        if evt not in self._evts[link]:
-            self._evts[link].append(evt)
-            for track in tracks:
-                self._doubt[line, seen.epoch, track] = self._clock.now
+    def _neighbours(self, link: str, said: Neighbours) -> None:
+        if said.event not in self._evts[link]:
+            self._evts[link].append(said.event)
+            for track in said.tracks:
+                self._doubt[self.line_of[link], said.epoch, track] = self._clock.now

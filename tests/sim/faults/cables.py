@@ -89,6 +89,28 @@ class Late(Fault):
             cable.late_ms = 0.0
 
 
+class Mixed(Fault):
+    """On a broker, messages overtake each other."""
+
+    name, rate, lasts, where, rough = "messages mixed", 0.7, (1_000.0, 10_000.0), "plc", 6000.0
+
+    def possible(self, hub: Hub) -> bool:
+        """Where a PLC is on one."""
+        return bool(hub.on_broker)
+
+    def hit(self, hub: Hub, strike: Strike) -> None:
+        """From now on."""
+        if strike.where in hub.on_broker:
+            hub.say(f"{strike.where}: messages overtake each other for {strike.lasts / 1000:.1f} s")
+            for cable in _cables(hub, strike):
+                cable.mixed = strike.rng
+
+    def heal(self, hub: Hub, strike: Strike) -> None:
+        """In order again."""
+        for cable in _cables(hub, strike):
+            cable.mixed = None
+
+
 class LinkDown(Fault):
     """The node's end of a cable goes away and comes back."""
 
@@ -126,6 +148,7 @@ FAULTS: tuple[Fault, ...] = (
     Doubled(),
     Cut(),
     Late(),
+    Mixed(),
     LinkDown(),
     ScannerCut(),
     ScannerNoise(),

@@ -18,7 +18,7 @@ class PowerCycle(Fault):
         """Off and on."""
         retentive = strike.rng.random() < 0.5
         hub.say(f"{strike.where}: the PLC loses power, and {'keeps' if retentive else 'loses'} its memory")
-        hub.mishap("plc_power", strike.where, retentive, hub.clock.now)
+        hub.power(strike.where, retentive)
 
 
 class Silent(OnCable):
