@@ -120,6 +120,8 @@ class Broker:
             return  # they were still in the socket when the connection broke
         for _, body in rows:
             self._hub.watch.witness.event(body)
+            for listener in self._hub.listeners:
+                listener(body)
         if not self.lose_pubacks:
             self._hub.clock.after(BROKER_MS, self._pubacks, ([key for key, _ in rows], connection))
 

@@ -88,6 +88,8 @@ class Hub:
         self.speak: Callable[[Parcel], None] = self.announce
         """what the centre does with a parcel that comes"""
         self._copied: Parcel | None = None
+        self.listeners: list[Callable[[bytes], None]] = []
+        """who hears what is delivered, beside the witness"""
         self.tale: list[str] = []
         """what the faults did, in the floor's words"""
         self.containers: dict[str, str | None] = {}

@@ -64,16 +64,17 @@ class Parcels:
     def __init__(self, seed: int, utc_ms: float) -> None:
         self._rng = Random(f"{seed}/parcels")
         self._utc_ms = utc_ms
-        self._number = 0
+        self.count = 0
+        """so many have come"""
         self._serial = self._rng.randrange(10_000_000, 40_000_000)
 
     def next(self, line: str) -> Parcel:
         """The next parcel of a line."""
         rng = self._rng
-        self._number += 1
+        self.count += 1
         self._serial += 1
         code = s10("RB", self._serial, rng.choice(("CN", "US", "GB", "JP")))
-        parcel = Parcel(f"P{self._number:06}", line, [code], rng.randint(100, 350), rng.randint(50, 20_000))
+        parcel = Parcel(f"P{self.count:06}", line, [code], rng.randint(100, 350), rng.randint(50, 20_000))
         kind = rng.random()
         if kind < NO_ADVICE:
             return parcel
@@ -90,7 +91,7 @@ class Parcels:
         return parcel
 
     def _advice(self, name: str, code: str) -> dict[str, Any]:
-        rng, bag = self._rng, self._number // BAG_OF
+        rng, bag = self._rng, self.count // BAG_OF
         country = rng.choice(COUNTRIES)
         flow = "import" if rng.random() < IMPORT else "export"
         due = rfc3339(self._utc_ms + rng.uniform(1, 90) * 3_600_000)
