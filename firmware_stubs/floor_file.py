@@ -83,6 +83,10 @@ def _stub(name: str, section: Mapping[str, Any], lines: Mapping[str, Line], poin
     place = get(section, where, key, str)
     known(place, points if family == "scanner" else lines, f"[{where}] {key}", key)
     link = get(section, where, "link", str)
+    on_broker = getattr(module, "ON_BROKER", False)
+    if on_broker != link.startswith("mqtt:"):
+        wanted = "mqtt://host:port, for it speaks MQTT" if on_broker else "a cable, for it does not speak MQTT"
+        raise FloorError(f"[{where}] link: give {wanted}, not {link}")
     own = {name: value for name, value in section.items() if name not in ("kind", "link", key)}
     return StubSection(name, family, module, link, place, make_settings(module.Settings, where, own))
 
@@ -92,8 +96,11 @@ def _one_each(stubs: Iterable[StubSection], lines: Mapping[str, Line]) -> None:
     links: dict[str, str] = {}
     plcs: dict[str, str] = {}
     for stub in stubs:
-        if (other := links.setdefault(stub.link, stub.name)) != stub.name:
-            raise FloorError(f"[stub.{stub.name}] link: {stub.link} is already the link of [stub.{other}]")
+        link = stub.link  # a broker has room for many, each with topics of its own
+        if base := getattr(stub.settings, "base", ""):
+            link += f" with base {base!r}"
+        if (other := links.setdefault(link, stub.name)) != stub.name:
+            raise FloorError(f"[stub.{stub.name}] link: {link} is already the link of [stub.{other}]")
         if stub.family == "plc" and (other := plcs.setdefault(stub.place, stub.name)) != stub.name:
             raise FloorError(f"[stub.{stub.name}] line: {stub.place} already has a PLC, [stub.{other}]")
     for line in lines.values():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import uuid
 from collections import deque
 
@@ -17,6 +18,7 @@ from firmware_stubs.stub import Message, Piece, as_message
 from firmware_stubs.wire import Job, Pauses, Side
 
 WAITING_MOST = 1000  # messages that the broker has not acknowledged yet; then the oldest are lost
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 _KEEPALIVE_S = 5
 _ANSWER_S = 5.0  # within which the broker answers
 _LEAVE_S = 1.0
@@ -58,18 +60,24 @@ class MqttWire:
         _end(self._connection)
 
     def close(self) -> None:
-        """Unplug; the jobs, when they are cancelled, take leave of the broker."""
+        """Unplug: the jobs take leave of the broker and end.
+
+        To cancel them is not enough: `asyncio.wait_for` in aiomqtt forgets a cancellation that comes with an answer.
+        """
         self._closed = True
+        self._more.set()
+        _end(self._connection)
 
     async def _listen(self) -> None:
         pauses = Pauses(self.where)
-        while not self._closed:  # a broker that does not answer the leave turns a cancellation into an error
+        while not self._closed:
             try:
                 await self._stay(pauses)
             except aiomqtt.MqttError as error:
                 if not self._closed:
-                    pauses.failed(str(error) or "the broker is gone")
-            await asyncio.sleep(pauses.pause_s())
+                    pauses.failed(_ERRNO.sub("", str(error)))
+            if not self._closed:
+                await asyncio.sleep(pauses.pause_s())
 
     async def _stay(self, pauses: Pauses) -> None:
         """One connection from its beginning to its end. Raises MqttError when it ends by itself, or never began."""
@@ -83,18 +91,24 @@ class MqttWire:
             will=aiomqtt.Will(will.topic, will.payload, will.qos, will.retain) if will else None,
         ) as client:
             await self._subscribe(client)
+            if self._closed:
+                return
             pauses.connected()
             self._client = client
             self._side.connected(True)
+            lost = False
             try:
                 async with asyncio.timeout(None) as self._connection:
                     async for one in client.messages:
                         self._side.heard(Message(str(one.topic), one.payload, one.qos, one.retain))
             except TimeoutError:  # the machine hung up
                 pass
+            except aiomqtt.MqttError:
+                lost = True
+                raise aiomqtt.MqttError("the connection is lost") from None
             finally:
                 self._gone()
-                if will:
+                if will and not lost:
                     with contextlib.suppress(aiomqtt.MqttError):
                         await client.publish(will.topic, will.payload, will.qos, will.retain, timeout=_LEAVE_S)
 
@@ -115,7 +129,7 @@ class MqttWire:
         self._side.connected(False)
 
     async def _talk(self) -> None:
-        while True:
+        while not self._closed:
             await self._more.wait()
             self._more.clear()
             while self._waiting and self._client:

@@ -51,7 +51,8 @@ class Channel(Generic[P]):
 
     def tick(self, now: float) -> None:
         """Notice that the controller is gone (2)."""
-        self._renew(now)
+        if self._line.buffer.exhausted:
+            self._renew(now)
         if not self.in_session:
             return
         unanswered = self._open is not None and self._open.sendings >= SENDINGS_MOST and now >= self._open.due
@@ -88,10 +89,9 @@ class Channel(Generic[P]):
 
     def _renew(self, now: float) -> None:
         """Numbers that do not wrap are used up: only a new epoch has others (6)."""
-        if self._line.buffer.spent or self._sequence > self._rules.sequences.last:
-            self._lose()
-            self._line.new_epoch(now, counted=True)
-            self._sequence = 1
+        self._lose()
+        self._line.new_epoch(now, counted=True)
+        self._sequence = 1
 
     def _lose(self) -> None:
         self.in_session = False
@@ -254,10 +254,11 @@ class Channel(Generic[P]):
         out = list(self._answers)
         self._answers.clear()
         self._on_wire(out, now)
-        self._renew(now)
         if self._open is None and self.in_session:
             self._open = self._next(now)
-            if self._open:
+            if self._open and self._sequence > self._rules.sequences.last:
+                self._renew(now)
+            elif self._open:
                 self._open.sequence = self._sequence
                 self._open.due = now
                 self._sequence = self._rules.sequences.after(self._sequence)

@@ -80,6 +80,7 @@ class EventBuffer:
         self.waiting: deque[Event] = deque()
         self._kept = [0] * (LAST_CLASS + 1)  # how many of each class, so that a full buffer need not be searched
         self.lost = Lost()
+        self.exhausted = False  # there was no number for an event any more
         self.crowded = False  # rule 7: only events of the last class are left and the buffer is full
 
     def __len__(self) -> int:
@@ -87,7 +88,8 @@ class EventBuffer:
 
     def add(self, event: Event) -> None:
         """Number and keep an event; when full, drop the oldest of the least worth, which may be this one."""
-        if self.spent:
+        if self._spent:
+            self.exhausted = True
             self.lost.add(event.at)
             return
         if len(self) >= self._size and not self._make_room(_worth(event)):
@@ -98,7 +100,7 @@ class EventBuffer:
         self._kept[_worth(event)] += 1
 
     @property
-    def spent(self) -> bool:
+    def _spent(self) -> bool:
         """Whether there is no number left in this epoch."""
         return not self._numbers.wraps and self._last >= self._numbers.last
 
@@ -155,7 +157,7 @@ class EventBuffer:
 
     def report_lost(self) -> None:
         """Add the OVFL that is due, once there is room for it."""
-        if self.lost.count and len(self) < self._size and not self.spent:
+        if self.lost.count and len(self) < self._size and not self._spent:
             lost, self.lost = self.lost, Lost()
             self.add(Event("OVFL", lost.oldest, {"lost_count": lost.count}))
 
@@ -169,7 +171,7 @@ class EventBuffer:
         self.taken.clear()
         self.waiting.clear()
         self._kept = [0] * (LAST_CLASS + 1)
-        self.crowded = False
+        self.crowded = self.exhausted = False
         self._last = 0
 
     def last_state(self, element: str) -> str | None:

@@ -7,16 +7,17 @@ The belief about the belt is `_line.py`, the session `_channel.py`; this file pu
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
-from firmware_stubs.plcs._channel import Channel
-from firmware_stubs.plcs._events import EventBuffer
-from firmware_stubs.plcs._full_line import FullLine
 from firmware_stubs.plcs._geometry import Geometry
 from firmware_stubs.plcs._messages import Rules
+from firmware_stubs.plcs._settings import MemorySettings, Range
+from firmware_stubs.plcs._spoken import SpokenPlc
 from firmware_stubs.plcs._telegram_codec import split_codes
 from firmware_stubs.plcs._telegram_messages import TelegramCodec, TelegramReader
-from firmware_stubs.stub import Knock, Piece, Quiet, as_bytes
+from firmware_stubs.stub import Knock, Piece, as_bytes
 
 __all__ = ["Geometry", "Plc", "Settings"]
 
@@ -25,74 +26,40 @@ _NAME = re.compile(r"[A-Z0-9_-]{1,4}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How the PLC is called and what it starts with.
+class Settings(MemorySettings):
+    """How the PLC is called, and what all PLCs have.
 
-    `late_ms`: a command must be there this long before the item reaches the gate. `tolerance_mm`: an edge belongs to
-    the item expected within ± this. `gap_ms`: silence that discards a partial telegram (200 on serial, 2000 on TCP).
-    `evidence` of DIVC: `E` eye in the lane, `G` gate sensor. The `next_` counters say where it goes on.
+    `gap_ms`: silence that discards a partial telegram (200 on serial, 2000 on TCP).
     """
 
     plc: str
     controller: str
     baud: int = 115_200
-    epoch: int = 1
-    retentive: bool = True
-    buffer: int = 2000
-    late_ms: float = 50.0
-    tolerance_mm: int = 150
     gap_ms: float = 200.0
-    evidence: str = "E"
-    next_sequence: int = 1
-    next_evt: int = 1
-    next_track: int = 1
+
+    ranges: ClassVar[Mapping[str, Range]] = {"baud": (300, 10_000_000), "gap_ms": (1, 60_000)}
 
     def __post_init__(self) -> None:
         for key in ("plc", "controller"):
             if not _NAME.fullmatch(getattr(self, key)):
                 raise ValueError(f"{key} = {getattr(self, key)!r}: 1 to 4 characters of A-Z 0-9 _ - are needed")
-        for key, low, high in (
-            ("baud", 300, 10_000_000),
-            ("epoch", 1, 0xFFFF),
-            ("buffer", 64, 5000),
-            ("late_ms", 0, 60_000),
-            ("tolerance_mm", 1, 10_000),
-            ("gap_ms", 1, 60_000),
-            ("next_sequence", 1, 9999),
-            ("next_evt", 1, 999_999),
-            ("next_track", 1, 999_999),
-        ):
-            if not low <= getattr(self, key) <= high:
-                raise ValueError(f"{key} = {getattr(self, key)}: give a number from {low} to {high}")
-        if self.evidence not in ("E", "G"):
-            raise ValueError(f"evidence = {self.evidence!r}: give E (eye in the lane) or G (gate sensor)")
+        super().__post_init__()
 
 
-class Plc(Quiet, FullLine):
+class Plc(SpokenPlc[bytes]):
     """The PLC of one line, with its cable: a `PlcStub`. The seed is not used; a PLC does nothing at random."""
 
     def __init__(self, settings: Settings, geometry: Geometry, seed: int, now: float) -> None:
-        super().__init__(
-            geometry,
-            epoch=settings.epoch,
-            buffer=EventBuffer(settings.buffer, settings.next_evt),
-            next_track=settings.next_track,
-            late_ms=settings.late_ms,
-            tolerance_mm=settings.tolerance_mm,
-            evidence=settings.evidence,
-            now=now,
-            split_codes=split_codes,
-        )
-        self._retentive = settings.retentive
         slow = settings.baud < _SLOW_BAUD
-        self._reader, self._second = (TelegramReader(settings.plc, settings.gap_ms, self.counts) for _ in range(2))
-        self._channel = Channel(
-            self,
+        super().__init__(
+            settings,
+            geometry,
             TelegramCodec(settings.plc, settings.controller, settings.baud),
             Rules(repeat_ms=1000.0, trak_most=4) if slow else Rules(repeat_ms=300.0),
-            next_sequence=settings.next_sequence,
-            now=now,
+            now,
+            split_codes=split_codes,
         )
+        self._reader, self._second = (TelegramReader(settings.plc, settings.gap_ms, self.counts) for _ in range(2))
 
     def feed(self, data: Piece, now: float) -> None:
         """Bytes arrived from the controller, in any split."""
@@ -107,9 +74,8 @@ class Plc(Quiet, FullLine):
 
     def closed(self, now: float) -> None:
         """The TCP connection is gone, and the session with it."""
-        self.tick(now)
+        super().closed(now)
         self._reader.reset()
-        self._channel.closed()
 
     def hang_up(self) -> bool:
         """When the PLC noticed the loss of its session, and after a power cycle."""
@@ -131,36 +97,12 @@ class Plc(Quiet, FullLine):
                 return Knock(b"".join(refused), admitted=True)
         return Knock(b"".join(refused))
 
-    def tick(self, now: float) -> None:
-        """Time has passed: gates, losses, the end of a session."""
-        self.advance(now)
-        self._channel.tick(self.tracking.now)
-
-    def next_at(self) -> float | None:
-        """When `tick` and `take` want to be called next; None = only after input."""
-        due = [at for at in (self.next_crossing(), self._channel.next_at()) if at is not None]
-        return min(due, default=None)
-
     def take(self) -> bytes:
         """What the PLC says at the time told last; each byte is given once."""
         return b"".join(self._channel.take(self.tracking.now))
 
     def power_cycle(self, now: float, retentive: bool | None = None) -> None:
-        """The PLC was off for a moment. Not retentive: a new epoch that knows nothing. None = as its settings say."""
-        retentive = self._retentive if retentive is None else retentive
-        self.advance(now)
+        """The PLC was off for a moment; nothing that was half heard is known."""
+        super().power_cycle(now, retentive)
         self._reader.reset()
-        self._channel.power_cycle(self.tracking.now, retentive=retentive)
-        if not retentive:
-            self.new_epoch(self.tracking.now, counted=False)
-
-    @property
-    def in_session(self) -> bool:
-        """Whether a controller is there."""
-        return self._channel.in_session
-
-    def sent_arrivals(self) -> list[tuple[int, int, float]]:
-        """(epoch, track, time) of each ARRV that left for the first time since the last call."""
-        arrivals = list(self._channel.arrivals)
-        self._channel.arrivals.clear()
-        return arrivals
+        self._second.reset()
