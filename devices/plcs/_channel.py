@@ -152,7 +152,12 @@ class Channel:
 
     def lose(self, why: str, now: float) -> None:
         """The encoding knows that the PLC has no session any more: ask for a new one."""
-        if self.state not in (State.CLOSED, State.FENCED):
+        if self.state in SESSION:
+            self._lose(why, now)
+
+    def ask(self, why: str, now: float) -> None:
+        """The encoding knows that the PLC has just begun to hear: ask for a session now, whatever was asked before."""
+        if self.state in SESSION or self.state is State.ASKING:
             self._lose(why, now)
 
     def advance(self, now: float) -> None:
@@ -347,8 +352,8 @@ class Channel:
             self._syes_at += SYES_MS
 
     def _end(self, why: str, hang_up: bool) -> None:
-        if self._outbox.open and self._outbox.open.sendings > 1:
-            self._clocked(self._lag.answered(self._outbox.open, self.now))
+        if self._outbox.open:
+            self._clocked(self._lag.unanswered(self._outbox.open, self.now))
         self._give_up(self._outbox.clear(f"session lost: {why}"), self.now)
         self._answers.forget()
         self._lag.forget()

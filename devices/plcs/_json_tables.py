@@ -8,6 +8,7 @@ later versions may append some (§2, rule 10).
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -178,7 +179,7 @@ class Envelope:
 def parse(payload: bytes) -> Envelope:
     """A message of `{base}/up`. Raises Malformed for what has no place in a session."""
     try:
-        body = json.loads(payload.decode("utf-8"))
+        body = json.loads(payload.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_json)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise Malformed("json", f"no JSON: {error}") from None
     if not isinstance(body, dict):
@@ -210,11 +211,29 @@ def parse(payload: bytes) -> Envelope:
     return Envelope(head["session"], message)
 
 
+class _Twice:
+    """What stands in place of a member that an object has twice: nobody knows which of the two is meant."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    body = dict(pairs)
+    if len(body) < len(pairs):
+        body.update({name: _Twice() for name, count in Counter(name for name, _ in pairs).items() if count > 1})
+    return body
+
+
+def _no_json(constant: str) -> Any:
+    """Python reads NaN and Infinity, which JSON does not have."""
+    raise ValueError(f"{constant} is none")
+
+
 def _read(members: tuple[Member, ...], body: Mapping[str, Any]) -> dict[str, Any]:
     values = {}
     for member in members:
         if member.key not in body:
             raise ValueError(f"{member.key} is missing")
+        if isinstance(body[member.key], _Twice):
+            raise ValueError(f"{member.key} stands twice")
         try:
             values[member.name] = member.read(body[member.key])
         except ValueError as error:

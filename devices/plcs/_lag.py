@@ -23,13 +23,18 @@ class Lag:
         self._unsure: tuple[Open, Lagging] | None = None
 
     def answered(self, request: Open, at: float) -> Lagging | None:
-        """The answer came at `at`, or will not come any more; what that tells, if it was not in time."""
+        """The answer came at `at`; what that tells, if it was not in time."""
         if at - request.sent < self._late_ms:
             self._in_time = request.sent
             return None
         lag = Lagging(at - request.sent, self._in_time, at, sure=request.sendings == 1)
         self._unsure = None if lag.sure else (request, lag)
         return lag
+
+    def unanswered(self, request: Open, at: float) -> Lagging | None:
+        """The answer will not come any more: nobody knows whether it is late or lost."""
+        late = at - request.sent >= self._late_ms
+        return Lagging(at - request.sent, self._in_time, at) if late else None
 
     def answered_again(self, message: Incoming, at: float) -> Lagging | None:
         """An answer to nothing open: if it is a second one to the same request, the first was late."""

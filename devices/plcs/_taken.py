@@ -16,7 +16,8 @@ KNOWN_BEHIND = 5000
 
 @dataclass(frozen=True, slots=True)
 class Rings:
-    """How far numbers run before they begin at 1 again; sequences where they `wrap` at all: else a lower one is old."""
+    """How far numbers run before they begin at 1 again; sequences and events only where they `wrap` at all: else a
+    lower number is an older one, however far behind."""
 
     wrap: bool = True
     sequence: int = 9999
@@ -73,15 +74,19 @@ class Taken:
 
     def judge_event(self, evt: int) -> str:
         """`next`, `known`, or `jump`: new, but not the one expected."""
-        if evt == (after(self.evt, self._rings.evt) if self.evt else 1):
+        if not self._rings.wrap:
+            expected, behind = self.evt + 1, self.evt - evt
+        else:
+            expected = after(self.evt, self._rings.evt) if self.evt else 1
+            behind = ahead(self.evt, evt, self._rings.evt)
+        if evt == expected:
             return "next"
-        behind = ahead(self.evt, evt, self._rings.evt)
-        return "known" if self.evt and behind <= KNOWN_BEHIND else "jump"
+        return "known" if self.evt and 0 <= behind <= KNOWN_BEHIND else "jump"
 
     def take_event(self, evt: int) -> None:
         """This event is the last one taken. A PLC that went back beyond everything known began anew: nothing of it
         is durable."""
-        if self.evt and not newer(evt, self.evt, self._rings.evt):
+        if self.evt and not self._later(evt, self.evt):
             self.durable = (self.epoch, 0)
         self.evt = evt
 
@@ -89,7 +94,7 @@ class Taken:
         """Everything up to `token` is on disk. An older token than the last one changes nothing."""
         epoch, evt = token
         if self.durable[0] == epoch:
-            if self.durable[1] and not newer(evt, self.durable[1], self._rings.evt):
+            if self.durable[1] and not self._later(evt, self.durable[1]):
                 return
         elif self.durable[0] == self.epoch:
             return
@@ -98,8 +103,11 @@ class Taken:
     def is_durable(self, token: Token) -> bool:
         """That event and everything before it is on disk."""
         epoch, evt = token
-        return epoch == self.durable[0] and self.durable[1] > 0 and not newer(evt, self.durable[1], self._rings.evt)
+        return epoch == self.durable[0] and self.durable[1] > 0 and not self._later(evt, self.durable[1])
 
     def durable_evt(self) -> int:
         """The durable number for the PLC; 0 if nothing of its present epoch is on disk."""
         return self.durable[1] if self.durable[0] == self.epoch else 0
+
+    def _later(self, evt: int, than: int) -> bool:
+        return newer(evt, than, self._rings.evt) if self._rings.wrap else evt > than

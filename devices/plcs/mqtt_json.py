@@ -53,7 +53,8 @@ class Driver:
         self._up, self._down, self._status = (f"{settings.base}/{end}" for end in ("up", "down", "status"))
         self._names = Names(settings.names)
         self._out: list[Message] = []
-        self._session = self._asked = 0
+        self._session = 0
+        self._asked: Outgoing | None = None
         self._utc = self._opened_at = 0.0
         rings = Rings(wrap=False, sequence=tables.LAST, evt=tables.LAST)
         self._channel = Channel(
@@ -128,11 +129,11 @@ class Driver:
         return self._items()
 
     def _heard_status(self, said: Message, at: float) -> None:
-        """A retained `online` is older than our subscription and so than our SYES: that one has been heard."""
+        """Retained or not: brokers of MQTT 5 mark what is retained also while it is said, those of 3.1.1 do not."""
         if said.payload == b"offline":
             self._channel.lose("the PLC is offline, says its broker", at)
-        elif said.payload == b"online" and not said.retain:
-            self._channel.lose("the PLC came online", at)
+        elif said.payload == b"online":
+            self._channel.ask("the PLC came online", at)
         elif said.payload not in (b"", b"online"):
             self._garbled("status", f"{self._status} says neither online nor offline", said.payload, at)
 
@@ -163,8 +164,8 @@ class Driver:
 
     def _write(self, message: Outgoing, now: float) -> float:
         """Each SYES names a new session; a repeat of it is the same one."""
-        if message.type == "SYES" and message.flag == "R" and message.sequence != self._asked:
-            self._asked = message.sequence
+        if message.type == "SYES" and message.flag == "R" and message is not self._asked:
+            self._asked = message
             self._session = max(self._session + 1, round(self._utc + now - self._opened_at))
         fields = self._names.down(message.fields)
         self._out.append(Message(self._down, tables.build(self._session, replace(message, fields=fields))))
