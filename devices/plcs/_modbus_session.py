@@ -69,7 +69,7 @@ class Session:
         self._held: list[tuple[str, Answer]] = []
         self._resync = False
         self._failures = 0
-        self._poll_at = self._poll_sent = self._in_time = 0.0
+        self._poll_at = self._read_at = self._poll_sent = self._in_time = 0.0
         self._good_at = self._heard_at = self._syes_at = self._begun_at = 0.0
         self._life_at = self._command_at = 0.0
         self._dirty_at: float | None = None
@@ -87,7 +87,7 @@ class Session:
 
     def _polled(self, answer: Answer, sampled: float, at: float) -> None:
         version, epoch, life, head, tail, clock, speed, flags, _ = answer.registers[:9]
-        self._poll_at = max(at, self._poll_sent + self._pace.poll_ms)
+        self._poll_at, self._read_at = max(at, self._poll_sent + self._pace.poll_ms), at
         if version != MAP_VERSION:
             why = f"register 0 is {version}: the PLC must write map version {MAP_VERSION} there"
             self._complain("VERSION", why, answer.raw, at)
