@@ -282,6 +282,20 @@ def test_a_plc_that_has_not_started_is_waited_for() -> None:
     assert not [asked for asked in line.plc.asked if asked[3]]
     line.plc.r[1] = 0x44
     assert kinds(line.run(500)) == ["SessionBegun", "Speed", "Synchronised"]
+    zeros = Plc(epoch=0)
+    zeros.r[0] = 0
+    line.plcs[1] = line.plc = zeros
+    items = line.run(2500)
+    assert kinds(items) == ["SessionLost"]
+    zeros.r.update({0: 1, 1: 0x45})
+    items = line.run(500)
+    assert kinds(items) == ["SessionBegun", "Speed", "Synchronised"]
+    assert only(items, SessionBegun).new_epoch
+
+
+def test_a_plc_that_never_starts_is_reported() -> None:
+    line = Line(plc=Plc(epoch=0))
+    assert "register 1 is 0: the PLC must write its epoch" in only(line.run(10_000), DeviceError).why
 
 
 def test_a_record_that_cannot_be_read_is_kept_raw_and_the_session_goes_on() -> None:
