@@ -117,6 +117,8 @@ def test_settings_have_escapes_numbers_and_lists() -> None:
         ("line", "", ("check=luhn",), "write one of s10, gs1, mod10"),
         ("line", "", ("max_length=many",), "max_length: 'many' is no number"),
         ("line", "", ("fixed_lengths=1,x",), "fixed_lengths: 'x' is no number"),
+        ("modbus", "", ("numbers=L07",), "numbers: 'L07': write name:value"),
+        ("modbus", "", ("numbers=L07:x",), "numbers: 'x' is no number"),
     ],
 )
 def test_wrong_use_says_what_and_where(kind: str, text: str | bytes, sets: tuple[str, ...], says: str) -> None:
@@ -126,7 +128,7 @@ def test_wrong_use_says_what_and_where(kind: str, text: str | bytes, sets: tuple
 
 
 def test_the_known_kinds_are_listed() -> None:
-    assert "line, sick_cola" in run("nothing", "")[2]
+    assert "line, modbus, sick_cola" in run("nothing", "")[2]
 
 
 def test_a_kind_whose_two_sides_speak_is_heard_without_a_session() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -24,7 +25,6 @@ from devices.types import (
     SetTime,
     Speed,
     Status,
-    Synchronised,
     Tracks,
     Trigger,
 )
@@ -101,7 +101,7 @@ def test_an_event_is_the_same_item_as_by_telegram(kind: str, body: str, values: 
     items = line.told(values)
     expected = told_by_telegram(kind, body)
     changes: dict[str, Any] = {"at": 0.0, "token": None} | ({"edge": 0.0} if hasattr(expected, "edge") else {})
-    assert replace(items[0], **changes) == replace(expected, **changes)  # type: ignore[type-var]
+    assert replace(items[0], **changes) == replace(expected, **changes)
     assert len(items) == 1
 
 
@@ -282,6 +282,20 @@ def test_a_plc_that_has_not_started_is_waited_for() -> None:
     assert not [asked for asked in line.plc.asked if asked[3]]
     line.plc.r[1] = 0x44
     assert kinds(line.run(500)) == ["SessionBegun", "Speed", "Synchronised"]
+    zeros = Plc(epoch=0)
+    zeros.r[0] = 0
+    line.plcs[1] = line.plc = zeros
+    items = line.run(2500)
+    assert kinds(items) == ["SessionLost"]
+    zeros.r.update({0: 1, 1: 0x45})
+    items = line.run(500)
+    assert kinds(items) == ["SessionBegun", "Speed", "Synchronised"]
+    assert only(items, SessionBegun).new_epoch
+
+
+def test_a_plc_that_never_starts_is_reported() -> None:
+    line = Line(plc=Plc(epoch=0))
+    assert "register 1 is 0: the PLC must write its epoch" in only(line.run(10_000), DeviceError).why
 
 
 def test_a_record_that_cannot_be_read_is_kept_raw_and_the_session_goes_on() -> None:
@@ -392,7 +406,7 @@ def test_our_life_counter_moves_every_500_ms_and_skips_0() -> None:
     told = [(at, values[1]) for at, address, _, values in plc.asked if address == 1024 and values]
     moved = [(at, value) for (at, value), (_, old) in zip(told[1:], told, strict=False) if value != old]
     assert [value for _, value in moved[:8]] == [65_532, 65_533, 65_534, 65_535, 1, 2, 3, 4]
-    assert all(490 < b - a < 530 for (a, _), (b, _) in zip(moved, moved[1:], strict=False))
+    assert all(490 < b - a < 530 for (a, _), (b, _) in pairwise(moved))
 
 
 @both
@@ -421,8 +435,9 @@ def test_who_never_answers_on_tcp_is_to_be_hung_up_again_and_again() -> None:
 def test_bit_0_of_register_7_ends_the_session(transport: str) -> None:
     line = Line(transport).normal()
     line.plc.r[7] = 0
-    assert only(line.run(50), SessionLost).why == "the PLC has no session"
-    assert kinds(line.run(1000)) == ["SessionBegun", "Speed", "Synchronised"]
+    items = line.run(1000)
+    assert kinds(items) == ["SessionLost", "SessionBegun", "Speed", "Synchronised"]
+    assert only(items, SessionLost).why == "the PLC has no session"
 
 
 def test_map_version() -> None:
@@ -836,8 +851,3 @@ def test_lagging_is_told_when_a_poll_was_answered_late_but_used() -> None:
     assert lag.sure
     assert 400 < lag.ms <= 500
     assert lag.since < lag.at - 490
-
-
-def test_synchronised_is_the_end(transport: str = "tcp") -> None:
-    line = Line(transport)
-    assert only(line.run(1000), Synchronised).at < 1400

@@ -7,7 +7,8 @@ import logging
 import struct
 import subprocess
 import sys
-from typing import Any
+from itertools import pairwise
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -82,7 +83,7 @@ def test_polls_as_fast_as_the_wire_allows_and_with_the_pause_of_3_5_characters(b
     start = len(line.sent)
     line.run(480)
     polls = [(at, data) for at, data in line.sent[start:] if len(data) == 8 and data[1] == 3]
-    gaps = [b - a for (a, _), (b, _) in zip(polls, polls[1:], strict=False)]
+    gaps = [b - a for (a, _), (b, _) in pairwise(polls)]
     pause = max(1.75, 3.5 * 11_000 / baud)
     assert min(gaps) == pytest.approx(poll + 4.0 + pause, abs=0.1)
 
@@ -197,7 +198,7 @@ def test_tcp_that_is_no_modbus_is_dropped_and_the_session_goes_on() -> None:
 def test_an_answer_of_another_unit_or_shape_is_not_believed() -> None:
     for wrong in (mbap(0, 9, reading([1] * 9)), mbap(0, 1, reading([1] * 8)), mbap(0, 1, b"\x04\x02\x00\x01")):
         line = Line().normal()
-        line.fault = lambda request, answers, wrong=wrong: [(2.0, request[:2] + wrong[2:])]  # type: ignore[misc]
+        line.fault = lambda request, answers, wrong=wrong: [(2.0, request[:2] + wrong[2:])]
         line.run(500)
         line.fault = None
         assert kinds(line.run(500)) == []
@@ -225,7 +226,7 @@ def test_ten_lines_on_one_bus_take_turns() -> None:
     assert max(polled.values()) < 1.3 * min(polled.values())
     frames = [len(data) for _, data in port.sent]
     assert len(frames) > 700
-    pauses = [b - a for (a, _), (b, _) in zip(port.sent, port.sent[1:], strict=False)]
+    pauses = [b - a for (a, _), (b, _) in pairwise(port.sent)]
     assert min(pauses) > 1.75 + 16 * port.char_ms
 
 
@@ -242,7 +243,7 @@ def test_a_command_goes_before_polls() -> None:
 
 def gaps(port: Port, unit: int, start: float) -> list[float]:
     polls = [at for at, address, _, _ in port.plcs[unit].asked if address == 0 and at >= start]
-    return [b - a for a, b in zip(polls, polls[1:], strict=False)]
+    return [b - a for a, b in pairwise(polls)]
 
 
 @pytest.mark.parametrize("dead", [[2], [2, 3, 4, 5, 6]])
@@ -344,7 +345,7 @@ FRAMES = [
 def test_no_bytes_raise_log_or_grow(transport: str, normal: bool, chunks: list[tuple[bytes, float]]) -> None:
     heard: list[logging.LogRecord] = []
     handler = logging.Handler()
-    handler.emit = heard.append  # type: ignore[method-assign]
+    handler.addFilter(lambda one: heard.append(one) or False)  # type: ignore[func-returns-value]
     logging.getLogger().addHandler(handler)
     try:
         line = Line(transport, poll_ms=100)
@@ -354,7 +355,7 @@ def test_no_bytes_raise_log_or_grow(transport: str, normal: bool, chunks: list[t
         for data, pause in chunks:
             line.say(0.0, data)
             line.run(pause)
-            assert len(line.driver._channel.bus.wire.reset()) <= 600
+            assert len(cast(Any, line.driver._channel.bus.wire)._arrived) <= 600
         line.fault = None
         line.plcs[1] = line.plc = Plc(epoch=77)
         line.items[1].clear()
@@ -411,7 +412,7 @@ def test_pymodbus_as_a_foreign_plc_on_loopback() -> None:
         device = SimDevice(1, [SimData(0, count=1296, values=0, datatype=DataType.REGISTERS)], action=simulated.action)
         server = ModbusTcpServer(device, address=("127.0.0.1", 0))
         await server.serve_forever(background=True)
-        port = server.transport.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+        port = cast(Any, server.transport).sockets[0].getsockname()[1]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         loop = asyncio.get_running_loop()
         driver = Driver(Settings(numbers=NUMBERS, transport="tcp"))
@@ -433,7 +434,7 @@ def test_pymodbus_as_a_foreign_plc_on_loopback() -> None:
                 if isinstance(item, Synchronised):
                     driver.send(DEST, loop.time() * 1000, None)
         writer.close()
-        await server.shutdown()
+        await cast(Any, server).shutdown()
         return items
 
     items = asyncio.run(story())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import dataclasses
 import re
 import types
@@ -27,7 +28,8 @@ def unescape(text: str) -> str:
 
 
 def settings(kind: type[Any], pairs: tuple[str, ...]) -> Any:
-    """The frozen dataclass `kind` with its defaults, changed by texts `key=value`; commas separate a tuple's items.
+    """The frozen dataclass `kind` with its defaults, changed by texts `key=value`; commas separate a tuple's items,
+    and the entries `name:value` of a table.
 
     Raises ValueError that says what to write.
     """
@@ -60,6 +62,8 @@ def _value(kind: Any, text: str) -> Any:
     if typing.get_origin(kind) is tuple:
         item = typing.get_args(kind)[0]
         return tuple(_value(item, part) for part in text.split(",")) if text else ()
+    if typing.get_origin(kind) is collections.abc.Mapping:
+        return dict(_entry(typing.get_args(kind)[1], part) for part in text.split(",")) if text else {}
     if kind is bool:
         if text not in ("true", "false"):
             raise ValueError(f"{text!r} is neither true nor false")
@@ -70,3 +74,10 @@ def _value(kind: Any, text: str) -> Any:
         except ValueError:
             raise ValueError(f"{text!r} is no number") from None
     return unescape(text)
+
+
+def _entry(kind: Any, text: str) -> tuple[str, Any]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise ValueError(f"{text!r}: write name:value")
+    return unescape(name), _value(kind, value)

@@ -150,7 +150,7 @@ class Channel(Session):
             case "events" | "results":
                 del self._wanted[0]
                 self._held.append((job, answer))
-                self._poll_at = at
+                self._poll_at = self._read_at = at
             case "own":
                 self._own_read(answer.registers, at)
             case "record":
@@ -187,12 +187,13 @@ class Channel(Session):
         if self._commands.wants(MAY_SEND.get(self.state, ())):
             stage = "record" if self._commands.stage == "record" else "announce"
             return stage, Due(self._command_at, COMMAND)
-        wishes = [self._reading() or poll]
-        wishes.append(("registers", Due(self._life_at if self._dirty_at is None else self._dirty_at)))
+        registers = ("registers", Due(self._life_at if self._dirty_at is None else self._dirty_at))
+        reading = self._reading()
+        wishes = (reading, registers) if reading else (registers, poll)
         return min(wishes, key=lambda wish: wish[1].at)
 
     def _reading(self) -> tuple[str, Due] | None:
-        return (self._wanted[0][0], Due(self._poll_at)) if self._wanted else None
+        return (self._wanted[0][0], Due(self._read_at)) if self._wanted else None
 
     def _question(self, now: float) -> Ask:
         match self._job:

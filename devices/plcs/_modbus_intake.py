@@ -67,18 +67,23 @@ class Intake:
                 kind, fields, known_age = read(record, self._names)
             except Unreadable as error:
                 if self.state is State.BEGINNING:
-                    self._counters.note("record before SYBE")
+                    self._not_begun()
                     return
                 self._counters.bad("refused")
                 token = self.events.take(is_event=True)
                 self._items.append(Garbled(raw, f"record {number}: {error}", at, token, refused=True))
                 continue
             if self.state is State.BEGINNING and kind != "SYBE":
-                self._counters.note("record before SYBE")
+                self._not_begun()
                 return
             edge = self.clock.edge(number, record[7]) if known_age else None
             fields["age"] = messages.AGE_UNKNOWN if edge is None else at - edge
             self._effect(kind, fields, at)
+
+    def _not_begun(self) -> None:
+        """What stands there is old still; what will stand there is seen later."""
+        self._counters.note("record before SYBE")
+        self.clock.begin()
 
     def _effect(self, kind: str, fields: Fields, at: float) -> None:
         if kind in messages.EVENTS:

@@ -68,8 +68,10 @@ class Session:
         self._wanted: list[tuple[str, Ask]] = []
         self._held: list[tuple[str, Answer]] = []
         self._resync = False
+        self._zero_since: float | None = None
+        """since when the PLC has not written version or epoch"""
         self._failures = 0
-        self._poll_at = self._poll_sent = self._in_time = 0.0
+        self._poll_at = self._read_at = self._poll_sent = self._in_time = 0.0
         self._good_at = self._heard_at = self._syes_at = self._begun_at = 0.0
         self._life_at = self._command_at = 0.0
         self._dirty_at: float | None = None
@@ -87,14 +89,11 @@ class Session:
 
     def _polled(self, answer: Answer, sampled: float, at: float) -> None:
         version, epoch, life, head, tail, clock, speed, flags, _ = answer.registers[:9]
-        self._poll_at = max(at, self._poll_sent + self._pace.poll_ms)
-        if version != MAP_VERSION:
-            why = f"register 0 is {version}: the PLC must write map version {MAP_VERSION} there"
-            self._complain("VERSION", why, answer.raw, at)
-            self._void(at + RETRY_MS)
-            if self.state in SESSION:
-                self._lose(why, at)
+        self._poll_at, self._read_at = max(at, self._poll_sent + self._pace.poll_ms), at
+        if version != MAP_VERSION or not epoch:
+            self._not_started(version, epoch, answer.raw, at)
             return
+        self._zero_since = None
         self._resync, self._good_at = False, at
         held, self._held = self._held, []
         self._intake.clock.polled(sampled)
@@ -115,6 +114,21 @@ class Session:
         if self.state in SESSION:
             self._look(head, tail, clock, sampled, at)
 
+    def _not_started(self, version: int, epoch: int, raw: bytes, at: float) -> None:
+        """A PLC that starts writes its epoch last: for a while that is no mistake, another map version is."""
+        if self._zero_since is None:
+            self._zero_since = at
+        why = f"register 1 is {epoch}: the PLC must write its epoch there when it has started"
+        if version != MAP_VERSION:
+            why = f"register 0 is {version}: the PLC must write map version {MAP_VERSION} there"
+        if (version not in (0, MAP_VERSION)) or at >= self._zero_since + SILENCE_MS:
+            self._complain("VERSION", why, raw, at)
+        if self.state in SESSION:
+            self._lose(why, at)
+        self._step = "poll"
+        self._epoch = 0
+        self._void(at + RETRY_MS)
+
     def _clock_answer(self, sampled: float, at: float) -> None:
         took = sampled - self._poll_sent - self.bus.wire.time(5)
         if took <= LATE_MS:
@@ -123,13 +137,13 @@ class Session:
             self.items.append(Lagging(took, self._in_time, at, sure=True))
 
     def _asking_polled(self, epoch: int, head: int, tail: int, held: list[tuple[str, Answer]], at: float) -> None:
-        if epoch != self._epoch or not epoch:
+        if epoch != self._epoch:
             self._step = "poll"
             self._commands.clear("")
             self._epoch = epoch
         self._head, self._tail = head, tail
         if self._step == "poll":
-            if epoch and at >= self._syes_at and self._intake.events.all_durable(epoch):
+            if at >= self._syes_at and self._intake.events.all_durable(epoch):
                 self._step, self._command_at = "own", at
         elif self._step == "wait":
             self._believe(held, at)
@@ -329,3 +343,5 @@ class Session:
         if found.garbled:
             self._counters.bad(found.why)
             self.items.append(Garbled(found.raw[:RAW], found.why, at))
+        elif not found.void:
+            self._counters.note(found.why)
