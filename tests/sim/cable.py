@@ -40,7 +40,8 @@ class Cable:
         self._free_at = 0.0
 
     def send(self, data: Piece) -> None:
-        """A machine wrote bytes, or published a message: then a fault strikes its payload."""
+        """A machine wrote bytes, or published a message: no byte of it changes on the way, so what damages bytes cuts
+        it off."""
         if self.cut:
             self.struck_at = self._clock.now
             return
@@ -63,6 +64,7 @@ class Cable:
 
 
 def _struck(fault: Fault, piece: Piece) -> list[Piece]:
-    if isinstance(piece, Message):
-        return [replace(piece, payload=payload) for payload in fault(piece.payload)]
-    return [*fault(piece)]
+    if not isinstance(piece, Message):
+        return [*fault(piece)]
+    whole = piece.payload
+    return [piece if part == whole else replace(piece, payload=whole[: len(part) // 2]) for part in fault(whole)]

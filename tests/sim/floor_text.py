@@ -233,7 +233,8 @@ def _plc(floor: Floor, name: str) -> str:
             url = f"tcp://127.0.0.1:{20_000 + int(number(name))}"
         if counters is AT_THEIR_WRAPS:
             own["head"] = 65_000
-    return section(f"plc.{device}", link=url, **keys) + section(f"stub.{device}", link=pty(device), **keys, **own)
+    stub = url if kind == "mqtt_json" else pty(device)
+    return section(f"plc.{device}", link=url, **keys) + section(f"stub.{device}", link=stub, **keys, **own)
 
 
 def _numbers(floor: Floor, name: str) -> dict[str, int]:
