@@ -27,7 +27,7 @@ class Heard(NamedTuple):
     flag: str
     epoch: int
     sequence: int
-    understood: bool  # its version is known
+    understood: bool  # its version is known, and this PLC knows such messages
     read: Callable[[], Fields]  # its fields by type and flag, none of a type that is not known; raises FieldError
     session: int = 0  # 0 where the encoding has none
     sender: str = ""

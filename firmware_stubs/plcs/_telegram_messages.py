@@ -66,9 +66,13 @@ class TelegramCodec:
 
 
 class TelegramReader:
-    """The telegrams to one PLC in the bytes of one line or connection; others and bad ones are counted."""
+    """The telegrams to one PLC in the bytes of one line or connection; others and bad ones are counted.
 
-    def __init__(self, plc: str, gap_ms: float, counts: Counter[str]) -> None:
+    `small`: a LAMP is a message that it does not know (small profile).
+    """
+
+    def __init__(self, plc: str, gap_ms: float, counts: Counter[str], *, small: bool = False) -> None:
+        self._unknown = frozenset({"LAMP"}) if small else frozenset()
         self._receiver = f"{plc:.<4}"
         self._counts = counts
         self._deframer = Deframer(gap_ms, counts)
@@ -82,19 +86,19 @@ class TelegramReader:
         found = []
         for telegram in self._deframer.feed(data, now):
             if telegram.receiver == self._receiver:
-                found.append(_heard(telegram))
+                found.append(_heard(telegram, known=telegram.type not in self._unknown))
             else:
                 self._counts["wrong_receiver"] += 1
         return found
 
 
-def _heard(telegram: Telegram) -> Heard:
+def _heard(telegram: Telegram, *, known: bool) -> Heard:
     return Heard(
         telegram.type,
         telegram.flag,
         telegram.epoch,
         telegram.sequence,
-        telegram.version == "1",
+        telegram.version == "1" and known,
         partial(_fields, telegram),
         sender=telegram.sender,
     )

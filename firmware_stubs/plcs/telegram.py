@@ -21,6 +21,7 @@ from firmware_stubs.stub import Knock, Piece, as_bytes
 
 __all__ = ["Geometry", "Plc", "Settings"]
 
+SMALL_RING = 64
 _SLOW_BAUD = 38_400
 _NAME = re.compile(r"[A-Z0-9_-]{1,4}")
 
@@ -29,13 +30,15 @@ _NAME = re.compile(r"[A-Z0-9_-]{1,4}")
 class Settings(MemorySettings):
     """How the PLC is called, and what all PLCs have.
 
-    `gap_ms`: silence that discards a partial telegram (200 on serial, 2000 on TCP).
+    `gap_ms`: silence that discards a partial telegram (200 on serial, 2000 on TCP). `profile`: `full`, or `small` for a
+    PLC with little memory: a retentive ring of 64 events, no codes, lap 0, TIME and CMND only answered, no LAMP.
     """
 
     plc: str
     controller: str
     baud: int = 115_200
     gap_ms: float = 200.0
+    profile: str = "full"
 
     ranges: ClassVar[Mapping[str, Range]] = {"baud": (300, 10_000_000), "gap_ms": (1, 60_000)}
 
@@ -43,29 +46,46 @@ class Settings(MemorySettings):
         for key in ("plc", "controller"):
             if not _NAME.fullmatch(getattr(self, key)):
                 raise ValueError(f"{key} = {getattr(self, key)!r}: 1 to 4 characters of A-Z 0-9 _ - are needed")
+        if self.profile not in ("full", "small"):
+            raise ValueError(f"profile = {self.profile!r}: give full or small")
         super().__post_init__()
+        if self.profile == "small":
+            if not self.retentive:
+                raise ValueError("retentive = false: the ring of the small profile is retentive")
+            object.__setattr__(self, "buffer", SMALL_RING)
+
+
+def _no_codes(codes: tuple[bytes, ...], kind: str) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    return (), ()
 
 
 class Plc(SpokenPlc[bytes]):
     """The PLC of one line, with its cable: a `PlcStub`. The seed is not used; a PLC does nothing at random."""
 
     def __init__(self, settings: Settings, geometry: Geometry, seed: int, now: float) -> None:
+        small = self._small = settings.profile == "small"
         slow = settings.baud < _SLOW_BAUD
         super().__init__(
             settings,
             geometry,
-            TelegramCodec(settings.plc, settings.controller, settings.baud),
+            TelegramCodec(settings.plc, settings.controller, settings.baud, small=small),
             Rules(repeat_ms=1000.0, trak_most=4) if slow else Rules(repeat_ms=300.0),
             now,
-            split_codes=split_codes,
+            split_codes=_no_codes if small else split_codes,
         )
-        self._reader, self._second = (TelegramReader(settings.plc, settings.gap_ms, self.counts) for _ in range(2))
+        self._reader, self._second = (
+            TelegramReader(settings.plc, settings.gap_ms, self.counts, small=small) for _ in range(2)
+        )
 
     def feed(self, data: Piece, now: float) -> None:
         """Bytes arrived from the controller, in any split."""
         self.tick(now)
         for heard in self._reader.feed(as_bytes(data), self.tracking.now):
             self._channel.hear(heard, self.tracking.now)
+
+    def command(self, element: str, command: str, now: float) -> str | None:
+        """CMND: in the small profile it is answered, and that is all."""
+        return None if self._small else super().command(element, command, now)
 
     def opened(self, now: float) -> None:
         """A TCP connection came; what was half heard on an older one is void."""
