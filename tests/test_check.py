@@ -212,7 +212,9 @@ def test_the_schema_of_the_floor_knows_every_kind() -> None:
     assert kinds["line"]["properties"]["kind"] == {"const": "line"}
     assert "settings" not in kinds["line"]["properties"]
     assert not kinds["line"]["additionalProperties"]
-    [telegram] = found["$defs"]["Plc"]["oneOf"]
+    plcs = {one["title"]: one for one in found["$defs"]["Plc"]["oneOf"]}
+    assert {"line", "link", "unit", "numbers", "lines"} <= set(plcs["modbus"]["properties"])
+    telegram = plcs["telegram"]
     assert {"plc", "controller", "line"} <= set(telegram["properties"])
     assert found["properties"]["stub"]["type"] == "object"
     assert set(found["required"]) == {"site", "node", "mode", "state_dir", "plan", "broker"}
