@@ -276,6 +276,17 @@ def test_an_epoch_that_changes_between_two_reads_voids_both() -> None:
     assert kinds(line.run(500))[-1] == "Synchronised"
 
 
+@both
+def test_another_epoch_in_which_a_session_seems_to_be(transport: str) -> None:
+    line = Line(transport).normal()
+    line.plc.r[1] = line.plc.epoch = EPOCH + 1
+    line.plc.event(arrv())
+    items = line.run(1000)
+    assert kinds(items) == ["SessionLost", "SessionBegun", "Speed", "Arrived", "Synchronised"]
+    assert only(items, SessionLost).why == "the PLC speaks in epoch 001B"
+    assert only(items, Arrived).token == (EPOCH + 1, 2)
+
+
 def test_a_plc_that_has_not_started_is_waited_for() -> None:
     line = Line(plc=Plc(epoch=0))
     assert line.run(2000) == []
@@ -356,6 +367,19 @@ def test_register_5_wraps() -> None:
     edge = line.now - 400
     items = line.told(arrv(edge=line.plc.clock(edge)))
     assert only(items, Arrived).edge == pytest.approx(int(edge), abs=1.01)
+
+
+def test_records_that_wait_long_in_the_ring_keep_their_age() -> None:
+    """On a slow line 20 records take longer than what is left of 65 s: each counts from the poll that saw it first."""
+    line = Line("serial", Plc(clock0=40_000), baud=1200)
+    line.run(15_000)
+    line.run(60_000)
+    line.items[1].clear()
+    edge = line.now - 55_000
+    line.told(*[arrv(track, line.plc.clock(edge)) for track in range(1, 21)], ms=40_000)
+    arrived = [item for item in line.items[1] if isinstance(item, Arrived)]
+    assert [item.edge for item in arrived] == [pytest.approx(int(edge), abs=1.01)] * 20
+    assert arrived[-1].at - edge > 65_536
 
 
 def test_an_edge_a_little_newer_than_register_5_is_now_and_a_far_one_unknown() -> None:

@@ -18,7 +18,18 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from devices.plcs.modbus import Driver, Settings, join
-from devices.types import Answered, Arrived, Garbled, Item, Kept, Passed, SessionBegun, SessionLost, Synchronised
+from devices.types import (
+    Answered,
+    Arrived,
+    Garbled,
+    GivenUp,
+    Item,
+    Kept,
+    Passed,
+    SessionBegun,
+    SessionLost,
+    Synchronised,
+)
 from tests.modbus_line import (
     DEST,
     KEPT,
@@ -286,11 +297,28 @@ def test_a_babbling_unit_and_a_late_one_disturb_only_for_a_while() -> None:
     port.run(3000)
     for i in range(3000):
         port.say(i * 1.0, b"\x55")
-    port.run(20_000)
+    sent = len(port.sent)
+    port.run(3000)
+    assert 4 <= len(port.sent) - sent <= 40, "it is tried, for the babble may be no louder than an answer"
+    port.run(17_000)
     for unit in (1, 2):
         port.plcs[unit].event(arrv(unit))
     port.run(500)
     assert [kinds(port.items[unit])[-1] for unit in (1, 2)] == ["Arrived", "Arrived"]
+
+
+def test_whoever_gives_the_turn_an_expired_command_is_not_written() -> None:
+    port = bus([1, 2])
+    port.run(3000)
+    first, second = port.drivers
+    while not port._coming:
+        port.step(port.now + 100)
+    number = second.send(DEST, port.now, port.now + 20)
+    at, _, data = port._coming.pop()
+    first.feed(data, at)
+    first.tick(at + 30)
+    assert second.take()[:2] in (b"", b"\x02\x03")
+    assert [item.id for item in second.tick(at + 30) if isinstance(item, GivenUp)] == [number]
 
 
 def test_one_line_of_a_bus_closed_leaves_the_others_their_turns() -> None:
