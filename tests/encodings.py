@@ -17,9 +17,10 @@ from pathlib import Path
 from pydantic_core import from_json
 
 from controller.events import TERMINAL
-from tests.sim.floor_text import PLCS, Floor
+from tests.sim.floor_text import Floor
 from tests.sim.hub import START_MS, Hub, settle
 
+PLCS = ("telegram", "modbus-tcp", "modbus-rtu", "mqtt_json")
 SYNC_MS, RECOVER_MS = 10_000.0, 600_000.0
 
 

@@ -49,7 +49,8 @@ class Counters:
 AT_THEIR_WRAPS = Counters(epoch=0xFFFF, next_sequence=9_900, next_evt=999_700, next_track=999_900)
 
 
-PLCS = ("telegram", "modbus-tcp", "modbus-rtu", "mqtt_json")
+PLCS = ("telegram", "modbus-tcp", "modbus-rtu", "modbus-bus", "mqtt_json")
+"""modbus-bus: several lines on one serial port, each a unit of its own."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +220,7 @@ def _plc(floor: Floor, name: str) -> str:
     device, counters = f"plc-{number(name)}", floor.counters
     kind, _, transport = floor.plcs[floor.places.index(name) % len(floor.plcs)].partition("-")
     keys: dict[str, object] = {"kind": kind, "line": name}
+    pace: dict[str, object] = {}
     own: dict[str, object] = {"epoch": counters.epoch, "next_track": counters.next_track}
     url = link(device)
     if kind == "telegram":
@@ -229,12 +231,16 @@ def _plc(floor: Floor, name: str) -> str:
     else:
         keys |= {"unit": 1, "numbers": _numbers(floor, name), "lines": {line: n for n, line in enumerate(ALL, 1)}}
         own["transport"] = transport
+        if transport == "bus":
+            keys["unit"], own["transport"], url = int(number(name)), "rtu", link("bus")
+        elif transport == "rtu":
+            pace["poll_ms"] = 20  # as on TCP: as fast as its wire would cost the simulation much
         if transport == "tcp":
             url = f"tcp://127.0.0.1:{20_000 + int(number(name))}"
         if counters is AT_THEIR_WRAPS:
             own["head"] = 65_000
     stub = url if kind == "mqtt_json" else pty(device)
-    return section(f"plc.{device}", link=url, **keys) + section(f"stub.{device}", link=stub, **keys, **own)
+    return section(f"plc.{device}", link=url, **keys, **pace) + section(f"stub.{device}", link=stub, **keys, **own)
 
 
 def _numbers(floor: Floor, name: str) -> dict[str, int]:

@@ -71,8 +71,16 @@ class Hub:
         self.connected = {name for name, url in urls.items() if url.is_connection}
         self._statuses: dict[str, Message] = {}
         """link -> what its machine has left with the broker"""
+        self.buses: dict[str, list[str]] = {}
+        """port -> the machines on it, where there are several"""
         self.up = {link: Cable(self.clock, link, self._to_node) for link in self.links}
         self.down = {link: Cable(self.clock, link, self._to_stub) for link in self.links}
+        for name, url in urls.items():
+            first = next(other for other in urls if urls[other] == url or other == name)
+            if first != name and url.transport == "serial":
+                self.up[name], self.down[name] = self.up[first], self.down[first]
+                self.buses.setdefault(first, [first]).append(name)
+        self.links = tuple(link for link in self.links if not any(link in bus[1:] for bus in self.buses.values()))
         for name, url in urls.items() if floor.paced else ():
             if url.transport == "serial":
                 self.up[name].byte_ms = self.down[name].byte_ms = BITS_A_CHARACTER * 1000 / url.baud
@@ -256,6 +264,7 @@ class Hub:
 
     def link_down(self, link: str, why: str = "cut") -> None:
         """The node's end of a cable is gone."""
+        link = self._port(link)
         if self.open[link]:
             self.open[link] = False
             self.up[link].cut = self.down[link].cut = True
@@ -263,8 +272,12 @@ class Hub:
                 self.node.link_down(link, self.clock.now, why)
                 self.pump()
 
+    def _port(self, link: str) -> str:
+        return next((port for port, bus in self.buses.items() if link in bus), link)
+
     def link_up(self, link: str) -> None:
         """It is there again."""
+        link = self._port(link)
         if not self.open[link]:
             self.open[link] = True
             self.up[link].cut = self.down[link].cut = False
@@ -322,10 +335,11 @@ class Hub:
     def _to_stub(self, what: tuple[str, Piece]) -> None:
         link, data = what
         self._note(link, data)
-        if isinstance(data, Message):
-            self.world.feed(link, Said(data.topic, data.payload), self.clock.now)
-        else:
-            self.world.feed(link, data, self.clock.now)
+        for machine in self.buses.get(link, [link]):
+            if isinstance(data, Message):
+                self.world.feed(machine, Said(data.topic, data.payload), self.clock.now)
+            else:
+                self.world.feed(machine, data, self.clock.now)
         self.after_world()
 
     def _note(self, link: str, data: Piece) -> None:

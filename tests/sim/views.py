@@ -132,7 +132,8 @@ def _object(piece: Piece) -> dict[str, Any]:
 class Registers:
     """PLC interface v1 §4. A read is understood by the request before it; one transaction is a piece."""
 
-    def __init__(self, *, rtu: bool) -> None:
+    def __init__(self, unit: int, *, rtu: bool) -> None:
+        self._unit = unit
         self._rtu = rtu
         self._asked = (0, 0)
         self._clock = 0
@@ -206,7 +207,8 @@ class Registers:
     def _pdu(self, piece: Piece) -> bytes:
         assert isinstance(piece, bytes)
         if self._rtu:
-            return piece[1:-2] if len(piece) > 4 and _crc16(piece[:-2]) == piece[-2:] else b""
+            mine = len(piece) > 4 and piece[0] == self._unit
+            return piece[1:-2] if mine and _crc16(piece[:-2]) == piece[-2:] else b""
         return piece[7:] if len(piece) > 7 and int.from_bytes(piece[4:6], "big") == len(piece) - 6 else b""
 
 
@@ -224,8 +226,8 @@ def _crc16(data: bytes) -> bytes:
     return crc.to_bytes(2, "little")
 
 
-def view(kind: str, transport: str) -> View:
-    """The view of a PLC of that kind on such a link."""
+def view(kind: str, transport: str, unit: int) -> View:
+    """The view of a PLC of that kind on such a link; `unit`: which one of a Modbus line it is."""
     if kind == "modbus":
-        return Registers(rtu=transport == "serial")
+        return Registers(unit, rtu=transport == "serial")
     return Objects() if kind == "mqtt_json" else Telegrams()

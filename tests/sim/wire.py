@@ -9,7 +9,7 @@ from devices.links import parse
 from tests.sim.broken import Broken
 from tests.sim.clock import Clock
 from tests.sim.journal import Journal
-from tests.sim.views import Arrived, Dest, Durable, Neighbours, OnBelt, Piece, view
+from tests.sim.views import Arrived, Dest, Durable, Neighbours, OnBelt, Piece, View, view
 
 Track = tuple[str, int, int]
 """line, the PLC's epoch, track number"""
@@ -27,6 +27,11 @@ class Wire:
     """What went over it, as far as something depends on it."""
 
     def __init__(self, clock: Clock, config: Config, journal: Journal) -> None:
+        first: dict[str, str] = {}
+        ports = {
+            name: name if parse(plc.link).transport == "mqtt" else first.setdefault(plc.link, name)
+            for name, plc in config.plc.items()
+        }
         self.line_of = {name: plc.line for name, plc in config.plc.items()}
         self._clock = clock
         self._journal = journal
@@ -35,7 +40,11 @@ class Wire:
         """(edge, left) of a track's last arrival, ms"""
         self._sent: dict[tuple[str, int, int], float] = {}
         self._doubt: dict[Track, float] = {}
-        self._views = {name: view(plc.kind, parse(plc.link).transport) for name, plc in config.plc.items()}
+        self._views: dict[str, dict[str, View]] = {}
+        """port -> the PLCs on it"""
+        for name, plc in config.plc.items():
+            seen = view(plc.kind, parse(plc.link).transport, getattr(plc.settings, "unit", 0))
+            self._views.setdefault(ports[name], {})[name] = seen
         self._evts: dict[str, deque[int]] = {name: deque(maxlen=EVTS_KEPT) for name in config.plc}
 
     def sent(self, line: str, track: int, decision: int) -> float | None:
@@ -53,27 +62,25 @@ class Wire:
         edge, left = self._arrived.get((link, number), (float("inf"), 0.0))
         return edge + left - self._margin[link]
 
-    def to_node(self, link: str, piece: Piece) -> None:
+    def to_node(self, port: str, piece: Piece) -> None:
         """Something of a machine reaches the node."""
-        if link not in self._views:
-            return
-        for said in self._views[link].up(piece):
-            if isinstance(said, Arrived):
-                self._arrived[link, said.track] = self._clock.now - said.age, said.left
-            elif isinstance(said, OnBelt):
-                self._named(link, said)
-            elif isinstance(said, Neighbours):
-                self._neighbours(link, said)
+        for link, seen in self._views.get(port, {}).items():
+            for said in seen.up(piece):
+                if isinstance(said, Arrived):
+                    self._arrived[link, said.track] = self._clock.now - said.age, said.left
+                elif isinstance(said, OnBelt):
+                    self._named(link, said)
+                elif isinstance(said, Neighbours):
+                    self._neighbours(link, said)
 
-    def from_node(self, link: str, piece: Piece) -> None:
+    def from_node(self, port: str, piece: Piece) -> None:
         """Something of the node leaves for a machine."""
-        if link not in self._views:
-            return
-        for said in self._views[link].down(piece):
-            if isinstance(said, Durable):
-                self._durable(link, said)
-            elif isinstance(said, Dest):
-                self._destination(link, self.line_of[link], said)
+        for link, seen in self._views.get(port, {}).items():
+            for said in seen.down(piece):
+                if isinstance(said, Durable):
+                    self._durable(link, said)
+                elif isinstance(said, Dest):
+                    self._destination(link, self.line_of[link], said)
 
     def _named(self, link: str, said: OnBelt) -> None:
         """On a loop an item may have arrived again meanwhile: the event of it comes after the synchronisation."""
