@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
 from random import Random
 from typing import Protocol
 
@@ -133,7 +134,7 @@ class Uplink:
         self._window, self._longest = window, longest
         self._on.connected(session_present)
 
-    def granted(self) -> None:
+    def granted(self, refused: Sequence[str]) -> None:
         """Of the connection: the broker answered to the subscriptions."""
 
     def closed(self, why: str, code: int) -> None:

@@ -40,6 +40,8 @@ class Lasting:
         if self._reopening:
             self._reopening.cancel()
         self._end()
+        if self.health.up:
+            self.health.up, self.health.since = False, self._now()
 
     def _begin(self) -> None:
         raise NotImplementedError
@@ -59,7 +61,9 @@ class Lasting:
         self._handler.up(self._name, at)
 
     def _is_down(self, why: str) -> None:
-        """Lost, or not opened: again at once, then with backoff."""
+        """Lost, or not opened: again at once, then with backoff. Nothing once the link is stopped."""
+        if not self._started:
+            return
         health, at = self.health, self._now()
         held_ms = at - health.since if health.up else 0.0
         if health.up:

@@ -12,7 +12,7 @@ import logging
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
@@ -83,8 +83,8 @@ class Listener(Protocol):
     def opened(self, session_present: bool, window: int, longest: int) -> None:
         """The broker accepted; it takes `window` unanswered publishes, of at most `longest` bytes."""
 
-    def granted(self) -> None:
-        """The broker has answered to the subscriptions; what comes from now on is heard."""
+    def granted(self, refused: Sequence[str]) -> None:
+        """The broker has answered to the subscriptions; what comes from now on is heard, but for `refused` topics."""
 
     def closed(self, why: str, code: int) -> None:
         """It is over, or never came to be; the last call. `code` is the broker's reason code, 0 without one."""
@@ -153,6 +153,7 @@ class Connection:
         """Close at once; the listener is not called any more."""
         self._over = True
         self._events.clear()
+        self._client.on_socket_close = None  # paho forgets the socket much later, with itself
         connection = self._client.socket()
         if connection and connection.fileno() >= 0:
             self._unwatch(connection.fileno())
@@ -267,10 +268,12 @@ class Connection:
         self._events.append(lambda: self._listener.closed(why, self._code))
 
     def _on_subscribe(self, client: Client, _: Any, mid: int, codes: list[ReasonCode], given: Any) -> None:
+        refused = []
         for (topic, _qos), code in zip(self._options.subscriptions, codes, strict=False):
             if code.is_failure:
                 log.error("the broker refused the subscription to %s: %s", topic, code)
-        self._events.append(self._listener.granted)
+                refused.append(topic)
+        self._events.append(lambda: self._listener.granted(refused))
 
     def _on_publish(self, client: Client, _: Any, mid: int, code: ReasonCode, given: Any) -> None:
         self._events.append(lambda: self._listener.answered(mid, code.value))

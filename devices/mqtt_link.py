@@ -17,6 +17,8 @@ from devices.links import LinkHandler, LinkUrl, OnBroker
 from devices.mqtt_connection import PENDING, UNSUPPORTED_VERSION, Connection, Options
 from devices.types import Message
 
+GRANT_S = 10.0
+
 
 def mqtt_link(
     name: str, url: LinkUrl, on: OnBroker, handler: LinkHandler, loop: asyncio.AbstractEventLoop, rng: Random
@@ -47,6 +49,7 @@ class MqttLink(Lasting):
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._connection: Connection | None = None
         self._unanswered: set[int] = set()
+        self._granting: asyncio.TimerHandle | None = None
 
     def write(self, data: bytes | Sequence[Message]) -> None:
         """Publish; dropped while the link is down. A broker that answers nothing any more is hung up on."""
@@ -75,6 +78,9 @@ class MqttLink(Lasting):
         self._connection.open()
 
     def _end(self) -> None:
+        if self._granting:
+            self._granting.cancel()
+            self._granting = None
         if self._connection:
             self._connection.abandon()
             self._connection = None
@@ -89,18 +95,31 @@ class MqttLink(Lasting):
     def opened(self, session_present: bool, window: int, longest: int) -> None:
         """The broker accepted; the subscriptions are still to be granted, if there are any."""
         if not self._options.subscriptions:
-            self.granted()
+            self.granted(())
+        elif self._connection:
+            why = "the broker does not answer to the subscriptions"
+            self._granting = self._loop.call_later(GRANT_S, self._lost, why, self._connection)
 
-    def granted(self) -> None:
-        """The broker answered to the subscriptions."""
-        if self._connection and not self.health.up:
+    def granted(self, refused: Sequence[str]) -> None:
+        """The broker answered to the subscriptions; without all of them the machine is not heard."""
+        if self._granting:
+            self._granting.cancel()
+            self._granting = None
+        if refused:
+            self._lost(
+                f"the broker refused the subscription to {', '.join(refused)}: may we read there?", self._connection
+            )
+        elif self._connection and not self.health.up:
             self._is_up()
 
     def closed(self, why: str, code: int) -> None:
         """The connection is over."""
         if code == UNSUPPORTED_VERSION and self._protocol == MQTTProtocolVersion.MQTTv5:
             self._protocol = MQTTProtocolVersion.MQTTv311
-        self._lost(why, self._connection)
+            self._end()
+            self._begin()
+        else:
+            self._lost(why, self._connection)
 
     def answered(self, mid: int, code: int) -> None:
         """The broker has a message, or refuses it."""

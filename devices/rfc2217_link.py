@@ -1,6 +1,10 @@
 """A serial port behind a device server that speaks RFC 2217: its speed and parity are set over the network.
 
 serialx does telnet and the negotiation; it connects in a coroutine, so this is the one link that makes a task.
+
+What is asked of a device server is less than what the RFC lets one ask, because servers differ: sercd and ser2net 3
+acknowledge everything, the server of pyserial is silent on the masks of modem and line states, some are silent on flow
+control. Speed, size, parity and stop bits must be acknowledged as they were asked for; nothing else must.
 """
 
 from __future__ import annotations
@@ -11,13 +15,27 @@ from random import Random
 from typing import Any
 
 import serialx
+from serialx.platforms.serial_rfc2217 import RFC2217SerialTransport
+from serialx.platforms.serial_rfc2217.types import (
+    ControlCmdId,
+    Rfc2217Command,
+    SetBaudrateCmd,
+    SetControlCmd,
+    SetDatasizeCmd,
+    SetLinestateMaskCmd,
+    SetModemstateMaskCmd,
+    SetParityCmd,
+    SetStopsizeCmd,
+)
 
 from devices.lasting import Lasting
 from devices.links import LinkHandler, LinkUrl
+from devices.tcp_link import keep_alive
 from devices.types import Message
 
 OPEN_S = 10.0
 OUT_BYTES = 262_144
+OPTION_BYTES, OPTIONS = 4096, 100  # of one answer, and of offers that nobody asked for
 
 
 class Rfc2217Link(Lasting):
@@ -64,7 +82,7 @@ class Rfc2217Link(Lasting):
         host = f"[{url.host}]" if ":" in url.host else url.host
         try:
             async with asyncio.timeout(OPEN_S):
-                transport, _ = await serialx.create_serial_connection(
+                transport, _ = await serialx.create_serial_connection(  # closes what is half open when it fails
                     self._loop,
                     lambda: _Receiver(self),
                     f"rfc2217://{host}:{url.port}",
@@ -74,10 +92,14 @@ class Rfc2217Link(Lasting):
                     byte_size=url.bytesize,
                     xonxoff=url.flow == "xonxoff",
                     rtscts=url.flow == "rtscts",
+                    transport_cls=_Transport,
                 )
+            if transport.is_closing():
+                raise ConnectionError("hung up: closed by the device server")
         except Exception as error:  # whatever the library raises: the link opens again
             self._opening = None
-            why = "no answer" if isinstance(error, TimeoutError) and not str(error) else str(error)
+            silent = isinstance(error, TimeoutError) and not str(error)
+            why = "no answer as of a device server with RFC 2217" if silent else str(error)
             self._is_down(f"{url.host}:{url.port}: {why or type(error).__name__}")
             return
         self._opening = None
@@ -85,7 +107,9 @@ class Rfc2217Link(Lasting):
         self._is_up()
 
     def received(self, data: bytes) -> None:
-        """Payload, telnet taken out."""
+        """Payload, telnet taken out. What comes before the settings are acknowledged was read at another speed."""
+        if not self.health.up:
+            return
         at = self._now()
         self.health.bytes_in += len(data)
         self.health.last_byte = at
@@ -96,6 +120,37 @@ class Rfc2217Link(Lasting):
         if transport is not None and transport is self._transport:
             self._end()
             self._is_down(why)
+
+
+class _Transport(RFC2217SerialTransport):
+    """serialx's, which waits for every acknowledgement, believes any, and keeps whatever a server sends."""
+
+    async def _send_and_wait(self, cmd: Rfc2217Command) -> Rfc2217Command:
+        needless = isinstance(cmd, SetModemstateMaskCmd | SetLinestateMaskCmd)
+        if needless or cmd == SetControlCmd(control=ControlCmdId.USE_NO_FLOW_CONTROL):
+            self._send_command(cmd)
+            return cmd
+        done = await super()._send_and_wait(cmd)
+        if isinstance(cmd, SetBaudrateCmd | SetDatasizeCmd | SetParityCmd | SetStopsizeCmd) and done != cmd:
+            raise serialx.SerialException(f"the device server was asked for {cmd} and answers {done}")
+        return done
+
+    def _data_received(self, data: bytes) -> None:
+        if self._tcp_transport is None or self._serial is None or self._closing:
+            return
+        engine = self._serial._engine
+        try:
+            super()._data_received(data)
+        except (ValueError, IndexError):  # an answer that is none
+            self._tcp_transport.abort()
+            return
+        if len(engine._parser._subneg_buffer) > OPTION_BYTES or len(engine._pending_telnet) > OPTIONS:
+            self._tcp_transport.abort()
+
+    async def _negotiate(self) -> None:
+        if self._tcp_transport is not None:
+            keep_alive(self._tcp_transport.get_extra_info("socket"))
+        await super()._negotiate()
 
 
 class _Receiver(asyncio.Protocol):

@@ -22,6 +22,8 @@ from devices.links import LinkHandler, LinkUrl
 CONNECT_S = 5.0
 KEEPIDLE_S, KEEPINTVL_S, KEEPCNT = 5, 2, 3
 USER_TIMEOUT_MS = 10_000
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+REST_S = 1.0
 
 
 def tcp_link(name: str, url: LinkUrl, handler: LinkHandler, loop: Loop, rng: Random) -> FdLink:
@@ -59,7 +61,7 @@ class TcpPort:
                 self._connect(addresses[attempt % len(addresses)], opened, failed)
             except (OSError, UnicodeError) as error:  # UnicodeError: a name that can be nobody's
                 self._close()
-                failed(f"{self._host}:{self._port}: {getattr(error, 'strerror', None) or error}")
+                failed(f"{self._host}:{self._port}: {_plain(error)}")
 
         ask = functools.partial(socket.getaddrinfo, self._host, self._port, type=socket.SOCK_STREAM)
         self._loop.run_in_executor(None, ask).add_done_callback(resolved)
@@ -79,7 +81,7 @@ class TcpPort:
                 self._close()
                 failed(f"{self._host}:{self._port}: {os.strerror(number)}")
             else:
-                _keep_alive(connecting)
+                keep_alive(connecting)
                 opened(connecting.fileno())
 
         number = connecting.connect_ex(place)
@@ -129,6 +131,7 @@ class ListeningPort:
         self._current: socket.socket | None = None
         self._next: socket.socket | None = None
         self._opened: Callable[[int], None] | None = None
+        self._resting: asyncio.TimerHandle | None = None
 
     def begin(self, opened: Callable[[int], None], failed: Callable[[str], None]) -> None:
         """Listen, and wait for the machine."""
@@ -136,7 +139,7 @@ class ListeningPort:
         try:
             self._listen()
         except (OSError, UnicodeError) as error:
-            self._loop.call_soon(failed, f"{self._host}:{self._port}: {getattr(error, 'strerror', None) or error}")
+            self._resting = self._loop.call_later(0, failed, f"{self._host}:{self._port}: {_plain(error)}")
             return
         self._loop.call_soon(self._hand_over)
 
@@ -154,13 +157,19 @@ class ListeningPort:
             listening.close()
             raise
         self._listening = listening
+        self._look(listening)
+
+    def _look(self, listening: socket.socket) -> None:
         self._loop.add_reader(listening.fileno(), self._accept, listening)
 
     def _accept(self, listening: socket.socket) -> None:
         try:
             came, _ = listening.accept()
-        except OSError:
-            return  # it is gone already
+        except OSError as error:
+            if error.errno in EXHAUSTED:  # the connection still waits, so the descriptor stays readable: look later
+                self._loop.remove_reader(listening.fileno())
+                self._resting = self._loop.call_later(REST_S, self._look, listening)
+            return  # else it is gone already
         came.setblocking(False)
         if self._next:
             self._next.close()
@@ -174,12 +183,15 @@ class ListeningPort:
     def _hand_over(self) -> None:
         if self._next and self._opened and not self._current:
             self._current, self._next, opened, self._opened = self._next, None, self._opened, None
-            _keep_alive(self._current)
+            keep_alive(self._current)
             opened(self._current.fileno())
 
     def cancel(self) -> None:
         """Listen no more."""
         self._opened = None
+        if self._resting:
+            self._resting.cancel()
+            self._resting = None
         if self._listening:
             self._loop.remove_reader(self._listening.fileno())
             self._listening.close()
@@ -199,7 +211,12 @@ class ListeningPort:
         return data
 
 
-def _keep_alive(connection: socket.socket) -> None:
+def _plain(error: OSError | UnicodeError) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def keep_alive(connection: socket.socket) -> None:
+    """Notice a peer that is gone without a word, and send at once."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPIDLE_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPINTVL_S)
