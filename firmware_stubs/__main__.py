@@ -45,7 +45,7 @@ class Verbs(click.Group):
 @click.group(cls=Verbs, epilog=EXIT_CODES)
 @click.version_option(package_name="hubfloor")
 def main() -> None:
-    """Simulated scanners, PLCs and belts on real wires: serial ports, ptys and TCP."""
+    """Simulated scanners, PLCs and belts on real wires: serial ports, ptys, TCP, RFC 2217, MQTT."""
 
 
 if __name__ == "__main__":
