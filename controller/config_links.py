@@ -71,7 +71,7 @@ def _plc_names(floor: Floor) -> None:
         points = [point for point, one in floor.point.items() if one.line == plc.line]
         mine = [*points, *(lane for lane, one in floor.lane.items() if one.line == plc.line)]
         if hasattr(plc.settings, "unmapped"):
-            for missing in plc.settings.unmapped(mine):
+            for missing in plc.settings.unmapped([*mine, *plc.elements]):
                 floor.sheet.report(
                     ("plc", name, "numbers"), f"{missing} of line {plc.line} has no number", f"write {missing} = …"
                 )

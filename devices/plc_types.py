@@ -337,3 +337,16 @@ class SetTime:
     """TIME: a label for the machine's log."""
 
     utc_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lamp:
+    """LAMP: the display at a lane. `colour` = `R G B Y W -`, `mode` = `S` steady or `B` blink, `text` at most 8.
+
+    No line on Modbus has it.
+    """
+
+    element: str
+    colour: str
+    mode: str
+    text: str = ""

@@ -24,6 +24,7 @@ from devices.plc_types import (
     HandedOver,
     Inducted,
     Lagging,
+    Lamp,
     Measured,
     Overflow,
     Passed,
@@ -64,6 +65,7 @@ __all__ = [
     "Item",
     "Kept",
     "Lagging",
+    "Lamp",
     "Measured",
     "Message",
     "NoRead",
@@ -199,7 +201,7 @@ class Trigger:
     on: bool
 
 
-Command: TypeAlias = Destination | Request | SetTime | Trigger
+Command: TypeAlias = Destination | Request | SetTime | Lamp | Trigger
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class State(Enum):
 SESSION = (State.BEGINNING, State.SYNCHRONISING, State.NORMAL)
 MAY_SEND: dict[State, tuple[str, ...]] = {
     State.SYNCHRONISING: ("DEST", "LIFE"),
-    State.NORMAL: ("DEST", "CMND", "TIME", "LIFE"),
+    State.NORMAL: ("DEST", "CMND", "LAMP", "TIME", "LIFE"),
 }
 
 

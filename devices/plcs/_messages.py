@@ -22,6 +22,7 @@ from devices.types import (
     HandedOver,
     Inducted,
     Item,
+    Lamp,
     Measured,
     Overflow,
     Passed,
@@ -141,5 +142,7 @@ def command(value: Command) -> tuple[str, dict[str, Any]]:
             return "CMND", {"element": value.element, "command": value.command, "command_id": value.command_id}
         case SetTime():
             return "TIME", {"utc_ms": value.utc_ms}
+        case Lamp():
+            return "LAMP", {"element": value.element, "colour": value.colour, "mode": value.mode, "text": value.text}
         case _:
             raise TypeError(f"a PLC takes no {type(value).__name__}")

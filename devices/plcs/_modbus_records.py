@@ -250,7 +250,9 @@ READERS: dict[str, Callable[[Record, Names], Fields]] = {
 
 
 def write(kind: str, fields: Mapping[str, Any], names: Names) -> Record:
-    """The record of a command. Raises ValueError for what has no number or does not fit."""
+    """The record of a command. Raises ValueError for what has no number or does not fit, TypeError for LAMP."""
+    if kind not in TYPES:
+        raise TypeError(f"a PLC on Modbus takes no {kind}")
     record = [0] * SIZE
     record[0] = TYPES.index(kind) + 1
     if kind == "DEST":

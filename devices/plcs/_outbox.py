@@ -14,7 +14,7 @@ from typing import Any
 from devices.plcs._messages import Incoming, Outgoing
 from devices.plcs._taken import newer
 
-PRIORITY = ("DEST", "CMND", "TIME")
+PRIORITY = ("DEST", "CMND", "LAMP", "TIME")
 MOST = 5000
 """So many commands may wait; a line has fewer live items."""
 
