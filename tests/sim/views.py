@@ -199,7 +199,8 @@ class Registers:
 
     def _commanded(self, head: int) -> Iterator[Dest]:
         before, self._command_head = self._command_head, head
-        for number in range((head - before) % 65536 if before is not None else 0):
+        new = (head - before) % 65536 if before is not None else 0
+        for number in range(new if new <= 16 else 0):  # it goes back where the PLC never got what was written last
             record = self._commands.get((head - number - 1) % 16, (0,) * 16)
             if record[0] == 6:
                 yield Dest(record[1] << 16 | record[2], record[11])
