@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.sim import many
-from tests.sim.floor_text import Floor
+from tests.sim.floor_text import PLCS, Floor
 from tests.sim.planted import BUGS
 from tests.sim.shrink import shrink
 from tests.sim.story import Story, Told, play
@@ -37,6 +37,29 @@ def test_a_hundred_seeds_hold(first: int) -> None:
     assert not broken, "\n".join(broken)
 
 
+WIRE = ("bytes doubled", "bytes lost", "cable cut", "cable late", "link down", "noise")
+"""what befalls the cables of PLCs"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plc", PLCS)
+def test_no_wire_fault_breaks_a_promise_whatever_a_plc_speaks(plc: str) -> None:
+    """Everything that a wire can do, at once, to the messages of each encoding."""
+    kinds = (*WIRE, "messages mixed") if plc == "mqtt_json" else WIRE
+    lines = Floor(lines=("S1", "S2"), parcels_per_hour=8_000, paced=True).speaking(plc)
+    told = [play(Story(seed, 2.0, lines), drawn=False, kinds=kinds) for seed in (1, 2)]
+    assert [one.broken for one in told] == ["", ""], "\n".join((*told[0].tale, *told[1].tale))
+    assert all(one.story.strikes for one in told)
+
+
+@pytest.mark.slow
+def test_plcs_of_all_encodings_on_one_floor() -> None:
+    """A PLC restarts, the daemon is killed, and everything else that is drawn."""
+    mixed = Floor(parcels_per_hour=8_000).speaking("telegram", "modbus-tcp", "mqtt_json", "modbus-rtu")
+    told = [play(Story(seed, 1.5, mixed), drawn=False, kinds=("kill", "power cycle", "reboot")) for seed in (1, 2)]
+    assert [one.broken for one in told] == ["", ""], "\n".join((*told[0].tale, *told[1].tale))
+
+
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
 def test_a_kept_story_holds(path: Path) -> None:
     """What once was broken, shrunk and kept."""
@@ -45,7 +68,7 @@ def test_a_kept_story_holds(path: Path) -> None:
 
 
 PLAYED = """
-from tests.sim.floor_text import Floor
+from tests.sim.floor_text import PLCS, Floor
 from tests.sim.story import Story, play
 
 kinds = "kill", "cable late", "another authority", "container changed", "duplicate labels", "slow disk"
