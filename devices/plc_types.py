@@ -1,4 +1,4 @@
-"""The messages of a line's PLC, in both directions, as frozen values (PLC interface v1 §2).
+"""What a line's PLC says, as frozen values (PLC interface v1 §2); what it is told stands in plc_commands.py.
 
 Each class carries the message's name in its first docstring line. `edge` is the moment of the physical eye edge in
 monotonic ms (arrival minus the age the PLC states), None when the PLC no longer knows it. `lane = None` and
@@ -302,51 +302,3 @@ class Speed:
     encoder: int
     edge: float | None
     at: float
-
-
-# --- PLC, down: commands, and what became of them ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """DEST: for a track, the lanes in order (1..4). `if_none` = `D` default, `L` next lap, `K` stay on.
-
-    `no_default` forbids the PLC's default lane. `reason` is 4 letters for the PLC's log.
-    """
-
-    point: str
-    track: int
-    decision: int
-    reason: str
-    lanes: tuple[str, ...]
-    if_none: str = "D"
-    no_default: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """CMND: `STOP INHB ENAB BLCK OPEN EMPT ACKN` for an element."""
-
-    element: str
-    command: str
-    command_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class SetTime:
-    """TIME: a label for the machine's log."""
-
-    utc_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Lamp:
-    """LAMP: the display at a lane. `colour` = `R G B Y W -`, `mode` = `S` steady or `B` blink, `text` at most 8.
-
-    No line on Modbus has it.
-    """
-
-    element: str
-    colour: str
-    mode: str
-    text: str = ""

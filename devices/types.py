@@ -12,27 +12,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from devices.plc_commands import Destination, Lamp, Request, SetTime
 from devices.plc_types import (
     Arrived,
     Button,
     Code,
     Codes,
     ContainerSeen,
-    Destination,
     Discharged,
     Ghost,
     HandedOver,
     Inducted,
     Lagging,
-    Lamp,
     Measured,
     Overflow,
     Passed,
     Recirculated,
-    Request,
     SessionBegun,
     SessionLost,
-    SetTime,
     Speed,
     Status,
     Synchronised,
