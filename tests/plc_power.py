@@ -2,7 +2,7 @@
 
 For PLCs of each encoding, in virtual time: one line with at least 30 items on its belt, then the blow, at another
 moment in each run. In every run each item must end in exactly one terminal event, and nothing be sent to another
-parcel: the simulation's own judges say so. While the disk takes 3 s for a commit every arrival must be answered in time.
+parcel: the simulation's own judges say so. While a commit takes 3 s, every arrival must be answered in time.
 """
 
 from __future__ import annotations

@@ -272,6 +272,10 @@ class Hub:
                 self.node.link_down(link, self.clock.now, why)
                 self.pump()
 
+    def on_the_same_wire(self, where: str) -> list[str]:
+        """The cables that suffer when this one does; anything else by itself."""
+        return self.buses.get(self._port(where), [where])
+
     def _port(self, link: str) -> str:
         return next((port for port, bus in self.buses.items() if link in bus), link)
 

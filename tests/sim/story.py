@@ -124,7 +124,8 @@ def _hit(what: tuple[Hub, Strike]) -> None:
     fault = KINDS[strike.kind]
     if fault.rough is not None:
         deaf = fault.where in ("hub", "plc", "scanner") or strike.kind == "power cycle"
-        hub.watch.roughen(strike.where, strike.lasts + fault.rough, deaf)
+        for place in hub.on_the_same_wire(strike.where):
+            hub.watch.roughen(place, strike.lasts + fault.rough, deaf)
     fault.hit(hub, strike)
     if strike.lasts:
         hub.clock.after(strike.lasts, _heal, what)
