@@ -478,3 +478,31 @@ def test_after_the_odometer_went_alone_counts_are_tied_anew() -> None:
     made.forget_counts()
     assert made.recent(counted, result(at=170.0, encoder=20)).mark == 170
     assert made.recent(counted, result(at=190.0, encoder=30)).mark == 180, "and hold from then on"
+
+
+@pytest.mark.parametrize(("at", "stood"), [(100.0, 100.0), (200.0, 200.0), (201.0, 200.0), (300.0, 200.0)])
+def test_what_was_read_since_was_read_elsewhere(at: float, stood: float) -> None:
+    """The belt stood from 200 ms on, as is learnt later."""
+    made, one = line(), recent(at)
+    one.mark = 7000.0
+    made.readers = [reader(one)]
+    made.belt(200.0, running=False)
+    assert one.mark == (stood if at > 200 else 7000.0)
+
+
+@pytest.mark.parametrize(("read_at", "tied"), [(100.0, True), (300.0, False)])
+def test_counts_are_tied_anew_where_something_was_read_since(read_at: float, tied: bool) -> None:
+    made = line()
+    counted = reader(recent(read_at))
+    counted.counter = Counter(1000, 1000, 1e6)
+    made.readers = [counted]
+    assert made.recent(counted, result(at=100.0, encoder=10)).mark == 100
+    made.belt(200.0, speed=1000)
+    assert made.recent(counted, result(at=170.0, encoder=20)).mark == (110 if tied else 170)
+
+
+def test_a_reader_without_counts_has_none_to_tie() -> None:
+    made = line()
+    made.readers = [reader(recent(300.0))]
+    made.belt(200.0, running=False)
+    assert made.readers[0].counter is None

@@ -286,3 +286,24 @@ def test_a_lane_that_keeps_the_promise_comes_first_and_says_so() -> None:
     assert (
         booked(plan=also, timetable=table(late, departure("early", 10, 100, destinations=("ALSO",)))).reason == "PROM"
     )
+
+
+@pytest.mark.parametrize(
+    ("config", "state", "code", "why"),
+    [
+        ({}, {"state": "FULL"}, "FULL", "the lane is full"),
+        ({}, {"state": "LOCK"}, "LOCK", "the lane is locked"),
+        ({}, {"closed_by": "desk-4"}, "CLSD", "the lane was closed by command"),
+        ({"needs_container": True}, {}, "NCON", "no open container stands at the lane"),
+        ({"rate_per_min": 1}, {"on_way": 1}, "RATE", "the lane takes no more for this minute"),
+        ({}, {"state": "JAM"}, "JAM", "the lane is jammed"),
+        ({}, {"state": "MAIN"}, "MAIN", "the lane says MAIN"),
+    ],
+)
+def test_why_a_lane_is_not_available(config: dict[str, Any], state: dict[str, Any], code: str, why: str) -> None:
+    there = lanes(A=config)
+    for key, value in state.items():
+        setattr(there["A"], key, value)
+    decision = decide(ask(lanes=there))
+    assert (decision.reason, decision.lanes[0]) == (code, "B")
+    assert why in decision.why
