@@ -12,6 +12,15 @@ A kind that speaks MQTT has a whole conversation in place of single messages, on
     direction | topic | payload | meaning | source
 
 with `# durable: N` where everything up to event N has come to disk.
+
+`<kind>_talk.txt` holds whole conversations of a kind that speaks in bytes:
+
+    direction | hex | meaning | source
+
+with `# durable: E N` where everything up to event N of epoch E has come to disk, and `# opens: key=value …` where a
+channel opens: what the controller has kept of it, and the driver's settings.
+
+In a conversation a line of the controller that is a command has the command's class and fields as its meaning.
 """
 
 from __future__ import annotations
@@ -19,6 +28,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from devices.types import Command, Destination, Lamp, Request, SetTime
 
 WIRE = Path(__file__).parent / "wire"
 
@@ -96,3 +108,70 @@ def conversation(kind: str) -> list[Said]:
             found.append(Said(direction, topic, payload.encode(), meaning, source, durable, f"{path.name}:{number}"))
             durable = None
     return found
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One message of a conversation in bytes.
+
+    `durable` = (epoch, event) that had come to disk before it, `opens` = the `key=value` texts of the channel that
+    opens with it; None: neither.
+    """
+
+    direction: str
+    raw: bytes
+    meaning: str
+    source: str
+    durable: tuple[int, int] | None
+    opens: dict[str, str] | None
+    place: str
+
+    def __str__(self) -> str:
+        return f"{self.place} {self.meaning}"
+
+
+def talk(kind: str) -> list[Spoken]:
+    """The conversations of a kind that speaks in bytes. A line of another form raises ValueError with its place."""
+    path = WIRE / f"{kind}_talk.txt"
+    found: list[Spoken] = []
+    durable: tuple[int, int] | None = None
+    opens: dict[str, str] | None = None
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        if line.startswith("# durable:"):
+            epoch, evt = line.removeprefix("# durable:").split()
+            durable = int(epoch), int(evt)
+        elif line.startswith("# opens:"):
+            opens = _values(line.removeprefix("# opens:"))
+        elif line.strip() and not line.startswith("#"):
+            fields = [field.strip() for field in line.split(" | ")]
+            if len(fields) != 4 or not all(fields) or fields[0] not in ("C", "P"):
+                raise ValueError(f"{path.name}:{number}: want C or P | hex | meaning | source")
+            direction, hexed, meaning, source = fields
+            place = f"{path.name}:{number}"
+            found.append(Spoken(direction, bytes.fromhex(hexed), meaning, source, durable, opens, place))
+            durable = opens = None
+    return found
+
+
+def command(meaning: str) -> Command | None:
+    """The command that the meaning of a line names, None: none. A lamp's text runs to the end of the meaning."""
+    kind = meaning.split(maxsplit=1)[0]
+    match kind:
+        case "Destination":
+            values: dict[str, Any] = dict(_values(meaning))
+            values |= {"track": int(values["track"]), "decision": int(values["decision"])}
+            values |= {"lanes": tuple(values["lanes"].split(",")), "no_default": values["no_default"] == "N"}
+            return Destination(**values)
+        case "Lamp":
+            meaning, text = meaning.split(" text=", 1)
+            return Lamp(**_values(meaning), text=text)
+        case "Request":
+            return Request(**_values(meaning))
+        case "SetTime":
+            return SetTime(int(_values(meaning)["utc_ms"]))
+    return None
+
+
+def _values(words: str) -> dict[str, str]:
+    """The `key=value` among these words."""
+    return dict(word.split("=", 1) for word in words.split() if "=" in word)
