@@ -254,4 +254,6 @@ def build(session: int, message: Outgoing) -> bytes:
     }
     if "flags" in body:
         body["flags"] = [] if body["flags"] == "-" else [body["flags"]]
+    if message.type == "LAMP":
+        body["text"] = body["text"] or None
     return json.dumps(body, separators=(",", ":")).encode("ascii")
