@@ -148,7 +148,8 @@ def parse(url: str) -> LinkUrl:
     if parts.scheme.startswith("mqtt") and port is None:
         port = 8883 if parts.scheme == "mqtts" else 1883
     if parts.username is not None:
-        raise ValueError(f"link {url!r}: no name or password in it; write username = … and password_file = …")
+        whose = f"{parts.scheme}://…@{parts.hostname}"  # no password is printed
+        raise ValueError(f"link {whose!r}: no name or password in it; write username = … and password_file = …")
     if not parts.hostname or not port or parts.path.rstrip("/"):
         raise ValueError(f"link {url!r}: write {form}")
     made = LinkUrl(parts.scheme, host=parts.hostname, port=port)

@@ -112,12 +112,14 @@ async def open_wire(link: str, side: Side, *, real: bool) -> Wire:
     `rfc2217-listen://host:port`, and with `real` also `serial:///dev/…?baud=`.
     """
     url = urlsplit(link)
+    if url.username is not None:
+        raise PortError(f"{url.scheme}://…@{url.hostname}: give it without name and password: it is spoken to without")
     try:
         if url.scheme == "pty" and url.path.startswith("/") and not url.netloc:
             return open_pty(Path(url.path), side.heard)
         if url.scheme == "serial" and real:
             return FdWire(_open_serial(url.path, url.query), url.path, side.heard, lambda: None)
-        if url.hostname and url.port is not None and url.username is None and not (url.path or url.query):
+        if url.hostname and url.port is not None and not (url.path or url.query):
             wire = await _open_network(url.scheme, url.hostname, url.port, side)
             if wire:
                 return wire

@@ -623,3 +623,12 @@ def test_what_is_wrong_with_a_floor_is_said(path: str, value: Any, complaint: st
     with pytest.raises(FloorError) as told:
         floor_file.read(document)
     assert complaint in str(told.value)
+
+
+def test_no_password_of_a_link_is_printed() -> None:
+    async def opens() -> None:
+        await open_wire("mqtt://floor:secret@broker:1883", None, real=False)  # type: ignore[arg-type]
+
+    with pytest.raises(PortError) as error:
+        asyncio.run(opens())
+    assert "secret" not in str(error.value)

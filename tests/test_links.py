@@ -565,3 +565,10 @@ def test_backoff_at_once_then_longer_with_jitter() -> None:
     assert len(set(waits)) == len(waits)
     assert backoff.next(4.0) > 0.0  # it opened and was lost again soon
     assert backoff.next(5.0) == 0.0
+
+
+def test_no_password_is_printed() -> None:
+    with pytest.raises(ValueError, match="no name or password in it") as error:
+        parse("mqtt://floor:secret@broker:1883")
+    assert "secret" not in str(error.value)
+    assert "broker" in str(error.value)
