@@ -21,7 +21,10 @@ class Health(Protocol):
 
 
 def status(node: Node, links: Mapping[str, Health], now: float) -> dict[str, Any]:
-    """Links, lines, lanes, journal and broker as they are now; moments are given as ms ago."""
+    """Links, lines, lanes, journal and broker as they are now; moments are given as ms ago.
+
+    `links`: port -> its health, which counts for each device on it.
+    """
     floor = node.floor
     return {
         "site": node.config.site,
@@ -44,7 +47,7 @@ def status(node: Node, links: Mapping[str, Health], now: float) -> dict[str, Any
             "quarantined": node.outbox.quarantined,
             "refused_messages": dict(node.errors),
         },
-        "links": {name: _link(node, name, health, now) for name, health in links.items()},
+        "links": {name: _link(node, name, links[port], now) for port, names in node.ports.items() for name in names},
         "lines": {
             name: {
                 "session": line.in_session,

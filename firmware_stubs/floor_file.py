@@ -47,6 +47,20 @@ class Floor:
     points: dict[str, Point]
     stubs: tuple[StubSection, ...]
 
+    def wires(self) -> list[tuple[str, list[str]]]:
+        """Each wire's link and the stubs on it: one, but several on a bus. A broker has one wire for each."""
+        wires: list[tuple[str, list[str]]] = []
+        buses: dict[str, list[str]] = {}
+        for stub in self.stubs:
+            if _address(stub) is None:
+                wires.append((stub.link, [stub.name]))
+            elif stub.link in buses:
+                buses[stub.link].append(stub.name)
+            else:
+                buses[stub.link] = [stub.name]
+                wires.append((stub.link, buses[stub.link]))
+        return wires
+
 
 def load(path: Path) -> Floor:
     """Raises FloorError on anything that cannot be simulated as written."""
@@ -88,25 +102,40 @@ def _stub(name: str, section: Mapping[str, Any], lines: Mapping[str, Line], poin
         wanted = "mqtt://host:port, for it speaks MQTT" if on_broker else "a cable, for it does not speak MQTT"
         raise FloorError(f"[{where}] link: give {wanted}, not {link}")
     own = {name: value for name, value in section.items() if name not in ("kind", "link", key)}
+    if hasattr(module, "transport_on"):
+        own.setdefault("transport", module.transport_on(link.partition(":")[0]))
     return StubSection(name, family, module, link, place, make_settings(module.Settings, where, own))
 
 
 def _one_each(stubs: Iterable[StubSection], lines: Mapping[str, Line]) -> None:
-    """One stub a link, one PLC a line, and a PLC wherever parcels come onto a belt."""
-    links: dict[str, str] = {}
+    """One stub a link, or each with an address of its own on it, one PLC a line, and a PLC wherever parcels come onto a
+    belt."""
+    links: dict[str, StubSection] = {}
+    places: dict[tuple[str, int], str] = {}
     plcs: dict[str, str] = {}
     for stub in stubs:
         link = stub.link  # a broker has room for many, each with topics of its own
         if base := getattr(stub.settings, "base", ""):
             link += f" with base {base!r}"
-        if (other := links.setdefault(link, stub.name)) != stub.name:
-            raise FloorError(f"[stub.{stub.name}] link: {link} is already the link of [stub.{other}]")
+        first, address = links.setdefault(link, stub), _address(stub)
+        if first is not stub and (address is None or _address(first) is None or first.module is not stub.module):
+            raise FloorError(f"[stub.{stub.name}] link: {link} is already the link of [stub.{first.name}]")
+        if address is not None and (other := places.setdefault((link, address), stub.name)) != stub.name:
+            raise FloorError(f"[stub.{stub.name}] unit: [stub.{other}] is unit {address} on this link; give another")
         if stub.family == "plc" and (other := plcs.setdefault(stub.place, stub.name)) != stub.name:
             raise FloorError(f"[stub.{stub.name}] line: {stub.place} already has a PLC, [stub.{other}]")
     for line in lines.values():
         wanting = [f"induction.{name}" for name in line.inductions] + [f"transfer.{lane}" for lane in line.feeders]
         if wanting and line.name not in plcs:
             raise FloorError(f"[{wanting[0]}] needs the stub of a PLC with line = {line.name!r}")
+
+
+def _address(stub: StubSection) -> int | None:
+    """Where the stub is on a wire that it shares with others of its kind; None: it shares none."""
+    if not hasattr(stub.module, "address"):
+        return None
+    address: int | None = stub.module.address(stub.settings)
+    return address
 
 
 def load_kind(kind: str, where: str) -> tuple[str, types.ModuleType]:

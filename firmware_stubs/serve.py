@@ -6,7 +6,8 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TextIO
 
 from firmware_stubs.floor_file import Floor
@@ -84,7 +85,8 @@ class Simulation:
         """`utc_ms`: now. Raises FloorError."""
         self._loop = asyncio.get_running_loop()
         self._ledger = ledger
-        self._wires: dict[str, Wire] = {}
+        self._wires: dict[str, Wire] = {}  # by stub
+        self._others: dict[str, list[str]] = {}  # by stub: who hangs on its wire beside it
         self._floor = floor
         self._source: Source | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -129,10 +131,12 @@ class Simulation:
     async def _open(self, real: bool) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.add_signal_handler(number, self.stop)
-        for stub in self._floor.stubs:
-            wire = self._wires[stub.name] = await open_wire(stub.link, self._side(stub.name), real=real)
+        for link, names in self._floor.wires():
+            wire = await open_wire(link, self._side(names), real=real)
+            self._wires.update(dict.fromkeys(names, wire))
+            self._others.update({name: [other for other in names if other != name] for name in names})
             for job in wire.jobs():
-                task = self._loop.create_task(job, name=f"wire of {stub.name}")
+                task = self._loop.create_task(job, name=f"wire of {', '.join(names)}")
                 task.add_done_callback(self._job_ended)
                 self._jobs.append(task)
         links = {name: wire.where for name, wire in self._wires.items()}
@@ -167,19 +171,22 @@ class Simulation:
             self._timer.cancel()
         if self._source:
             self._source.close()
-        for wire in self._wires.values():
+        for wire in dict.fromkeys(self._wires.values()):
             wire.close()
 
-    def _side(self, name: str) -> Side:
-        """The stub as its wire sees it. What it answers at once leaves in a turn of its own: the wire goes first."""
+    def _side(self, names: Sequence[str]) -> Side:
+        """The stubs of a wire as it sees them: all of them hear what comes. What they answer at once leaves in a turn
+        of its own: the wire goes first."""
         world, now = self._world, self._now
 
         def heard(data: Piece) -> None:
-            self._guarded(lambda: world.feed(name, data, now()))
+            for name in names:
+                self._guarded(partial(world.feed, name, data, now()))
             self._turn()
 
         def connected(there: bool) -> None:
-            self._guarded(lambda: world.connected(name, there, now()))
+            for name in names:
+                self._guarded(partial(world.connected, name, there, now()))
             self._loop.call_soon(self._turn)
 
         def knock(data: bytes, new: bool) -> Knock:
@@ -187,13 +194,14 @@ class Simulation:
 
             def ask() -> None:
                 nonlocal answer
-                answer = world.knock(name, data, now(), new=new)
+                for name in names:
+                    answer = world.knock(name, data, now(), new=new)
 
             self._guarded(ask)
             self._loop.call_soon(self._turn)
             return answer
 
-        stub = world.stub(name)
+        stub = world.stub(names[0])
         return Side(heard, connected, knock, tuple(stub.subscriptions()), stub.will())
 
     def _job_ended(self, task: asyncio.Task[None]) -> None:
@@ -207,8 +215,11 @@ class Simulation:
 
     def _move(self) -> None:
         self._world.advance(self._now())
-        for name, piece in self._world.output():
-            self._wires[name].write(piece)
+        while said := self._world.output():
+            for name, piece in said:
+                self._wires[name].write(piece)
+                for other in self._others[name]:
+                    self._world.feed(other, piece, self._now())
         for name in self._world.hang_ups():
             self._wires[name].hang_up()
         if self._source:

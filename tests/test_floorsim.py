@@ -578,6 +578,27 @@ def test_a_good_floor_is_read() -> None:
     assert read.stubs[0].settings.heartbeat_s == 5.0
 
 
+MODBUS = {"kind": "modbus", "line": "S1", "numbers": {"IND": 2, "EX": 3}}
+
+
+def test_a_bus_has_several_plcs_of_one_kind_each_with_a_unit() -> None:
+    def bus(**second: Any) -> floor_file.Floor:
+        document = copy.deepcopy(DOCUMENT)
+        document["line"]["S2"] = DOCUMENT["line"]["S1"] | {"default_lane": "EY"}
+        document["lane"]["EY"] = DOCUMENT["lane"]["EX"] | {"line": "S2"}
+        for name, keys in (("s1", {}), ("s2", {"line": "S2", "unit": 2} | second)):
+            document["stub"][name] = MODBUS | {"link": "pty:///b"} | keys
+        return floor_file.read(document)
+
+    assert bus().wires() == [("pty:///a", ["hand"]), ("pty:///b", ["s1", "s2"])]
+    assert {stub.settings.transport for stub in bus().stubs if stub.family == "plc"} == {"rtu"}
+    assert bus(link="tcp-listen://127.0.0.1:5020").stubs[-1].settings.transport == "tcp"
+    with pytest.raises(FloorError, match=r"\[stub.s2\] unit: \[stub.s1\] is unit 1 on this link; give another"):
+        bus(unit=1)
+    with pytest.raises(FloorError, match=r"\[stub.s2\] link: pty:///b is already the link of \[stub.s1\]"):
+        bus(transport="tcp")
+
+
 @pytest.mark.parametrize(
     ("path", "value", "complaint"),
     [
@@ -606,6 +627,7 @@ def test_a_good_floor_is_read() -> None:
         ("stub.hand.heartbeat", 5, "[stub.hand] heartbeat: must be str"),
         ("stub.s1", None, "[induction.S1] needs the stub of a PLC"),
         ("stub.s2", DOCUMENT["stub"]["s1"] | {"link": "pty:///c"}, "S1 already has a PLC"),
+        ("stub.s2", MODBUS | {"link": "pty:///b"}, "pty:///b is already the link of [stub.s1]"),
         ("inductions", {}, "unknown table [inductions]; did you mean [induction]?"),
         ("stub", [1], "[stub] must hold sections"),
     ],

@@ -22,7 +22,7 @@ from firmware_stubs.plcs._modbus_records import WORD_MOST, Numbers
 from firmware_stubs.plcs._modbus_registers import serve
 from firmware_stubs.stub import Knock, Measures, Piece, Quiet, as_bytes
 
-__all__ = ["Geometry", "Plc", "Settings"]
+__all__ = ["Geometry", "Plc", "Settings", "address", "transport_on"]
 
 _NAME = re.compile(r"[A-Z0-9_-]{1,12}")
 _LINE_NUMBER = 1
@@ -33,8 +33,8 @@ _ANSWERS_MOST = 1000  # not fetched yet; a line that nobody reads loses them
 class Settings:
     """What the PLC is configured with and what it starts with.
 
-    `transport`: `tcp` or `rtu`; on RTU it is slave `unit`, on TCP any unit is answered. `numbers`: of points, lanes and
-    other elements, 1..65535; LINE is 1 without being written. `lines`: numbers of lines that hand over to this one.
+    `transport`: `tcp` or `rtu`, see `transport_on`; on RTU it is slave `unit`, on TCP any unit is answered. `numbers`:
+    of points, lanes and other elements, 1..65535; LINE is 1 without being written. `lines`: numbers of lines that hand over to this one.
     `gap_ms`: silence that discards a partial frame, on RTU also ends one; None = 3.5 characters at `baud`, on TCP 500.
     `late_ms`, `tolerance_mm`, `evidence`: a command must be there so long before the gate; an edge belongs to the item
     expected within ± this; DIVC knows by `E` eye in the lane or `G` gate sensor. `head` and `commands` say how many
@@ -95,6 +95,16 @@ def _check_numbers(table: str, numbers: Mapping[str, int]) -> None:
             raise ValueError(f"{table}: {name} = {number}: give a number from 1 to {WORD_MOST}")
         if (other := owners.setdefault(number, name)) != name:
             raise ValueError(f"{table}: {name} = {number}: this is the number of {other} already")
+
+
+def address(settings: Settings) -> int | None:
+    """Which slave of a bus this is, on a wire that several stubs share; None: it shares none."""
+    return settings.unit if settings.transport == "rtu" else None
+
+
+def transport_on(scheme: str) -> str:
+    """The transport on a link of this scheme where the floor file does not say: RTU where bytes of a serial line go."""
+    return "rtu" if scheme in ("pty", "serial", "rfc2217-listen") else "tcp"
 
 
 class Plc(Quiet, FullLine):
