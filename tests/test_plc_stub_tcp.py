@@ -257,3 +257,15 @@ def test_a_machine_that_calls_comes_again_for_ever_and_says_once_why_it_cannot(
         server.close()
 
     run(test)
+
+
+@pytest.mark.parametrize(("connected", "silence", "heard"), [(False, 250, 0), (True, 250, 1), (True, 2050, 0)])
+def test_a_connection_may_pause_longer_than_a_cable(connected: bool, silence: float, heard: int) -> None:
+    """A gap of 200 ms on serial, of 2 s on TCP discards a partial telegram (PLC interface v1 §3)."""
+    plc = new()
+    if connected:
+        plc.opened(0.0)
+    syes = b"\x021HUB.PLC1SYESR0003011801800000007001A000411E7F0\x03"
+    plc.feed(syes[:20], 10.0)
+    plc.feed(syes[20:], 10.0 + silence)
+    assert plc.in_session is bool(heard)

@@ -32,7 +32,7 @@ class MemorySettings:
 
     def __post_init__(self) -> None:
         for key, (low, high) in {**_RANGES, **self.ranges}.items():
-            if not low <= getattr(self, key) <= high:
+            if getattr(self, key) is not None and not low <= getattr(self, key) <= high:
                 raise ValueError(f"{key} = {getattr(self, key)}: give a number from {low} to {high}")
         if self.evidence not in ("E", "G"):
             raise ValueError(f"evidence = {self.evidence!r}: give E (eye in the lane) or G (gate sensor)")

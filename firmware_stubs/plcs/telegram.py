@@ -24,20 +24,21 @@ __all__ = ["Geometry", "Plc", "Settings"]
 SMALL_RING = 64
 _SLOW_BAUD = 38_400
 _NAME = re.compile(r"[A-Z0-9_-]{1,4}")
+CABLE_GAP_MS, CONNECTION_GAP_MS = 200.0, 2000.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(MemorySettings):
     """How the PLC is called, and what all PLCs have.
 
-    `gap_ms`: silence that discards a partial telegram (200 on serial, 2000 on TCP). `profile`: `full`, or `small` for a
+    `gap_ms`: silence that discards a partial telegram; None = 200 on a cable, 2000 on a TCP connection. `profile`: `full`, or `small` for a
     PLC with little memory: a retentive ring of 64 events, no codes, lap 0, TIME and CMND only answered, no LAMP.
     """
 
     plc: str
     controller: str
     baud: int = 115_200
-    gap_ms: float = 200.0
+    gap_ms: float | None = None
     profile: str = "full"
 
     ranges: ClassVar[Mapping[str, Range]] = {"baud": (300, 10_000_000), "gap_ms": (1, 60_000)}
@@ -73,9 +74,12 @@ class Plc(SpokenPlc[bytes]):
             now,
             split_codes=_no_codes if small else split_codes,
         )
-        self._reader, self._second = (
-            TelegramReader(settings.plc, settings.gap_ms, self.counts, small=small) for _ in range(2)
-        )
+        self._plc, self._gap_ms = settings.plc, settings.gap_ms
+        self._reader, self._second = (self._new_reader(CABLE_GAP_MS) for _ in range(2))
+
+    def _new_reader(self, gap_ms: float) -> TelegramReader:
+        gap_ms = gap_ms if self._gap_ms is None else self._gap_ms
+        return TelegramReader(self._plc, gap_ms, self.counts, small=self._small)
 
     def feed(self, data: Piece, now: float) -> None:
         """Bytes arrived from the controller, in any split."""
@@ -90,7 +94,7 @@ class Plc(SpokenPlc[bytes]):
     def opened(self, now: float) -> None:
         """A TCP connection came; what was half heard on an older one is void."""
         self.tick(now)
-        self._reader.reset()
+        self._reader, self._second = (self._new_reader(CONNECTION_GAP_MS) for _ in range(2))
 
     def closed(self, now: float) -> None:
         """The TCP connection is gone, and the session with it."""
