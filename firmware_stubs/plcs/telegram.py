@@ -31,8 +31,9 @@ CABLE_GAP_MS, CONNECTION_GAP_MS = 200.0, 2000.0
 class Settings(MemorySettings):
     """How the PLC is called, and what all PLCs have.
 
-    `gap_ms`: silence that discards a partial telegram; None = 200 on a cable, 2000 on a TCP connection. `profile`: `full`, or `small` for a
-    PLC with little memory: a retentive ring of 64 events, no codes, lap 0, TIME and CMND only answered, no LAMP.
+    `gap_ms`: silence that discards a partial telegram; None = 200 on a cable, 2000 on a TCP connection. `profile`:
+    `full`, or `small` for a PLC with little memory: a retentive ring of 64 events, no codes, lap 0, TIME and CMND only
+    answered, no LAMP.
     """
 
     plc: str
