@@ -34,8 +34,9 @@ class Settings:
     """What the PLC is configured with and what it starts with.
 
     `transport`: `tcp` or `rtu`, see `transport_on`; on RTU it is slave `unit`, on TCP any unit is answered. `numbers`:
-    of points, lanes and other elements, 1..65535; LINE is 1 without being written. `lines`: numbers of lines that hand over to this one.
-    `gap_ms`: silence that discards a partial frame, on RTU also ends one; None = 3.5 characters at `baud`, on TCP 500.
+    of points, lanes and other elements, 1..65535; LINE is 1 without being written. `lines`: numbers of lines that hand
+    over to this one. `gap_ms`: silence that discards a partial frame, on RTU also ends one; None = 3.5 characters at
+    `baud`, on TCP 500.
     `late_ms`, `tolerance_mm`, `evidence`: a command must be there so long before the gate; an edge belongs to the item
     expected within ± this; DIVC knows by `E` eye in the lane or `G` gate sensor. `head` and `commands` say how many
     records and commands were written and done with in this epoch, mod 65536; `next_track` where tracks go on.
