@@ -154,11 +154,11 @@ def mosquitto_binary(path: str | None = None) -> Path:
 def _start(command: Callable[[int], list[str]], port: int | None, log: Path) -> Child:
     if port is not None:
         return _start_on(port, command(port), log)
-    port = _free_port()
+    port = free_port()
     try:
         return _start_on(port, command(port), log)
     except BrokerFailed:  # somebody else may have taken the free port before the child did
-        port = _free_port()
+        port = free_port()
         return _start_on(port, command(port), log)
 
 
@@ -206,7 +206,8 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of this machine that nobody used a moment ago."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

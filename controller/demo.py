@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from controller import demo_floor
-from controller.broker import Child, start_mosquitto, start_nats
+from controller.broker import Child, free_port, start_mosquitto, start_nats
 from controller.demo_centre import Centre
 from controller.demo_ledger import Ledger, judge
 from controller.demo_parcels import DemoParcel, Parcels
@@ -45,6 +45,7 @@ class Options:
     broker: str
     folder: Path
     quiet: bool
+    plc: str = demo_floor.PLCS[0]
 
 
 class DemoFailed(RuntimeError):
@@ -75,11 +76,14 @@ class Demo:
             loop.add_signal_handler(number, self.stop)
         url = self._start_broker()
         site = f"lgg-{os.getpid()}"  # of its own: on a shared broker nobody else is disturbed
-        floor = demo_floor.write(options.folder, options.lines, options.rate, url, options.seed, site)
+        plc, ports = options.plc, [free_port() for _ in range(options.lines)]
+        floor = demo_floor.write(options.folder, options.lines, options.rate, url, options.seed, site, plc, ports)
         async with contextlib.AsyncExitStack() as ending:
             ending.push_async_callback(self._end)
             centre = Centre(url, site, self.ledger.event)
             ending.callback(centre.stop)
+            if plc == "mqtt_json":
+                centre.clear(f"{demo_floor.base(site, name)}/status" for name in demo_floor.line_names(options.lines))
             await centre.start(READY_S)
             await self._start_simulator(floor)
             async with asyncio.TaskGroup() as tasks:

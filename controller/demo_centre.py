@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -64,6 +64,10 @@ class Centre:
                 farewell.disconnect()
             except OSError:
                 return  # the broker is gone, and the sessions with it
+
+    def clear(self, topics: Iterable[str]) -> None:
+        """At the end nothing retained shall be left on these topics, either."""
+        self._retained.update(topics)
 
     def advise(self, advice: Event) -> None:
         """Publish advice of one parcel."""

@@ -7,7 +7,9 @@ slowly, so it fills up.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 SPEED_MM_S = 2500
 GAP_MM = 100
@@ -16,6 +18,8 @@ LENGTH_MM = 24_000
 SORT_LANES = 6
 NODE = "demo"
 MOST_LINES = 16
+PLCS = ("telegram", "modbus-tcp", "modbus-rtu", "mqtt_json")
+"""What the PLCs can speak, and where: telegrams and Modbus RTU on ptys, Modbus TCP on loopback, JSON at the broker."""
 
 DESTINATIONS = {
     "DE-NORTH": ("L01", "L02"),
@@ -52,13 +56,77 @@ def line_names(lines: int) -> list[str]:
     return [f"S{number}" for number in range(1, lines + 1)]
 
 
-def write(folder: Path, lines: int, rate: float, broker: str, seed: int, site: str = "lgg") -> Path:
-    """Write floor.toml and plan.toml into a folder; the path of the floor file."""
+def write(
+    folder: Path,
+    lines: int,
+    rate: float,
+    broker: str,
+    seed: int,
+    site: str = "lgg",
+    plc: str = PLCS[0],
+    ports: Sequence[int] = (),
+) -> Path:
+    """Write floor.toml and plan.toml into a folder; the path of the floor file.
+
+    `plc`: one of `PLCS`; `modbus-tcp` needs `ports`, a free one for each line.
+    """
     names = line_names(lines)
     (folder / "plan.toml").write_text(_plan(names))
     floor = folder / "floor.toml"
-    floor.write_text(_head(broker, site) + "".join(_line(name, folder, rate / lines, seed) for name in names))
+    text = _head(broker, site)
+    for number, name in enumerate(names):
+        if plc == "mqtt_json":
+            sections = _json_plc(name, broker, site)
+        elif plc == "telegram":
+            sections = _telegram_plc(name, folder)
+        else:
+            sections = _modbus_plc(name, folder, ports[number] if plc == "modbus-tcp" else None)
+        text += _line(name, folder, rate / lines, seed) + sections
+    floor.write_text(text)
     return floor
+
+
+def base(site: str, name: str) -> str:
+    """The topic that a line's PLC has at the broker, where it speaks MQTT."""
+    return f"floorsim/{site}/{name}"
+
+
+def _telegram_plc(name: str, folder: Path) -> str:
+    link, there = _cable(name, folder)
+    names = f'plc = "PL{int(name[1:]):02}"\n'
+    return _sections(name, "telegram", link, there, names, f'{names}controller = "HUB"\n')
+
+
+def _modbus_plc(name: str, folder: Path, port: int | None) -> str:
+    """RTU, or TCP on a port of this machine."""
+    link, there = _cable(name, folder)
+    if port is not None:
+        link, there = f"tcp://127.0.0.1:{port}", f"tcp-listen://127.0.0.1:{port}"
+    places = ("IND", "T1", "DEC", *(f"L{lane:02}" for lane in range(1, SORT_LANES + 1)), "BOND", "EX")
+    numbers = ", ".join(f"{name}-{place} = {number}" for number, place in enumerate(places, 2))
+    settings = f"numbers = {{ {numbers} }}\n"
+    return _sections(name, "modbus", link, there, settings, settings)
+
+
+def _json_plc(name: str, broker: str, site: str) -> str:
+    url = urlsplit(broker)
+    link = f"mqtt://{url.hostname}:{url.port or 1883}"
+    settings = f'base = "{base(site, name)}"\n'
+    return _sections(name, "mqtt_json", link, link, settings, settings)
+
+
+def _cable(name: str, folder: Path) -> tuple[str, str]:
+    """The links of floord and of the stub at a pty."""
+    path = f"{folder}/tty-plc-{int(name[1:])}"
+    return f"serial://{path}?baud=115200", f"pty://{path}"
+
+
+def _sections(name: str, kind: str, link: str, there: str, settings: str, stub_settings: str) -> str:
+    """What floord is told of a line's PLC, and its stub."""
+    return "".join(
+        f'\n[{table}.plc-{int(name[1:])}]\nkind = "{kind}"\nlink = "{where}"\nline = "{name}"\n{more}'
+        for table, where, more in (("plc", link, settings), ("stub", there, stub_settings))
+    )
 
 
 def _head(broker: str, site: str) -> str:
@@ -127,12 +195,6 @@ prefix = "\\u0002"
 suffix = "\\u0003"
 heartbeat = "HB"
 
-[plc.plc-{number}]
-kind = "telegram"
-link = "serial://{folder}/tty-plc-{number}?baud=115200"
-line = "{name}"
-plc = "PL{number:02}"
-
 [belt.{name}]
 seed = {seed}
 
@@ -153,13 +215,6 @@ prefix = "\\u0002"
 suffix = "\\u0003"
 heartbeat = "HB"
 heartbeat_s = 5
-
-[stub.plc-{number}]
-kind = "telegram"
-link = "pty://{folder}/tty-plc-{number}"
-line = "{name}"
-plc = "PL{number:02}"
-controller = "HUB"
 """
 
 

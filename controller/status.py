@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from controller.node import Node
+from controller.sections import Plc, Scanner
 
 
 class Health(Protocol):
@@ -16,6 +17,7 @@ class Health(Protocol):
     last_byte: float | None
     bytes_in: int
     bytes_out: int
+    damaged: int
     reopened: int
     why: str
 
@@ -74,15 +76,36 @@ def status(node: Node, links: Mapping[str, Health], now: float) -> dict[str, Any
 
 def _link(node: Node, name: str, health: Health, now: float) -> dict[str, Any]:
     counters = node.drivers[name].counters
-    return {
+    device: Scanner | Plc = node.config.plc[name] if name in node.config.plc else node.config.scanner[name]
+    entry = {
+        "kind": device.kind,
+        "link": device.link,
         "up": health.up,
         "since_ms": round(now - health.since),
         "last_byte_ms": None if health.last_byte is None else round(now - health.last_byte),
         "bytes_in": health.bytes_in,
         "bytes_out": health.bytes_out,
+        "damaged": health.damaged,
         "reopened": health.reopened,
         "why": health.why,
         "frames": counters.frames,
         "garbled": dict(counters.garbled),
         "noted": dict(counters.noted),
+    }
+    return entry | ({"session": _session(node, name, device.line)} if isinstance(device, Plc) else {})
+
+
+def _session(node: Node, name: str, line_name: str) -> dict[str, Any]:
+    """Of a PLC: how far the session is, both epochs, and up to which event everything is durable."""
+    line = node.floor.lines[line_name]
+    epoch, evt = node.channels.get(name, (0, 0))
+    return {
+        "line": line_name,
+        "session": line.in_session,
+        "synchronised": line.synchronised,
+        "travels": len(line.travels),
+        "epoch": line.epoch,
+        "our_epoch": node.boot,
+        "durable_epoch": epoch,
+        "durable_evt": evt,
     }

@@ -147,6 +147,21 @@ def test_ctrl_c_runs_empty_and_status_and_tail_answer_meanwhile(tmp_path: Path) 
             tail.communicate()
 
 
+def test_plcs_of_each_encoding_bring_the_same_parcels_to_the_same_ends(tmp_path: Path) -> None:
+    others = [plc for plc in demo_floor.PLCS if plc != "telegram"]
+    arguments = ("--parcels", "12", "--rate", "4", "--lines", "1", "--seed", "7")
+    demos = {plc: Running(tmp_path / plc, *arguments, "--plc", plc) for plc in others}
+    try:
+        verdicts = {plc: demo.verdict() for plc, demo in demos.items()}
+        for plc, verdict in verdicts.items():
+            assert demos[plc].process.returncode == 0, (plc, verdict)
+            assert verdict["parcels"] == verdict["terminal"] == 12, plc
+            assert f'kind = "{plc.partition("-")[0]}"' in (tmp_path / plc / "floor.toml").read_text()
+    finally:
+        for demo in demos.values():
+            demo.end()
+
+
 def test_a_rate_that_the_belts_cannot_bear_is_refused_with_the_arithmetic() -> None:
     refused = floord("demo", "--rate", "30", "--lines", "2", "--parcels", "1")
     assert refused.returncode == 2
@@ -155,7 +170,7 @@ def test_a_rate_that_the_belts_cannot_bear_is_refused_with_the_arithmetic() -> N
 
 def test_a_sick_scanner_over_tcp_reads_a_whole_floor(tmp_path: Path) -> None:
     """The same floor with another scanner on another medium: only its two sections differ."""
-    port = free_port()
+    port = broker.free_port()
     with broker.start_nats(tmp_path / "broker") as child:
         floor = demo_floor.write(tmp_path, 1, 4.0, child.url, 7)
         text = floor.read_text()
@@ -193,11 +208,3 @@ def test_a_sick_scanner_over_tcp_reads_a_whole_floor(tmp_path: Path) -> None:
     assert {event["data"].get("code") for event in heard if "parcel.read" in event["type"]} >= read
     ends = [event for event in heard if event["type"].split(".")[2] in ("sorted", "rejected", "lost", "mis_sorted")]
     assert len({event["data"]["travel"] for event in ends}) == len(ends) == 8
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.commands import _device
 from controller.commands.status import shown
 from controller.demo_ledger import passed
 from controller.demo_parcels import Parcels
@@ -40,10 +41,28 @@ def test_status_is_shown_whether_or_not_a_plc_ever_answered(tmp_path: Path) -> N
     assert "NONE" in told
     assert "not well" in told
     assert "customs feed is not fresh" in " ".join(told.split())
+    plc = "\n".join(_device.shown("plc-1", before["links"]["plc-1"]))
+    assert "DOWN: not there" in plc
+    assert "session   NONE, line S1, 0 travels\nepochs    PLC unknown, controller" in plc
+    assert "garbled   nothing\nnoted     nothing" in plc
     hub.run(lambda: hub.node is not None and hub.node.floor.lines["S1"].synchronised)
     hub.run(lambda: hub.node is not None and hub.node.floor.book.fresh(hub.now))
     up = {link: Health(up=True, last_byte=hub.now) for link in health}
-    assert "\n".join(shown(status(hub.node, up, hub.now), 80)).endswith("all well")
+    after = status(hub.node, up, hub.now)
+    assert "\n".join(shown(after, 80)).endswith("all well")
+    counters = hub.node.drivers["plc-1"].counters
+    for _ in range(12):
+        counters.bad("checksum")
+    counters.bad("length")
+    counters.note("refused LATE")
+    link = status(hub.node, up, hub.now)["links"]["plc-1"]
+    rows = _device.shown("plc-1", link)
+    assert rows[0].startswith("plc-1: telegram at serial://")
+    epochs = f"epochs    PLC 1 (0001 hex), controller {hub.node.boot} ({hub.node.boot:04X} hex)"
+    assert rows[3:5] == ["session   normal, line S1, 0 travels", epochs]
+    assert rows[-3:] == ["garbled     12  checksum", "             1  length", "noted        1  refused LATE"]
+    assert "session" not in after["links"]["tunnel-1"]
+    assert all(len(row) <= 80 for row in rows[3:])
 
 
 def test_reads_are_matched_again_after_the_belt_has_stopped_and_run(tmp_path: Path) -> None:

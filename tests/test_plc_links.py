@@ -29,7 +29,6 @@ from controller.commands._where import Unavailable, ask
 from controller.demo_ledger import Ledger, Physical
 from controller.events import TERMINAL
 from controller.journal_reader import Reader
-from tests.test_demo import free_port
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 50.0
@@ -206,7 +205,7 @@ class Run:
     def __init__(self, case: Case, folder: Path, urls: dict[str, str]) -> None:
         self.case, self.folder, self.site = case, folder, f"site-{case.name}"
         self.outcome = Outcome()
-        self._places = {**urls, "folder": str(folder), "port": str(free_port())}
+        self._places = {**urls, "folder": str(folder), "port": str(broker.free_port())}
         self._center = urls["centre"]
         self._stack = contextlib.ExitStack()
         self._daemon: subprocess.Popen[bytes] | None = None

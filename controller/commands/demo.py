@@ -14,6 +14,8 @@ from typing import Any
 
 import click
 
+from controller.demo_floor import PLCS
+
 
 @click.command("demo")
 @click.option("--parcels", type=click.IntRange(min=1), help="So many parcels; without it until Ctrl-C.")
@@ -22,13 +24,23 @@ import click
 @click.option("--seed", type=int, help="The same seed, the same parcels.")
 @click.option("--broker", default="nats", show_default=True, help="nats (embedded), mosquitto (installed), or a URL.")
 @click.option(
+    "--plc", type=click.Choice(PLCS), default=PLCS[0], show_default=True, help="What the PLCs speak, and on what link."
+)
+@click.option(
     "--keep", type=click.Path(file_okay=False, path_type=Path), help="Work in this folder and leave it there."
 )
 @click.option("--json", "as_json", is_flag=True, help="Only the verdict, as one JSON object on the last line.")
 def command(
-    parcels: int | None, rate: float, lines: int, seed: int | None, broker: str, keep: Path | None, as_json: bool
+    parcels: int | None,
+    rate: float,
+    lines: int,
+    seed: int | None,
+    broker: str,
+    plc: str,
+    keep: Path | None,
+    as_json: bool,
 ) -> None:
-    """Run a whole floor: broker, simulated machines on ptys, floord, and a witness that judges.
+    """Run a whole floor: broker, simulated machines on real wire, floord, and a witness that judges.
 
     Exit code 0: nothing missing, nothing doubled, nothing mis-sorted, nothing escaped. 1: something was. Ctrl-C stops
     induction, runs the belts empty and prints the verdict.
@@ -50,7 +62,7 @@ def command(
         raise click.UsageError(f"--keep {keep}: there is a floor in it already; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        options = Options(parcels, rate, lines, seed, broker, folder, quiet=as_json)
+        options = Options(parcels, rate, lines, seed, broker, folder, quiet=as_json, plc=plc)
         verdict = asyncio.run(_run(Demo, options))
     except* (BrokerMissing, BrokerFailed, DemoFailed, OSError) as errors:
         raise click.ClickException("; ".join(str(error) for error in errors.exceptions)) from None

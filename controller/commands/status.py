@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from controller.commands import _device
 from controller.commands._where import ask, floor_option, state_dir
 
 FEW, MOST = 10, 4
@@ -21,20 +22,27 @@ hold everything, and `--json` names all."""
 
 @click.command("status")
 @floor_option
+@click.option("--device", help="Only this scanner or PLC: its link, session, epochs, and what it counts by reason.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for scripts.")
-def command(floor: Path, as_json: bool) -> None:
+def command(floor: Path, device: str | None, as_json: bool) -> None:
     """Show links, lines, lanes, journal and broker of the running daemon.
 
-    Exit code 0: links, sessions, broker and customs feed are there. 1: something is missing. 69: no daemon answers.
+    Exit code 0: links, sessions, broker and customs feed are there (with --device: its link and session). 1: something
+    is missing. 69: no daemon answers.
     """
     closed: dict[str, Any] = {"ok": False, "error": "the daemon closed the connection"}
     answer = next(ask(state_dir(floor), {"do": "status"}), closed)
     if not answer.pop("ok"):
         raise click.ClickException(str(answer.get("error")))
+    width = max(40, shutil.get_terminal_size((80, 24)).columns)
+    if device is not None:
+        one = _of(answer["links"], device)
+        click.echo(json.dumps(one) if as_json else "\n".join(_wrapped(_device.shown(device, one), width)))
+        sys.exit(0 if one["up"] and one.get("session", {"synchronised": True})["synchronised"] else 1)
     if as_json:
         click.echo(json.dumps(answer))
     else:
-        click.echo("\n".join(shown(answer, max(40, shutil.get_terminal_size((80, 24)).columns))))
+        click.echo("\n".join(shown(answer, width)))
     sys.exit(1 if _problems(answer) else 0)
 
 
@@ -57,6 +65,17 @@ def shown(s: dict[str, Any], width: int) -> list[str]:
     ]
     problems = _problems(s)
     rows.append("not well: " + "; ".join(problems) if problems else "all well")
+    return _wrapped(rows, width)
+
+
+def _of(links: dict[str, Any], device: str) -> dict[str, Any]:
+    if device not in links:
+        raise click.UsageError(f"--device {device}: no scanner or PLC has this name; there are {', '.join(links)}")
+    found: dict[str, Any] = links[device]
+    return found
+
+
+def _wrapped(rows: list[str], width: int) -> list[str]:
     wrapped = (textwrap.wrap(row, width, subsequent_indent="    ") or [""] for row in rows)
     return [part for parts in wrapped for part in parts]
 
@@ -97,7 +116,7 @@ def _lines(lines: dict[str, Any], most: int) -> list[str]:
     rows = [f"{'line':<18}{'session':<10}{'state':<7}{'mm/s':>6}{'travels':>9}"]
     shown, rest = _picked(lines, most, _in_trouble)
     for name, line in shown.items():
-        session = "normal" if line["synchronised"] else "begun" if line["session"] else "NONE"
+        session = _device.session_word(line)
         inhibited = "  induction inhibited" if line["inhibited"] else ""
         rows.append(f"{name:<18}{session:<10}{line['state']:<7}{line['speed_mm_s']:>6}{line['travels']:>9}{inhibited}")
     if rest:

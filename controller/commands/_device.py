@@ -1,0 +1,51 @@
+"""What `floord status --device` says of one machine: everything that it and its link count, by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def shown(name: str, link: dict[str, Any]) -> list[str]:
+    """Rows of one entry of `links` (controller/status.py)."""
+    ago = "never" if link["last_byte_ms"] is None else f"{_s(link['last_byte_ms'])} ago"
+    state = f"up for {_s(link['since_ms'])}" if link["up"] else f"DOWN: {link['why'] or 'not open yet'}"
+    reopened = f"reopened {link['reopened']}"
+    if link["up"] and link["why"]:
+        reopened += f", last lost: {link['why']}"
+    return [
+        f"{name}: {link['kind']} at {link['link']}",
+        f"link      {state}; {reopened}",
+        f"bytes     {link['bytes_in']} in, the last {ago}; {link['bytes_out']} out; {link['damaged']} damaged",
+        *(_session(link["session"]) if "session" in link else ()),
+        f"frames    {link['frames']}",
+        *_counts("garbled", link["garbled"]),
+        *_counts("noted", link["noted"]),
+    ]
+
+
+def session_word(session: dict[str, Any]) -> str:
+    """How far the session of a line is (also an entry of `lines`)."""
+    return "normal" if session["synchronised"] else "begun" if session["session"] else "NONE"
+
+
+def _session(said: dict[str, Any]) -> list[str]:
+    return [
+        f"session   {session_word(said)}, line {said['line']}, {said['travels']} travels",
+        f"epochs    PLC {_epoch(said['epoch'])}, controller {_epoch(said['our_epoch'])}",
+        f"durable   event {said['durable_evt']} of PLC epoch {_epoch(said['durable_epoch'])}",
+    ]
+
+
+def _epoch(number: int) -> str:
+    return f"{number} ({number:04X} hex)" if number else "unknown"
+
+
+def _counts(word: str, counts: dict[str, int]) -> list[str]:
+    if not counts:
+        return [f"{word:<10}nothing"]
+    found = [f"{count:>6}  {why}" for why, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))]
+    return [f"{word if not number else '':<8}{row}" for number, row in enumerate(found)]
+
+
+def _s(ms: float) -> str:
+    return f"{ms / 1000:.1f} s"
