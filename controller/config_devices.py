@@ -65,10 +65,12 @@ def _settings_type(sheet: Sheet, at: KeyPath, kind: object) -> type[Any] | None:
 
 
 def _from_link(link: object, own: Collection[str]) -> dict[str, Any]:
-    """What the link says and the kind wants to know."""
+    """What the link says and the kind wants to know; a broker says nothing of it."""
     try:
         url = links.parse(str(link))
     except ValueError:
+        return {}
+    if url.transport == "mqtt":
         return {}
     said = {"transport": url.transport} | ({"baud": url.baud} if url.transport == "serial" else {})
     return {key: value for key, value in said.items() if key in own}

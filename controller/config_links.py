@@ -4,9 +4,10 @@ that their PLC knows."""
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from controller.wording import guess, told
+from controller.wording import closest, guess, shown, told
 from devices import driver, links
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def check(floor: Floor) -> None:
     """Run every check of devices."""
     _links(floor)
     _buses(floor)
+    _topics(floor)
     _plc_names(floor)
 
 
@@ -32,10 +34,13 @@ def _links(floor: Floor) -> None:
             except ValueError as error:
                 floor.sheet.report(at, *told(str(error)))
                 continue
+            kind = str(floor.sheet.data[table][name].get("kind"))
+            if problem := _unfit(kind, url.transport):
+                floor.sheet.report(at, *problem)
+                continue
             if url.transport == "mqtt":
                 continue  # each device has a connection of its own to the broker
             port = os.path.realpath(url.path) if url.scheme == "serial" else f"{url.host}:{url.port}".casefold()
-            kind = str(floor.sheet.data[table][name].get("kind"))
             first, kind_there, link_there = users.setdefault(
                 port, (f"{table}.{name} (line {floor.sheet.line(at)})", kind, link)
             )
@@ -47,6 +52,19 @@ def _links(floor: Floor) -> None:
                 floor.sheet.report(at, f"{port} is used by {first} with other settings", f"write link = {link_there!r}")
 
 
+def _unfit(kind: str, transport: str) -> tuple[str, str] | None:
+    """What is wrong with a link for a kind: machines on a broker and machines on a cable are of different kinds."""
+    try:
+        on_broker = hasattr(driver.load(kind).Driver, "subscriptions")
+    except driver.UnknownKind:
+        return None
+    if on_broker == (transport == "mqtt"):
+        return None
+    forms = [form for scheme, form in links.FORMS.items() if scheme.startswith("mqtt") == on_broker]
+    where = "is reached over a broker, and this is none" if on_broker else "is not on a broker"
+    return f"a machine of kind {kind} {where}", f"write one of: {', '.join(forms)}"
+
+
 def _can_share(kind: str) -> bool:
     try:
         return hasattr(driver.load(kind), "join")
@@ -55,33 +73,92 @@ def _can_share(kind: str) -> bool:
 
 
 def _buses(floor: Floor) -> None:
-    """The devices of one bus have different addresses."""
+    """The devices of one bus have different addresses, and speak alike."""
     there: dict[tuple[str, int], str] = {}
+    firsts: dict[str, str] = {}
     for name, plc in floor.plc.items():
         unit = getattr(plc.settings, "unit", None)
-        if unit is not None and there.setdefault((plc.link, unit), name) != name:
+        if unit is None or not _on_serial(plc.link):
+            continue
+        if there.setdefault((plc.link, unit), name) != name:
             other = there[plc.link, unit]
             floor.sheet.report(("plc", name, "unit"), f"plc.{other} is unit {unit} of this bus", "write another unit")
+        first = firsts.setdefault(plc.link, name)
+        for key in ("transport", "baud"):
+            mine, wanted = getattr(plc.settings, key), getattr(floor.plc[first].settings, key)
+            if mine != wanted:
+                floor.sheet.report(
+                    ("plc", name, key),
+                    f"{shown(mine)}, but plc.{first} on the same bus has {shown(wanted)}",
+                    "write the same at both, or leave it out: the link says it",
+                )
+
+
+def _on_serial(link: str) -> bool:
+    try:
+        return links.parse(link).transport == "serial"
+    except ValueError:
+        return False
+
+
+def _topics(floor: Floor) -> None:
+    """At one broker each PLC has topics of its own."""
+    there: dict[tuple[str, int, str], str] = {}
+    for name, plc in floor.plc.items():
+        base = getattr(plc.settings, "base", None)
+        if base is None or ("plc", name, "link") in floor.sheet.broken:
+            continue
+        url = links.parse(plc.link)
+        other = there.setdefault((url.host.casefold(), url.port, base), name)
+        if other != name:
+            floor.sheet.report(
+                ("plc", name, "base"), f"plc.{other} has {base!r} at this broker", "give each PLC a topic of its own"
+            )
 
 
 def _plc_names(floor: Floor) -> None:
     """What the floor says of a line can be said to its PLC: by a number where it wants one, by another name where it
     has one."""
+    whole = all(len(getattr(floor, table)) == len(floor.names(table)) for table in ("point", "lane"))
     for name, plc in floor.plc.items():
         points = [point for point, one in floor.point.items() if one.line == plc.line]
         mine = [*points, *(lane for lane, one in floor.lane.items() if one.line == plc.line)]
         if hasattr(plc.settings, "unmapped"):
-            for missing in plc.settings.unmapped([*mine, *plc.elements]):
-                floor.sheet.report(
-                    ("plc", name, "numbers"), f"{missing} of line {plc.line} has no number", f"write {missing} = …"
-                )
-        for ours in getattr(plc.settings, "names", ()):
-            if ours not in mine:
-                floor.sheet.report(
-                    ("plc", name, "names", ours),
-                    f"no point or lane {ours!r} on line {plc.line}",
-                    guess(ours, mine, f"those of line {plc.line}"),
-                )
+            _numbers(floor, name, [*mine, *plc.elements], whole)
+        elif whole:
+            _names(floor, name, mine)
+
+
+def _numbers(floor: Floor, name: str, known: list[str], whole: bool) -> None:
+    """`known` = what there is on the line; `whole` = that is all of it."""
+    settings: Any = floor.plc[name].settings
+    line = floor.plc[name].line
+    if missing := settings.unmapped(known):
+        each = " = …, ".join(missing)
+        what = f"{', '.join(missing)} of line {line} {'have' if len(missing) > 1 else 'has'} no number"
+        floor.sheet.report(("plc", name, "numbers"), what, f"write {each} = … with the numbers that the PLC has")
+    for other in settings.numbers if whole else ():
+        if other not in (*known, "LINE"):
+            hint = closest(other, missing)
+            floor.sheet.report(
+                ("plc", name, "numbers", other),
+                f"no point, lane or element {other!r} on line {line}",
+                f"did you mean {hint!r}?" if hint else f'take it away, or write elements = ["{other}"]',
+            )
+
+
+def _names(floor: Floor, name: str, known: list[str]) -> None:
+    """The PLC's own names belong to something of its line, and each means one thing."""
+    plc = floor.plc[name]
+    names: Mapping[str, str] = getattr(plc.settings, "names", {})
+    for ours, theirs in names.items():
+        at = ("plc", name, "names", ours)
+        if ours not in known:
+            instead = guess(ours, known, f"those of line {plc.line}")
+            floor.sheet.report(at, f"no point or lane {ours!r} on line {plc.line}", instead)
+        elif theirs in known and theirs not in names:
+            what = f"the PLC would call both {ours} and {theirs} {theirs!r}"
+            floor.sheet.report(at, what, f"give {ours} another name, or write one for {theirs}, too")
 
 
 def texts(floor: Floor, table: str, key: str) -> list[tuple[str, str]]:

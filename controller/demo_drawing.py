@@ -31,7 +31,7 @@ SERIOUS = (BELT, SORTED, DROPPED, WAITING, EXCEPTION, HELD)
 """Of several parcels in one place the last of these is shown."""
 
 LEGEND = "? undecided  o to sort lane  H to bond  x to exception  v drops  [4] lane full"
-SIMULATED = "simulated: belts, PLCs, scanners, the centre; real: ptys, floord, journal, MQTT"
+SIMULATED = "simulated: belts, PLCs, scanners, the centre; real: wire, floord, journal, MQTT"
 KEYS = "Ctrl-C: stop induction, run empty, print the ledger"
 LEAST_NEEDED = ("legend", "simulated", "times", "trouble", "counts", "ruler", "keys")
 """What a small terminal goes without, in this order."""

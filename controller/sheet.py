@@ -156,6 +156,8 @@ class Sheet:
         for step in detail["loc"][1:]:
             if isinstance(inner, list) and isinstance(step, int) and step < len(inner):
                 inner = inner[step]
+            elif isinstance(inner, dict) and step in inner:
+                inner, path = inner[step], (*path, step)
         self.report(path, *explained(detail, inner))
         return key
 

@@ -77,9 +77,12 @@ def explained(detail: Any, value: object) -> tuple[str, str]:
 
 
 def told(text: str) -> tuple[str, str]:
-    """(what is wrong, what to write instead) of `what; instead` and of `key = value: write …`."""
+    """(what is wrong, what to write instead) of `what; instead` and of `key = value: write …`.
+
+    The key that is told beside it is not said twice: also not of `key: what`.
+    """
     what, *instead = re.split(r"; |: (?=write )", text, maxsplit=1)
-    return re.sub(r"^\w+ = ", "cannot be ", what), "".join(instead)
+    return re.sub(r"^\w+: ", "", re.sub(r"^\w+ = ", "cannot be ", what)), "".join(instead)
 
 
 def _rewritten(expected: str, value: object) -> str:

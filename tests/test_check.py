@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from controller import demo_floor
 from controller.__main__ import main
 from controller.plans import ConfigErrors, load_floor
 from tests.test_config import FLOOR, changed, write
@@ -236,3 +237,108 @@ def test_schema_of_nothing() -> None:
 @pytest.mark.parametrize("name", ["check", "schema"])
 def test_help_fits_a_terminal(name: str) -> None:
     assert max(map(len, floord(name, "--help").output.splitlines())) <= 80
+
+
+S1, S2 = "[plc.plc-1]\n", "[plc.plc-2]\n"
+AT_FIRST, AT_SECOND = 'line = "S1"\n', 'line = "S2"\n'
+
+
+@pytest.mark.parametrize(
+    ("plc", "changes", "key", "told"),
+    [
+        (
+            "modbus-rtu",
+            [(S1, "S1-L01 = 5, S1-L02 = 6, ", "")],
+            "plc-1.numbers",
+            "S1-L01, S1-L02 of line S1 have no number; write S1-L01 = …, S1-L02 = … with the numbers that the PLC has",
+        ),
+        (
+            "modbus-rtu",
+            [(S1, "S1-EX = 12", "S1-EX = 12, S1-QQ = 99")],
+            "plc-1.numbers.S1-QQ",
+            "no point, lane or element 'S1-QQ' on line S1; take it away, or write elements = [\"S1-QQ\"]",
+        ),
+        (
+            "modbus-rtu",
+            [(S1, "S1-L02 = 6", "S1-L02 = 5")],
+            "plc-1.numbers",
+            "S1-L02 and S1-L01 are both 5; give each a number of its own",
+        ),
+        (
+            "modbus-rtu",
+            [(S1, "S1-L01 = 5", "S1-L01 = 1")],
+            "plc-1.numbers",
+            "S1-L01 = 1: this is LINE, the line itself; write another number",
+        ),
+        (
+            "modbus-tcp",
+            [(S1, "S1-L01 = 5", 'S1-L01 = "5"')],
+            "plc-1.numbers.S1-L01",
+            'must be a whole number, not "5"; write 5',
+        ),
+        (
+            "modbus-rtu",
+            [(S2, "tty-plc-2", "tty-plc-1")],
+            "plc-2.unit",
+            "plc.plc-1 is unit 1 of this bus; write another unit",
+        ),
+        (
+            "modbus-rtu",
+            [(S2, "tty-plc-2", "tty-plc-1"), (S2, AT_SECOND, f"{AT_SECOND}unit = 2\nbaud = 9600\n")],
+            "plc-2.baud",
+            "9600, but plc.plc-1 on the same bus has 115200; write the same at both, or leave it out: the link says it",
+        ),
+        (
+            "modbus-tcp",
+            [(S1, "tcp://", "mqtt://")],
+            "plc-1.link",
+            "a machine of kind modbus is not on a broker; write one of: serial:///dev/serial/by-id/…?baud=115200, "
+            "tcp://host:port, tcp-listen://address:port, rfc2217://host:port?baud=115200",
+        ),
+        (
+            "mqtt_json",
+            [(S1, "mqtt://", "tcp://")],
+            "plc-1.link",
+            "a machine of kind mqtt_json is reached over a broker, and this is none; "
+            "write one of: mqtt://broker:1883, mqtts://broker:8883",
+        ),
+        (
+            "mqtt_json",
+            [(S2, "lgg/S2", "lgg/S1")],
+            "plc-2.base",
+            "plc.plc-1 has 'floorsim/lgg/S1' at this broker; give each PLC a topic of its own",
+        ),
+        (
+            "mqtt_json",
+            [(S1, AT_FIRST, AT_FIRST + 'names = { S1-L01 = "S1-L02" }\n')],
+            "plc-1.names.S1-L01",
+            "the PLC would call both S1-L01 and S1-L02 'S1-L02'; "
+            "give S1-L01 another name, or write one for S1-L02, too",
+        ),
+        (
+            "telegram",
+            [(S1, AT_FIRST, AT_FIRST + 'names = { S1-L01 = "A7", S1-L02 = "A7" }\n')],
+            "plc-1.names",
+            "S1-L01 and S1-L02 are both 'A7'; give each a name of its own",
+        ),
+    ],
+)
+def test_settings_of_plcs(tmp_path: Path, plc: str, changes: list[tuple[str, str, str]], key: str, told: str) -> None:
+    """One mistake in the section of a PLC is one message, with what to write."""
+    floor = demo_floor.write(tmp_path, 2, 4.0, "mqtt://127.0.0.1:1883", 1, plc=plc, ports=(5020, 5021))
+    assert floord("check", floor).exit_code == 0
+    for section, old, new in changes:
+        before, after = floor.read_text().split(section)
+        assert old in after
+        floor.write_text(before + section + after.replace(old, new, 1))
+    result = floord("check", floor)
+    assert result.exit_code == 78
+    assert [line.split(": plc.", 1)[1] for line in result.stdout.splitlines()] == [f"{key}: {told}"]
+
+
+def test_plcs_with_units_of_their_own_share_a_serial_port(tmp_path: Path) -> None:
+    floor = demo_floor.write(tmp_path, 2, 4.0, "mqtt://127.0.0.1:1883", 1, plc="modbus-rtu")
+    before, after = floor.read_text().split(S2)
+    shared = after.replace("tty-plc-2", "tty-plc-1", 1).replace(AT_SECOND, f"{AT_SECOND}unit = 2\n", 1)
+    floor.write_text(before + S2 + shared)
+    assert floord("check", floor).exit_code == 0, floord("check", floor).output

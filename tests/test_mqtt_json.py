@@ -65,7 +65,7 @@ def test_wrong_settings_say_what_to_write() -> None:
         Settings("plc/S1", ack="later")
     with pytest.raises(ValueError, match="without spaces"):
         Settings("plc/S1", names={"L07": "A 7"})
-    with pytest.raises(ValueError, match="each name stands once"):
+    with pytest.raises(ValueError, match="give each a name of its own"):
         Settings("plc/S1", names={"L07": "A7", "L08": "A7"})
     with pytest.raises(ValueError, match="LINE is the line itself"):
         Settings("plc/S1", names={"L07": "LINE"})

@@ -34,9 +34,9 @@ def check(table: Mapping[str, str], pattern: str, words: str) -> None:
     whose: dict[str, str] = {}
     for ours, theirs in table.items():
         if not re.fullmatch(pattern, theirs, re.ASCII):
-            raise ValueError(f"names.{ours} = {theirs!r}: write {words}")
+            raise ValueError(f"names: {ours} = {theirs!r}: write {words}")
         if theirs in whose:
-            raise ValueError(f"names.{ours} = {theirs!r} is the name of {whose[theirs]} too: each name stands once")
+            raise ValueError(f"names: {whose[theirs]} and {ours} are both {theirs!r}; give each a name of its own")
         whose[theirs] = ours
     if "LINE" in table or "LINE" in whose:
         raise ValueError("names: LINE is the line itself on both sides and has no other name")

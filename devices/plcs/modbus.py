@@ -53,7 +53,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.transport not in POLL_MS:
-            raise ValueError(f"transport = {self.transport!r}: write 'serial' or 'tcp'")
+            raise ValueError(f"transport = {self.transport!r}: write 'serial' (RTU) or 'tcp'")
         if not 1 <= self.unit <= 247 and not (self.transport == "tcp" and self.unit in (0, 255)):
             raise ValueError(f"unit = {self.unit}: write the PLC's address, 1 to 247 (on TCP also 0 or 255)")
         if not 300 <= self.baud <= 4_000_000:
@@ -81,8 +81,10 @@ def _check_table(key: str, table: Mapping[str, int], longest: int, built_in: Map
             raise ValueError(f"{key}: {name} = {number}: write a number from 1 to 65535")
         if name in built_in and number != built_in[name]:
             raise ValueError(f"{key}: {name} = {number}: it is always {built_in[name]}; leave it out")
-        if taken.setdefault(number, name) != name:
-            raise ValueError(f"{key}: {name} and {taken[number]} are both {number}: give each a number of its own")
+        if (other := taken.setdefault(number, name)) in built_in and other != name:
+            raise ValueError(f"{key}: {name} = {number}: this is {other}, the line itself: write another number")
+        if other != name:
+            raise ValueError(f"{key}: {name} and {other} are both {number}; give each a number of its own")
 
 
 def _wire(settings: Settings) -> tuple[Wire, float]:
