@@ -127,8 +127,26 @@ def test_wrong_use_says_what_and_where(kind: str, text: str | bytes, sets: tuple
     assert says in " ".join(error.split())
 
 
+def test_messages_of_both_sides_are_read_a_line_each() -> None:
+    """What both sides of a PLC on a broker said; the last line has no end."""
+    talk = [line for line in transcripts.conversation("mqtt_json") if line.topic.endswith(("/up", "/down"))]
+    wire = b"\n".join(line.payload for line in talk)
+    code, lines, _ = run("mqtt_json", wire.hex(), "base=plc/S1")
+    assert code == 0
+    assert len(lines) == len([line for line in talk if line.payload.strip()])
+    kinds = {line["item"] for line in lines}
+    assert {"arrived", "session_begun", "synchronised", "speed", "tracks", "heartbeat", "command", "reply"} <= kinds
+
+
+@pytest.mark.parametrize("wire", [b"{", b"[]\n", b"\xff\xfe\n", b"{}\n", b'{"type":"SYES","flag":"R","a":1,"a":2}'])
+def test_what_is_no_message_is_told(wire: bytes) -> None:
+    code, lines, _ = run("mqtt_json", wire.hex(), "base=plc/S1")
+    assert code == 0
+    assert len(lines) == 1
+
+
 def test_the_known_kinds_are_listed() -> None:
-    assert "line, modbus, sick_cola" in run("nothing", "")[2]
+    assert "line, modbus, mqtt_json, sick_cola" in run("nothing", "")[2]
 
 
 def test_a_kind_whose_two_sides_speak_is_heard_without_a_session() -> None:

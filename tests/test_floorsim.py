@@ -460,7 +460,6 @@ def test_tcp_has_one_client_and_the_new_one_replaces_the_old() -> None:
         "tcp-listen://127.0.0.1:x",
         "tcp://127.0.0.1",
         "mqtt://127.0.0.1",
-        "mqtt://user:secret@127.0.0.1:1883",
         "rfc2217-listen://127.0.0.1:99999",
         "tcp-listen://127.0.0.1:1/path",
         "nonsense",

@@ -176,14 +176,20 @@ class Envelope:
     message: Incoming
 
 
-def parse(payload: bytes) -> Envelope:
-    """A message of `{base}/up`. Raises Malformed for what has no place in a session."""
+def members(payload: bytes) -> dict[str, Any]:
+    """The object that a payload is. Raises Malformed."""
     try:
         body = json.loads(payload.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_json)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise Malformed("json", f"no JSON: {error}") from None
     if not isinstance(body, dict):
         raise Malformed("json", "no JSON object")
+    return body
+
+
+def parse(payload: bytes) -> Envelope:
+    """A message of `{base}/up`. Raises Malformed for what has no place in a session."""
+    body = members(payload)
     kind, flag, version = body.get("type"), body.get("flag"), body.get("v")
     if not isinstance(kind, str) or not isinstance(flag, str) or type(version) is not int:
         raise Malformed("header", "type and flag must be texts, v a whole number")

@@ -16,12 +16,14 @@ from dataclasses import dataclass, field, replace
 
 from devices.plcs import _json_tables as tables
 from devices.plcs._channel import Channel
+from devices.plcs._json_listen import Sniffer
 from devices.plcs._messages import Outgoing
 from devices.plcs._names import Names, check
 from devices.plcs._taken import Rings
 from devices.types import Command, Counters, Garbled, Item, Kept, Message, Token
 
 REPEAT_MS, LATE_MS = 2500.0, 300.0
+__all__ = ["Driver", "Settings", "Sniffer"]
 RAW = 64
 
 
