@@ -134,7 +134,7 @@ class Case:
 SERIAL, PTY = "serial://{folder}/plc?baud=115200", "pty://{folder}/plc"
 TCP, LISTEN = "tcp://127.0.0.1:{port}", "tcp-listen://127.0.0.1:{port}"
 NAMES, CONTROLLER = 'plc = "PLC1"\n', 'plc = "PLC1"\ncontroller = "HUB"\n'
-BASE = 'base = "plc/S1"\n'
+BASE = 'base = "plc/{}"\n'  # runs that are side by side share a broker, and no topic
 BUS = tuple(f"unit = {unit}\n{NUMBERS.replace('S1-', f'S{unit}-')}" for unit in (1, 2))
 
 CASES = (
@@ -153,9 +153,16 @@ CASES = (
     Case("modbus-tcp-killed", "modbus", TCP, LISTEN, (NUMBERS,), killed=True),
     Case("modbus-rtu", "modbus", SERIAL, PTY, (NUMBERS,)),
     Case("modbus-bus", "modbus", SERIAL, PTY, BUS),
-    Case("mqtt-mosquitto", "mqtt_json", "{mosquitto}", "{mosquitto}", (BASE,)),
-    Case("mqtt-mosquitto-killed", "mqtt_json", "{mosquitto}", "{mosquitto}", (BASE,), killed=True),
-    Case("mqtt-nats", "mqtt_json", "{nats}", "{nats}", (BASE,)),
+    Case("mqtt-mosquitto", "mqtt_json", "{mosquitto}", "{mosquitto}", (BASE.format("mosquitto"),)),
+    Case(
+        "mqtt-mosquitto-killed",
+        "mqtt_json",
+        "{mosquitto}",
+        "{mosquitto}",
+        (BASE.format("mosquitto-killed"),),
+        killed=True,
+    ),
+    Case("mqtt-nats", "mqtt_json", "{nats}", "{nats}", (BASE.format("nats"),)),
 )
 
 
