@@ -101,9 +101,10 @@ def start_nats(folder: Path, port: int | None = None) -> Child:
             "host": LOOPBACK,
             "port": -1,  # NATS's own clients: any free port, nobody uses it
             "jetstream": {"store_dir": str(folder / "nats")},
-            # 65535, the maximum, delivers nothing to a `#` subscription: it needs two consumers, each counted.
+            # So many for each subscription of a client, two for one that ends with `#`, and 65535 in all: a client of
+            # up to ten subscriptions has room, what is beyond is refused.
             # A client that died is sent what it had not acknowledged after ack_wait; 30 s, the default, is long.
-            "mqtt": {"host": LOOPBACK, "port": port, "max_ack_pending": 20000, "ack_wait": "1s"},
+            "mqtt": {"host": LOOPBACK, "port": port, "max_ack_pending": 6000, "ack_wait": "1s"},
         }
         return [str(binary), "--config", _write(folder / "nats.conf", json.dumps(config, ensure_ascii=False, indent=1))]
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
 
-from controller import broker
+from controller import broker, inbound
 
 START = {"nats": broker.start_nats, "mosquitto": broker.start_mosquitto}
 WAIT_S = 10.0
@@ -190,3 +191,14 @@ def hang_up(client: socket.socket) -> bool:
 def test_a_missing_mosquitto_names_its_package(tmp_path: Path) -> None:
     with pytest.raises(broker.BrokerMissing, match="Debian package mosquitto is missing"):
         broker.mosquitto_binary(path=str(tmp_path))
+
+
+def test_every_subscription_of_a_node_is_granted(child: broker.Child) -> None:
+    """What a broker grants of acknowledgements it shares among a client's subscriptions: all of ours must have some."""
+    peer = Peer(child.port, "node", clean=False)
+    granted: list[ReasonCode] = []
+    peer.client.on_subscribe = lambda client, data, mid, codes, properties: granted.extend(codes)
+    topics = [f"hub/v1/lgg/{name}" for name in inbound.TOPICS] + ["hub/v1/lgg/demo/command/+"]
+    peer.client.subscribe([(topic, 1) for topic in topics])
+    peer.until(lambda: len(granted) == len(topics))
+    assert not [topic for topic, code in zip(topics, granted, strict=True) if code.is_failure]
