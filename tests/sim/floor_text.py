@@ -65,6 +65,8 @@ class Floor:
     containers: bool = True
     open_closure: bool = False
     """the PLC's default lanes of the lines are not supervised: no floor is allowed to be so"""
+    durable_first: bool = False
+    """answers wait for the disk, on the lines"""
     night_at: str = "14:15"
     """local time of the switch to the night's plan: some minutes after the start"""
     counters: Counters = field(default_factory=Counters)
@@ -142,7 +144,7 @@ def _head(floor: Floor) -> str:
 def _line(floor: Floor, name: str, seed: int) -> str:
     encoder = 1000 if floor.encoder and name == "S4" else None
     text = section(f"line.{name}", kind="line", speed_mm_s=SPEED_MM_S, length_mm=LENGTH_MM, default_lane=f"{name}-EX",
-                   coast_mm=20, encoder_um=encoder)  # fmt: skip
+                   coast_mm=20, encoder_um=encoder, durable_first=floor.durable_first or None)  # fmt: skip
     text += section(f"point.{name}-IND", line=name, position_mm=0, induction=True)
     text += section(f"point.{name}-T1", line=name, position_mm=1200)
     text += section(f"point.{name}-DEC", line=name, position_mm=2000, decision=True)

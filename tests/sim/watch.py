@@ -7,6 +7,7 @@ that a run may last for hours. Every check names the promise or the sentence of 
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +76,8 @@ class Watch:
         self.wire = Wire(clock, config, journal)
         self.unsupervised = {name for name, lane in config.lane.items() if not lane.supervised}
         self.witness = Witness(clock, self.counts, self.unsupervised)
+        self.listeners: list[Callable[[dict[str, Any]], None]] = []
+        """who reads the belts' ledger, too"""
         self._clock = clock
         self._rough: dict[str, float] = {}
         """line -> until when nothing can be expected of it in time: a fault is, or just was, at work there"""
@@ -116,6 +119,8 @@ class Watch:
         """A line of the simulator's own ledger."""
         what, body = entry["what"], self.bodies.get(entry.get("parcel") or "")
         self.counts[what] += 1
+        for listener in self.listeners:
+            listener(entry)
         if what in ("mishap", "struck"):
             self._mishap(entry, body)
         if body is None or what == "mishap":
