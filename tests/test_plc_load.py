@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.line_load import Alone, Kind, Line
 from tests.plc_load import KINDS, SYNC_MS, WANTED, carries, limit
 
+DOCS = Path(__file__).parent.parent / "docs"
 SLOW, FAST = KINDS[:2]
 
 
@@ -24,6 +27,15 @@ def test_other_encodings_carry_something() -> None:
 @pytest.mark.parametrize("kind", [SLOW, *KINDS[3:]], ids=["telegram", "modbus", "mqtt_json"])
 def test_no_line_carries_more_than_its_wire(kind: Kind) -> None:
     assert not carries(kind, "driver", 1.02 * limit(kind), 3000)
+
+
+def test_the_limits_in_the_documents() -> None:
+    section = (DOCS / "plc.md").read_text().partition("## What a line carries")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in row.split("|")[2:5]] for row in section.splitlines() if " | " in row][1:]
+    assert [(row[1], row[2]) for row in rows] == [
+        (f"{limit(kind):,.0f}", f"{float(row[0].replace(',', '')) / limit(kind):.0%}".replace("%", " %"))
+        for kind, row in zip(KINDS, rows, strict=True)
+    ]
 
 
 def test_the_characters_of_a_parcel() -> None:
