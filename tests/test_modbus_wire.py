@@ -58,11 +58,11 @@ Answers = list[tuple[float, bytes]]
     [
         ({"unit": 0}, "unit = 0: write the PLC's address, 1 to 247"),
         ({"unit": 248, "transport": "tcp"}, "unit = 248"),
-        ({"transport": "mqtt"}, "transport = 'mqtt': write 'serial' or 'tcp'"),
+        ({"transport": "mqtt"}, "transport = 'mqtt': write 'serial' (RTU) or 'tcp'"),
         ({"baud": 10}, "baud = 10"),
         ({"poll_ms": 0}, "poll_ms = 0"),
         ({"timeout_ms": 5}, "timeout_ms = 5"),
-        ({"numbers": {"A": 1}}, "numbers: A and LINE are both 1"),
+        ({"numbers": {"A": 1}}, "numbers: A = 1: this is LINE, the line itself: write another number"),
         ({"numbers": {"A": 2, "B": 2}}, "numbers: B and A are both 2"),
         ({"numbers": {"A": 0}}, "numbers: A = 0: write a number from 1 to 65535"),
         ({"numbers": {"A": 65_536}}, "numbers: A = 65536"),
