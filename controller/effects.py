@@ -17,7 +17,7 @@ class Send:
     command: Command
     expires: float | None
     ref: tuple[str, int] | None = None
-    """(travel id, decision number) of a DEST"""
+    """(travel id, decision number) of a DEST; else what was asked, and a number of its own"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,9 +74,9 @@ class FloorState:
     """destination -> lane -> parcels sent there since the daemon started"""
     containers: dict[str, Container] = field(default_factory=dict)
     orders: dict[str, tuple[int, bool]] = field(default_factory=dict)
-    commanded: dict[str, Element] = field(default_factory=dict)
-    """commands that a PLC has not answered yet"""
     """commands that were judged: id -> UTC ms when it expires, whether it was done"""
+    commanded: dict[str, Element] = field(default_factory=dict)
+    """those that a PLC has not answered yet, by the ref of what was sent"""
     online: bool = False
     """the broker is there"""
     utc_offset: float = 0.0
