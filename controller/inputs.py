@@ -100,7 +100,10 @@ class Ordered:
 
 @dataclass(frozen=True, slots=True)
 class CameBack:
-    """What became of a command with a `ref` (`travel` and `decision` of a DEST). `refusal` None: taken; `EXPIRED`: never (again) sent; else the PLC's code."""
+    """What became of a command with a `ref` (`travel` and `decision` of a DEST).
+
+    `refusal` None: taken; `EXPIRED`: never (again) sent; else the PLC's code.
+    """
 
     device: str
     travel: str
