@@ -19,14 +19,14 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from controller import __version__, ending, inbound
+from controller import __version__, ending, inbound, room
 from controller.advices import Advices, Fetch
 from controller.clock import Clock
 from controller.config import Config
 from controller.effects import Ask, Effect, Emit, Keep, Reply, Send
 from controller.envelope import Origin
 from controller.events import Alarm, Data, DeviceChanged, NodeChanged
-from controller.inputs import CameBack, Connection, Heard, Input, Parted, Reached, Tick
+from controller.inputs import CameBack, Connection, Heard, Input, Parted, Reached, Stored, Tick
 from controller.inputs import Clock as ClockSaid
 from controller.journal_rows import Batch, Restored, Row
 from controller.machines import Machines
@@ -35,6 +35,7 @@ from controller.plan import Plan
 from controller.recording import Recorder
 from controller.replies import Replies
 from controller.reporting import Complaints, Gathering, concerned
+from controller.room import Disk, Room
 from controller.starting import Start, floor_of
 from controller.states import Publish, States
 from devices.types import Answered, Destination, GivenUp, Item, Message, SessionLost, Synchronised
@@ -69,6 +70,9 @@ class Node(Machines):
         """commands of lines with `durable_first`, each waiting for the commit of a sequence"""
         self._durable = restored.last_seq
         self._complaints = Complaints()
+        self._room = Room(config.journal)
+        self._standing: dict[str, Alarm] = {}
+        """alarms of the node itself, by id, while their cause stands"""
         site_base = f"hub/v1/{config.site}"
         self._replies = Replies(self.origin.base, site_base, config.node, restored.last_seq)
         name = "node/restarted" if restored.last_seq else "node/started"
@@ -144,16 +148,21 @@ class Node(Machines):
 
     def clock(self, system_utc_ms: float, now: float) -> None:
         """What the system's clock says; call it about once a second. A step of it is an alarm and is not followed."""
-        had_stepped = self._clock.stepped != 0
         self._clock.compare(system_utc_ms, now)
         off = self._clock.stepped
-        if (off != 0) != had_stepped:
-            what = f"the system's clock stepped: it is {off / 1000:+.1f} s off, and not followed until a restart"
-            alarm = Alarm(alarm="clock-step", what=what if off else "the system's clock is back", priority="high")
-            self._emit("alarm/raised" if off else "alarm/cleared", "alarm/clock-step", now, alarm)
+        what = f"the system's clock stepped: it is {off / 1000:+.1f} s off, and not followed until a restart"
+        self._stands("clock-step", Alarm(alarm="clock-step", what=what, priority="high") if off else None, now)
         utc_ms = self.utc_ms(now)
         if abs(utc_ms - self.floor.utc(now)) > CLOCK_MS:
             self._step(ClockSaid(utc_ms), now)
+
+    def disk(self, disk: Disk, now: float) -> None:
+        """What the journal's disk is like; call it about once a second, and when it takes nothing or takes it again."""
+        self._room.judge(disk, self.floor.sequence - self._durable)
+        for name in room.ALARMS:
+            self._stands(name, self._room.alarms.get(name), now)
+        if self._room.inhibit == self.floor.room:
+            self._step(Stored(not self._room.inhibit), now)
 
     def puback(self, seq: int, code: int, now: float) -> None:
         """The broker answered a publish of the journal with this reason code."""
@@ -297,6 +306,18 @@ class Node(Machines):
             if travel is None or travel.current != effect.ref[1] or not line.in_session or travel.id not in line.named:
                 return
         self._send(effect, now)
+
+    def _stands(self, name: str, alarm: Alarm | None, now: float) -> None:
+        """Raise an alarm of the node, or clear it with None; nothing where it stands so already."""
+        before = self._standing.get(name)
+        if alarm is not None and before is None:
+            self._standing[name] = alarm
+            self._apply([Keep("alarm", name, alarm.priority)], now)
+            self._emit("alarm/raised", f"alarm/{name}", now, alarm)
+        elif alarm is None and before is not None:
+            del self._standing[name]
+            self._apply([Keep("alarm", name, None)], now)
+            self._emit("alarm/cleared", f"alarm/{name}", now, before)
 
     def _emit(self, name: str, subject: str, now: float, data: Data) -> None:
         self.floor.sequence += 1
