@@ -221,7 +221,7 @@ class NodeChanged(Data):
 
     boot: int
     version: str
-    why: str = ""
+    why: str = Field("", description="why it stops, or was made anew while it ran")
 
 
 EVENTS: dict[str, type[Data]] = {

@@ -76,7 +76,7 @@ class Node(Machines):
         site_base = f"hub/v1/{config.site}"
         self._replies = Replies(self.origin.base, site_base, config.node, restored.last_seq)
         name = "node/restarted" if restored.last_seq else "node/started"
-        self._emit(name, f"node/{config.node}", start.now, self._changed(""))
+        self._emit(name, f"node/{config.node}", start.now, self._changed(start.why))
         for alarm in self.floor.earlier:
             self._apply([Keep("alarm", alarm.alarm, None)], start.now)
             self._emit("alarm/cleared", f"alarm/{alarm.alarm}", start.now, alarm)
