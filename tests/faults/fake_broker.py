@@ -27,8 +27,8 @@ TAKEN_OVER, NOT_AUTHORISED, UNSUPPORTED_VERSION = 0x8E, 0x87, 0x01
 class Rules:
     """What it does otherwise; changed at any time, from any thread, by whole values."""
 
-    code: Callable[[str], int] = lambda topic: 0
-    """topic -> reason code of its PUBACK"""
+    code: Callable[[Publish], int] = lambda message: 0
+    """the reason code of its PUBACK"""
     silent: bool = False
     """acknowledge nothing; what came meanwhile is answered by `answer_all`, or never"""
     batch: int = 1
@@ -41,6 +41,8 @@ class Rules:
     """have no session of anybody: session_present = 0"""
     close_on: Callable[[Publish], bool] = lambda message: False
     """close the connection instead of taking this packet"""
+    goodbye: int = 0
+    """say so first, with this code, where the client speaks MQTT 5"""
     grants: bool = True
     """accept subscriptions"""
     only_3_1_1: bool = False
@@ -156,6 +158,7 @@ class Connection:
         self._session = Session()
         self._number = 0
         self._held: list[tuple[int, int]] = []
+        """places in the ledger, and the codes to answer with"""
         self._over = False
 
     async def run(self) -> None:
@@ -245,23 +248,29 @@ class Connection:
         rules = self._broker.rules
         if rules.close_on(message):
             self._broker.ledger.append(Entry(message, self._number, None, time.monotonic()))
-            self.close()
+            if rules.goodbye and self._level == 5:
+                self._send(wire.packet(wire.DISCONNECT, bytes([rules.goodbye, 0])))
+                self._over = True
+                self._writer.close()
+            else:
+                self.close()
             return
-        code = rules.code(message.topic)
-        answered = None if rules.silent or (message.qos and not rules.times) else code
+        code = rules.code(message)
+        lost = message.qos > 0 and not rules.times
+        answered = None if rules.silent or lost else code
         self._broker.ledger.append(Entry(message, self._number, answered, time.monotonic()))
-        if message.qos and answered is None and rules.silent:
-            self._held.append((message.mid, code))
-        elif message.qos and rules.times:
-            self._held.append((message.mid, code))
-            if len(self._held) >= rules.batch:
+        if message.qos and not (lost and not rules.silent):
+            self._held.append((len(self._broker.ledger) - 1, code))
+            if not rules.silent and len(self._held) >= rules.batch:
                 self.answer_held()
 
     def answer_held(self) -> None:
         """PUBACKs, the newest first where they are gathered."""
-        rules = self._broker.rules
+        rules, ledger = self._broker.rules, self._broker.ledger
         held, self._held = self._held, []
-        for mid, code in reversed(held) if rules.batch > 1 else held:
+        for place, code in reversed(held) if rules.batch > 1 else held:
+            mid = ledger[place].message.mid
+            ledger[place] = replace(ledger[place], code=code)
             if rules.stray:
                 self._send(wire.puback(mid ^ 0x8000 or 1, 0, self._level))
             for _ in range(max(1, rules.times)):

@@ -20,7 +20,7 @@ LOOPBACK = "127.0.0.1"
 UP, DOWN = "up", "down"
 """From the client to the server; from the server to the client."""
 SLICE_S = 0.05
-BUFFER = 32_768  # of each socket: what a trickle lets the kernel hold
+PIECE = 65_536
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: close sends RST
 
 
@@ -138,8 +138,6 @@ class Proxy:
         made = socket.socket()
         made.setblocking(False)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        for side in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            made.setsockopt(socket.SOL_SOCKET, side, BUFFER)  # inherited by what it accepts
         made.bind((LOOPBACK, port))
         return made
 
@@ -176,8 +174,6 @@ class Proxy:
             self.arrivals.append(time.monotonic())
             server = socket.socket()
             server.setblocking(False)
-            for side in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-                server.setsockopt(socket.SOL_SOCKET, side, BUFFER)
             try:
                 await loop.sock_connect(server, (LOOPBACK, self.target))
             except OSError:  # nobody there: the caller is told so in the only way that is left
@@ -192,34 +188,42 @@ class Proxy:
                 pair.pumps.append(loop.create_task(self._pump(pair, origin, goal, name)))
 
     async def _pump(self, pair: Pair, origin: socket.socket, goal: socket.socket, name: str) -> None:
-        loop = self._thread.loop
         try:
             while True:
                 await self._flow[name].wait()
-                size = BUFFER if self._rate is None else max(1, round(self._rate * SLICE_S))
-                data = await loop.sock_recv(origin, size)
+                size = PIECE if self._rate is None else max(1, round(self._rate * SLICE_S))
+                data = await self._thread.loop.sock_recv(origin, size)
                 if self._delay_s:
                     await asyncio.sleep(self._delay_s)
                 await self._flow[name].wait()
                 if not data:
                     goal.shutdown(socket.SHUT_WR)
                     break
-                if self._rate is not None:
-                    await asyncio.sleep(len(data) / self._rate)
-                left = self._cut.get(name)
-                await loop.sock_sendall(goal, data if left is None else data[:left])
-                self.passed[name] += len(data)
-                if left is not None and len(data) >= left:
-                    del self._cut[name]
-                    self._end(pair, reset=True)
-                    return
-                if left is not None:
-                    self._cut[name] = left - len(data)
+                while data:
+                    data = await self._some(pair, goal, name, data)
         except OSError:
             self._end(pair, reset=True)
             return
         if all(pump.done() or pump is asyncio.current_task() for pump in pair.pumps):
             self._end(pair, reset=False)
+
+    async def _some(self, pair: Pair, goal: socket.socket, name: str, data: bytes) -> bytes:
+        """Pass on as much as may pass now; the rest. Raises ConnectionResetError when it has cut the connection."""
+        await self._flow[name].wait()
+        piece = data
+        if self._rate is not None:
+            piece = data[: max(1, round(self._rate * SLICE_S))]
+            await asyncio.sleep(len(piece) / self._rate)
+        left = self._cut.get(name)
+        piece = piece if left is None else piece[:left]
+        await self._thread.loop.sock_sendall(goal, piece)
+        self.passed[name] += len(piece)
+        if left is not None:
+            self._cut[name] = left - len(piece)
+            if not self._cut[name]:
+                del self._cut[name]
+                raise ConnectionResetError
+        return data[len(piece) :]
 
     def _end(self, pair: Pair, *, reset: bool) -> None:
         self._pairs.discard(pair)

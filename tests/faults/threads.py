@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-LIMIT_S = 60.0
+LIMIT_S = 20.0
 
 
 class LoopThread:
