@@ -164,6 +164,22 @@ def _start(command: Callable[[int], list[str]], port: int | None, log: Path) -> 
 
 
 def _start_on(port: int, command: list[str], log: Path) -> Child:
+    child = launch(command, port, log)
+    ready = False
+    try:
+        ready = _ready(child)
+    finally:
+        if not ready:
+            child.kill()
+    if not ready:
+        raise BrokerFailed(
+            f"{command[0]} on port {port} did not become ready; the end of its log {log}:\n{log_tail(log)}"
+        )
+    return child
+
+
+def launch(command: list[str], port: int, log: Path) -> Child:
+    """The child, started and perhaps not ready yet; what it says is appended to `log`."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
@@ -173,29 +189,24 @@ def _start_on(port: int, command: list[str], log: Path) -> Child:
             start_new_session=True,  # Ctrl-C is for the parent, which then stops its broker in order
             preexec_fn=_die_with_parent(),
         )
-    child = Child(process, port, log)
-    ready = False
-    try:
-        ready = _ready(child)
-    finally:
-        if not ready:
-            child.kill()
-    if not ready:
-        tail = log.read_text(errors="replace")[-1000:]
-        raise BrokerFailed(f"{command[0]} on port {port} did not become ready; the end of its log {log}:\n{tail}")
-    return child
+    return Child(process, port, log)
+
+
+def log_tail(log: Path) -> str:
+    """The end of a log, for a message about why its child failed."""
+    return log.read_text(errors="replace")[-1000:]
 
 
 def _ready(child: Child) -> bool:
     deadline = time.monotonic() + READY_S
     while child.running and time.monotonic() < deadline:
-        if _answers(child.port):
+        if answers(child.port):
             return child.running  # not, when somebody else listens there
         time.sleep(0.01)
     return False
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     """Whether an MQTT broker accepts a client on this port."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=1.0) as client:
