@@ -11,21 +11,18 @@ floord holds the state_dir; 78 the configuration is wrong.
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 import secrets
 import signal
-import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from random import Random
-from typing import TextIO
 
+from controller import logs, reaching, state_dir
 from controller.config import Config
 from controller.control import Answer, Control
 from controller.journal import Journal, Writer
 from controller.journal_rows import Batch
+from controller.logs import say
 from controller.node import Node, Start
 from controller.plan import Plan
 from controller.recording import Recorder, Texts
@@ -33,10 +30,10 @@ from controller.recording_file import RecordingFile
 from controller.sections import Plc, Scanner
 from controller.stamps import rfc3339
 from controller.status import status
-from controller.uplink import Options, Uplink
+from controller.uplink import Uplink
 from devices import links
 from devices.driver import SpeaksMqtt
-from devices.links import Link, OnBroker, open_link
+from devices.links import Link, open_link
 from devices.types import Message
 
 EXIT_OK, EXIT_DISK, EXIT_RUNNING = 0, 70, 75
@@ -50,10 +47,6 @@ def monotonic_ms() -> float:
     return time.monotonic() * 1000
 
 
-class AlreadyRunning(RuntimeError):
-    """Another floord holds the state_dir."""
-
-
 class Daemon:
     """One running node. Also the handler of its links and of its uplink."""
 
@@ -62,12 +55,11 @@ class Daemon:
         self.config = config
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[int] = self._loop.create_future()
-        config.state_dir.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(config.state_dir / "lock")
+        self._lock = state_dir.take(config.state_dir)
         rng = Random(secrets.randbits(128))
         self._journal = Journal.open(config.state_dir / "journal.db", rng=rng, utc_ms=round(time.time() * 1000))
         restored = self._journal.restored()
-        same_boot = _same_boot(config.state_dir / "boot-id")
+        same_boot = state_dir.same_boot(config.state_dir / "boot-id")
         start = Start(monotonic_ms(), time.time() * 1000, same_boot, rng)
         self.node = Node(config, plans, restored, self._journal.look, start)
         self._recording: RecordingFile | None = None
@@ -86,10 +78,10 @@ class Daemon:
         devices: dict[str, Scanner | Plc] = {**config.scanner, **config.plc}
         for port in self.node.ports:
             device, driver = devices[port], self.node.drivers[port]
-            on_broker = _on_broker(config, port, device, driver) if isinstance(driver, SpeaksMqtt) else None
+            on_broker = reaching.on_broker(config, port, device, driver) if isinstance(driver, SpeaksMqtt) else None
             self.links[port] = open_link(port, device.link, self, self._loop, rng, on_broker)
         self._connections = {port for port in self.node.ports if links.parse(devices[port].link).is_connection}
-        self._uplink = Uplink(self._loop, _options(config, self.node), self)
+        self._uplink = Uplink(self._loop, reaching.centre(config, self.node), self)
         self.control = Control(config.state_dir / "control.sock", {"status": self._status})
 
     async def run(self) -> int:
@@ -215,7 +207,8 @@ class Daemon:
         self.node.recording_stops(why, monotonic_ms())
 
     def _status(self, request: Answer) -> Answer:
-        return status(self.node, {name: link.health for name, link in self.links.items()}, monotonic_ms())
+        own = {"log": {"dropped": logs.dropped()}}
+        return status(self.node, {name: link.health for name, link in self.links.items()}, monotonic_ms()) | own
 
     # --- the end -------------------------------------------------------------------------------------------------
 
@@ -249,63 +242,3 @@ class Daemon:
             await asyncio.sleep(0.005)
         if self._timer is not None:
             self._timer.cancel()
-
-
-def say(text: str) -> None:
-    """One line for the service's log."""
-    print(f"floord: {text}", file=sys.stderr, flush=True)
-
-
-def _lock(path: Path) -> TextIO:
-    """Hold the state_dir for this process, for as long as it lives."""
-    file = path.open("a+")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        holder = file.read().strip() or "unknown"
-        file.close()
-        raise AlreadyRunning(f"{path.parent} is in use by the floord with process id {holder}") from None
-    file.seek(0)
-    file.truncate()
-    file.write(f"{os.getpid()}\n")
-    file.flush()
-    return file
-
-
-def _same_boot(path: Path) -> bool:
-    """Whether the machine has not been rebooted since the last start; notes the boot for the next one."""
-    kernel = Path("/proc/sys/kernel/random/boot_id")
-    now = kernel.read_text().strip() if kernel.exists() else ""
-    before = path.read_text().strip() if path.exists() else ""
-    if now != before:
-        path.write_text(now + "\n")
-    return bool(now) and now == before
-
-
-def _on_broker(config: Config, name: str, device: Scanner | Plc, driver: SpeaksMqtt) -> OnBroker:
-    password = device.password_file.read_text().strip() if device.password_file else None
-    return OnBroker(
-        f"floord-{config.site}-{config.node}-{name}",
-        driver.subscriptions(),
-        driver.will(),
-        username=device.username,
-        password=password,
-        ca_file=str(device.ca_file) if device.ca_file else None,
-    )
-
-
-def _options(config: Config, node: Node) -> Options:
-    will = node.will()
-    broker = config.broker
-    password = broker.password_file.read_text().strip() if broker.password_file else None
-    return Options(
-        broker.url,
-        f"floord-{config.site}-{config.node}",
-        username=broker.username,
-        password=password,
-        ca_file=str(broker.ca_file) if broker.ca_file else None,
-        keepalive_s=broker.keepalive_s,
-        subscriptions=[(topic, 1) for topic in node.subscriptions()],
-        will=Message(will.topic, will.payload, 1, True),
-    )
