@@ -45,8 +45,7 @@ class Machine:
 
     def accept(self) -> None:
         """Wait until floord connects (anew)."""
-        if self._connection is not None:
-            self._connection.close()
+        self.drop()
         self._connection, _ = self._server.accept()
         self._connection.settimeout(LIMIT_S)
 
@@ -64,9 +63,13 @@ class Machine:
                 pass
         return True
 
-    def close(self) -> None:
+    def drop(self) -> None:
+        """Hang up."""
         if self._connection is not None:
             self._connection.close()
+
+    def close(self) -> None:
+        self.drop()
         self._server.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import os
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from controller.config import Config
     from controller.plan import Plan
     from controller.recording import Texts
+    from controller.stalls import Stalls
 
 EXIT_DISK, EXIT_OWN, EXIT_RUNNING, EXIT_CONFIG = 70, 71, 75, 78
 
@@ -32,6 +34,7 @@ def command(floor_file: Path, record: bool, record_mb: int) -> None:
     from controller import logs
     from controller.plans import ConfigErrors, load_floor
     from controller.recording_file import texts
+    from controller.stalls import Stalls
 
     try:
         config, plans = load_floor(floor_file)
@@ -40,17 +43,21 @@ def command(floor_file: Path, record: bool, record_mb: int) -> None:
         sys.exit(EXIT_CONFIG)
     recorded = (texts(floor_file, config), record_mb * 1_000_000) if record else None
     logs.begin()
-    asyncio.run(_run(config, plans, recorded))
+    if sys.stderr is not None:
+        faulthandler.enable()  # a watchdog's SIGABRT leaves every stack
+    stalls = Stalls()
+    with asyncio.Runner(loop_factory=stalls.new_loop) as runner:
+        runner.run(_run(config, plans, recorded, stalls))
 
 
-async def _run(config: Config, plans: Mapping[str, Plan], record: tuple[Texts, int] | None) -> NoReturn:
+async def _run(config: Config, plans: Mapping[str, Plan], record: tuple[Texts, int] | None, stalls: Stalls) -> NoReturn:
     from controller.daemon import Daemon
     from controller.journal import JournalError
     from controller.logs import say, stack
     from controller.state_dir import AlreadyRunning, UnusableStateDir
 
     try:
-        daemon = Daemon(config, plans, record)
+        code = await Daemon(config, plans, record, stalls).run()
     except AlreadyRunning as error:
         say(str(error))
         _leave(EXIT_RUNNING)
@@ -61,9 +68,9 @@ async def _run(config: Config, plans: Mapping[str, Plan], record: tuple[Texts, i
         say(str(error))
         _leave(EXIT_DISK)
     except Exception as error:
-        say(f"it cannot start:\n{stack(error)}")
+        say(f"an error of our own; the next start reads the journal\n{stack(error)}")
         _leave(EXIT_OWN)
-    _leave(await daemon.run())
+    _leave(code)
 
 
 def _leave(code: int) -> NoReturn:
