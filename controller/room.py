@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from controller.events import Alarm
+from controller.events import Priority
 from controller.sections import Journal
 
 SPACE, HELD, SLOW = "disk-space", "disk-held", "disk-slow"
-ALARMS = (SPACE, HELD, SLOW)
+PRIORITY: dict[str, Priority] = {SPACE: "high", HELD: "critical", SLOW: "critical"}
+"""of its alarms"""
+
 AGAIN_PERCENT = 110
 """So much of a limit must be free before it counts as kept again: no alarm flickers."""
 
@@ -33,11 +35,11 @@ class Disk:
 
 @dataclass(slots=True)
 class Room:
-    """`inhibit`: nothing shall be inducted. `alarms`: what stands, by alarm id."""
+    """`inhibit`: nothing shall be inducted. `alarms`: what stands, in words, by alarm id."""
 
     settings: Journal
     inhibit: bool = False
-    alarms: dict[str, Alarm] = field(default_factory=dict)
+    alarms: dict[str, str] = field(default_factory=dict)
 
     def judge(self, disk: Disk, waiting: int) -> None:
         """Take what the disk is like now; call it about once a second. `waiting`: events that it has not taken yet."""
@@ -45,29 +47,27 @@ class Room:
         self._stands(HELD, self._held(disk))
         crowded = waiting >= (WAITING * 100 // AGAIN_PERCENT if SLOW in self.alarms else WAITING)
         slow = f"{waiting} events wait for the journal's disk: nothing is inducted until it has taken them"
-        self._stands(SLOW, Alarm(alarm=SLOW, what=slow, priority="critical") if crowded else None)
+        self._stands(SLOW, slow if crowded else None)
         full = disk.held is not None or self._below(disk, self.settings.stop_mb, self.inhibit)
         self.inhibit = crowded or (full and self.settings.when_full == "inhibit")
 
-    def _space(self, disk: Disk) -> Alarm | None:
+    def _space(self, disk: Disk) -> str | None:
         settings = self.settings
         if not self._below(disk, settings.warn_mb, SPACE in self.alarms):
             return None
         then = "nothing is inducted" if settings.when_full == "inhibit" else "events wait in memory"
-        what = f"the journal's disk has less than {settings.warn_mb} MB free; below {settings.stop_mb} MB {then}"
-        return Alarm(alarm=SPACE, what=what, priority="high")
+        return f"the journal's disk has less than {settings.warn_mb} MB free; below {settings.stop_mb} MB {then}"
 
-    def _held(self, disk: Disk) -> Alarm | None:
+    def _held(self, disk: Disk) -> str | None:
         if disk.held is None:
             return None
-        what = f"the journal takes nothing: {disk.held}; nothing is lost while this daemon runs, so make room first"
-        return Alarm(alarm=HELD, what=what, priority="critical")
+        return f"the journal takes nothing: {disk.held}; nothing is lost while this daemon runs, so make room first"
 
     def _below(self, disk: Disk, limit_mb: int, already: bool) -> bool:
         return disk.free is not None and disk.free < limit_mb * MB * (AGAIN_PERCENT if already else 100) // 100
 
-    def _stands(self, name: str, alarm: Alarm | None) -> None:
-        if alarm is None:
+    def _stands(self, name: str, what: str | None) -> None:
+        if what is None:
             self.alarms.pop(name, None)
         else:
-            self.alarms.setdefault(name, alarm)
+            self.alarms.setdefault(name, what)

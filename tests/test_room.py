@@ -37,7 +37,7 @@ def test_a_little_room_more_changes_nothing_yet() -> None:
 def test_a_disk_that_takes_nothing() -> None:
     room = Room(SETTINGS)
     assert judged(room, PLENTY, "database or disk is full") == (True, [HELD])
-    assert "disk is full" in room.alarms[HELD].what
+    assert "disk is full" in room.alarms[HELD]
     assert judged(room, None) == (False, []), "nobody knows how much is free, and it takes again"
 
 
