@@ -22,7 +22,7 @@ from functools import partial
 from controller import logs, reaching
 from controller.config import Config
 from controller.control import Answer, Control
-from controller.core import EXIT_DISK, EXIT_OK, Core, monotonic_ms
+from controller.core import EXIT_DISK, EXIT_OK, EXIT_OWN, Core, monotonic_ms
 from controller.logs import say
 from controller.notify import Notify
 from controller.parts import Parts
@@ -184,6 +184,7 @@ class Daemon(Core):
             self._contained(port, link.stop)
         if code == EXIT_OK:
             await self._drain(monotonic_ms() + STOP_S * 1000)
+            code = EXIT_OWN if self._over else code
         self._over = True
         written = await self._loop.run_in_executor(None, self._writer.close, STOP_S)
         if self._recording is not None:

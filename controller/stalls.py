@@ -118,7 +118,10 @@ class Stalls:
     def end(self) -> None:
         """Watch no more."""
         self._ended = True
-        faulthandler.cancel_dump_traceback_later()
+        file, self._file = self._file, None
+        if file is not None:
+            faulthandler.cancel_dump_traceback_later()
+            file.close()
 
     def _watch(self) -> None:
         seen, samples = 0.0, 0

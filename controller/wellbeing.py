@@ -28,8 +28,9 @@ class Wellbeing:
 
     def __init__(self, node: Node, links: Mapping[str, Link], notify: Notify, stalls: Stalls, parts: Parts) -> None:
         self._node, self._links, self._notify, self._stalls, self._parts = node, links, notify, stalls, parts
-        self.disk = ""
-        """what is wrong with the journal's disk, in words; while it is not empty nothing is told durable"""
+        self.held = ""
+        """why the journal's writer tries the same again and again, in words; empty while it does not"""
+        self._hung = ""
 
     def beat(self, now: float, worked_at: float, committing_since: float | None) -> None:
         """Call it every `notify.every_s`. `worked_at`: when the daemon did its work last; `committing_since`: when the
@@ -37,13 +38,18 @@ class Wellbeing:
         if now - worked_at > LATE_MS:
             return
         waits_ms = now - committing_since if committing_since is not None else 0.0
-        hung = waits_ms > HUNG_MS
+        hung = waits_ms > HUNG_MS and not self.held
         if hung or "journal-hung" in self._node.standing:
             what = "the disk does not answer to a commit: nothing is recorded or told durable until it does"
             self._node.alarm("journal-hung", what if hung else None, now, "critical")
-            self.disk = f"the disk has not answered for {waits_ms / 1000:.0f} s" if hung else ""
+            self._hung = f"the disk has not answered for {waits_ms / 1000:.0f} s" if hung else ""
         self._notify.alive()
         self._notify.status(self.summary())
+
+    @property
+    def disk(self) -> str:
+        """What is wrong with the journal's disk, in words; while it is not empty nothing is told durable."""
+        return self.held or self._hung
 
     def waiting(self) -> str:
         """How many events wait for the broker."""

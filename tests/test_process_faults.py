@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import socket
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from controller import broker
+from controller import broker, state_dir
 from controller.journal_reader import Reader
 from tests.floord import Floord, floord, until
 
@@ -156,6 +157,7 @@ def test_an_uplink_that_raises_connects_anew(tmp_path: Path) -> None:
         assert status["faults"] == {"uplink": 1}
         until(lambda: one.status()["broker"]["queued"] == 0, "all events at the broker")
         assert f"broker: connected to {there.url}, " in one.said("broker: connected")
+        assert "floord: the broker speaks MQTT 3.1.1 only: " in one.text(), "the logging module comes too"
         assert one.stop() == 0
         assert alarms(one) == ["fault-uplink"]
 
@@ -255,17 +257,16 @@ def test_it_ends_with_a_hung_disk(tmp_path: Path, full: bool) -> None:
         assert "the disk did not take the last events in time" in one.text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_told_twice_it_ends_at_once(tmp_path: Path, number: int) -> None:
+def test_told_twice_it_ends_at_once(tmp_path: Path) -> None:
     with floord(tmp_path) as one:
         one.start(HUNG).ready()
         one.tunnel.accept()
         one.said("tunnel-1: connected")
-        one.send(number)
-        one.said("stopping: ")
-        code, took = ended_in(one, number)
+        one.send(signal.SIGINT)
+        one.said("stopping: SIGINT")
+        code, took = ended_in(one, signal.SIGTERM)
         assert (code, took < 5) == (0, True), f"{code} after {took:.1f} s"
-        assert "again: ending at once" in one.text()
+        assert "SIGTERM again: ending at once" in one.text()
 
 
 @pytest.mark.parametrize(("plant", "why"), [(DISK, "disk I/O error"), (THREAD, "planted")], ids=["disk", "thread"])
@@ -300,11 +301,40 @@ def test_a_second_one_is_told_who_holds_the_folder(tmp_path: Path) -> None:
 )
 def test_a_state_dir_that_cannot_be_used_is_told(tmp_path: Path, where: str, words: str) -> None:
     (tmp_path / "file").write_text("")
-    with floord(tmp_path, f'state_dir = "state" => state_dir = "{where}"') as one:
+    with pytest.raises(state_dir.UnusableStateDir) as found:
+        state_dir.take(tmp_path / where)
+    assert words in str(found.value)
+    assert not found.value.disk
+
+
+def test_with_such_a_state_dir_it_ends_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with floord(tmp_path, 'state_dir = "state" => state_dir = "file"') as one:
         one.start()
         assert one.ends() == 78
-        assert words in one.text()
+        assert one.text().startswith(f"floord: state_dir {tmp_path}/file: ")
         assert "Traceback" not in one.text()
+
+
+def test_a_disk_that_fails_at_the_start_is_told_as_such(tmp_path: Path) -> None:
+    error = state_dir.UnusableStateDir(tmp_path, OSError(errno.EROFS, "Read-only file system"))
+    assert error.disk
+    assert str(error) == f"state_dir {tmp_path}: Read-only file system; look after the disk"
+
+
+def test_a_signal_while_it_starts_ends_it(tmp_path: Path) -> None:
+    slow = """
+import threading, controller.journal as j
+def open(*arguments, **more):
+    print('opening', file=__import__('sys').stderr, flush=True)
+    threading.Event().wait(60)
+j.Journal.open = open
+"""
+    with floord(tmp_path) as one:
+        one.start(slow)
+        one.said("opening")
+        code, took = ended_in(one, signal.SIGTERM)
+        assert (code, took < 5) == (0, True), f"{code} after {took:.1f} s"
 
 
 def test_the_log_tells_a_technician_what_happens(tmp_path: Path) -> None:
@@ -319,5 +349,12 @@ def test_the_log_tells_a_technician_what_happens(tmp_path: Path) -> None:
         assert "floord: lgg/n1 runs: 3 links, broker mqtt://127.0.0.1:1, journal " in text
         assert "floord: broker: 127.0.0.1:1: Connection refused; trying again, " in text
         assert " events waiting\n" in text
+        deep = socket.socket(socket.AF_UNIX)
+        with deep, deep.makefile("rwb") as talk:
+            deep.connect(str(one.state / "control.sock"))
+            talk.write(b"[" * 60_000 + b"\n")
+            talk.flush()
+            assert b"not a request" in talk.readline()
+        assert one.status()["faults"] == {}
         assert one.stop() == 0
         assert one.text().endswith("floord: stopping: SIGTERM\n")

@@ -55,11 +55,9 @@ class Manager:
         self._socket.close()
 
 
-@pytest.fixture(params=["path", "abstract"])
-def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Manager]:
-    one = Manager(
-        f"@hubfloor-{tmp_path.name}-{time.monotonic_ns()}" if request.param == "abstract" else str(tmp_path / "n")
-    )
+@pytest.fixture
+def manager() -> Iterator[Manager]:
+    one = Manager(f"@hubfloor-{time.monotonic_ns()}")
     yield one
     one.close()
 

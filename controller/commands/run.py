@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import faulthandler
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,6 +46,8 @@ def command(floor_file: Path, record: bool, record_mb: int) -> None:
     logs.begin()
     if sys.stderr is not None:
         faulthandler.enable()  # a watchdog's SIGABRT leaves every stack
+    for number in (signal.SIGTERM, signal.SIGINT):  # until the daemon runs there is nothing to be ended
+        signal.signal(number, lambda *_: _leave(0))
     stalls = Stalls()
     with asyncio.Runner(loop_factory=stalls.new_loop) as runner:
         runner.run(_run(config, plans, recorded, stalls))
