@@ -91,7 +91,9 @@ class Core:
             self._pump(monotonic_ms())
         except JournalError as error:
             self._disk_failed(error)
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # native code that panics raises no Exception
             self._own_fault(error)
 
     def _pump(self, now: float) -> None:
@@ -173,7 +175,7 @@ class Core:
         say(f"the journal cannot be written: {error}; stopping, so that the next start reads what is really on disk")
         self._finish(EXIT_DISK)
 
-    def _own_fault(self, error: Exception) -> None:
+    def _own_fault(self, error: BaseException) -> None:
         """Ours: nothing of this step may be recorded, told or sent; the end comes without Node."""
         self._over = True
         about, what = self.node.poison.at_work or ("", None)
