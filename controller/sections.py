@@ -95,6 +95,20 @@ class Ask(Section):
     wait_ms: int = Field(0, ge=0, le=60_000)
 
 
+class Journal(Section):
+    """How long rows are kept. `keep_days`, `keep_gb`: events that were delivered, by age and while the pages in use
+    are more. `evidence_days`: messages about customs, 0 = for ever. `advice_days`: advice that was not sent again.
+    `reserve_mb`: room that is kept for the moment when the disk is full. `when_full`: what the floor does then:
+    `inhibit` = induction is inhibited and what is on the belts goes on, `continue` = everything goes on."""
+
+    keep_days: int = Field(7, ge=1, le=3650)
+    keep_gb: int = Field(10, ge=1, le=100_000)
+    evidence_days: int = Field(90, ge=0, le=36_500)
+    advice_days: int = Field(30, ge=1, le=3650)
+    reserve_mb: int = Field(16, ge=0, le=100_000)
+    when_full: Literal["inhibit", "continue"] = "inhibit"
+
+
 class Switch(Section):
     """At this local time (of `time_zone`) of these days the plan is put in force, with this wave or its own."""
 
@@ -223,6 +237,7 @@ class Config(Head):
     customs: Customs = Customs()
     promise: Promise = Promise()
     ask: Ask = Ask()
+    journal: Journal = Journal()
     switch: tuple[Switch, ...] = ()
     line: dict[LineKey, Line] = Field(default_factory=dict)
     point: dict[FloorKey, Point] = Field(default_factory=dict)
