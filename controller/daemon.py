@@ -65,7 +65,8 @@ class Daemon:
         config.state_dir.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(config.state_dir / "lock")
         rng = Random(secrets.randbits(128))
-        self._journal = Journal.open(config.state_dir / "journal.db", rng=rng, utc_ms=round(time.time() * 1000))
+        utc_ms = round(time.time() * 1000)
+        self._journal = Journal.open(config.state_dir / "journal.db", rng=rng, utc_ms=utc_ms, rules=config.journal)
         restored = self._journal.restored()
         same_boot = _same_boot(config.state_dir / "boot-id")
         start = Start(monotonic_ms(), time.time() * 1000, same_boot, rng)
@@ -77,7 +78,8 @@ class Daemon:
             path = config.state_dir / "recordings" / f"{name}.jsonl"
             self._recording = RecordingFile(path, record[1], self._loop, self._recording_stopped)
             say(f"recording to {path}")
-        self._writer = Writer(self._journal, self._loop, self._committed, self._disk_failed)
+        told = (self._committed, self._disk_failed, self._disk_held)
+        self._writer = Writer(self._journal, self._loop, *told, keeps=self._journal)
         self._committing = False
         self._timer: asyncio.TimerHandle | None = None
         self.links: dict[str, Link] = {}
@@ -209,6 +211,12 @@ class Daemon:
     def _disk_failed(self, error: Exception) -> None:
         say(f"the journal cannot be written: {error}; stopping, so that the next start reads what is really on disk")
         self._finish(EXIT_DISK)
+
+    def _disk_held(self, error: Exception | None) -> None:
+        if error is not None:
+            say(f"the journal waits for room on its disk: {error}; nothing is told durable meanwhile")
+        else:
+            say("the journal's disk has room again")
 
     def _recording_stopped(self, why: str) -> None:
         say(why)

@@ -14,6 +14,7 @@ from controller.journal_file import (
     JournalError,
     connect,
     explained,
+    may_wait,
     prepare,
     sync_folder,
     whole,
@@ -47,7 +48,9 @@ def opened(path: Path, rng: Random, utc_ms: int, reserve: Reserve) -> tuple[sqli
             with explained(path):
                 journal_salvage.salvage(path, why, utc_ms, witness)
         except JournalError as error:
-            if not (left and _full(error) and reserve.give_up()):
+            cause = error.__cause__
+            no_room = isinstance(cause, sqlite3.Error) and may_wait(path, cause)
+            if not (left and no_room and reserve.give_up()):
                 raise
     with contextlib.ExitStack() as undo:
         undo.enter_context(contextlib.closing(db))
@@ -109,7 +112,3 @@ def _testify(folder: Path, found: Witness, reserve: Reserve) -> None:
             testify(folder, found)
     except OSError as error:
         raise JournalError(f"{folder}: {error.strerror}; see to its disk and its rights") from error
-
-
-def _full(error: JournalError) -> bool:
-    return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL

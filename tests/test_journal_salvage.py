@@ -421,27 +421,6 @@ def test_kill_9_at_any_moment_of_a_salvage(sample: Sample, tmp_path: Path, full:
     assert -signal.SIGKILL in ended
 
 
-def test_a_full_disk_salvages_what_is_not_delivered(sample: Sample, tmp_path: Path) -> None:
-    from controller import journal_salvage
-
-    path = sample.copy(tmp_path / "j")
-    blotted(path, 0, random.Random(3))
-    built = journal_salvage._build
-
-    def short_of_room(*arguments: Any, spare: bool) -> None:
-        built(*arguments, spare=spare)
-        if not spare:  # the disk: it was full
-            error = sqlite3.OperationalError("database or disk is full")
-            error.sqlite_errorcode = sqlite3.SQLITE_FULL
-            raise error
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(journal_salvage, "_build", short_of_room)
-        found = started(path)
-    assert [row.seq for row in found.history] == list(range(EVENTS - QUEUED + 1, EVENTS + 1))
-    assert "no room" in found.restored.findings[0].what
-
-
 @contextlib.contextmanager
 def raw(path: Path) -> Iterator[sqlite3.Connection]:
     with contextlib.closing(connect(path, "rwc")) as db:
