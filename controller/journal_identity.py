@@ -54,7 +54,8 @@ def witness_of(folder: Path) -> Witness | None:
 
 
 def testify(folder: Path, witness: Witness) -> None:
-    """Write the witness; on disk when it returns. Raises OSError, JournalError."""
+    """Write the witness; on disk when it returns, and with it the names of all files in the folder: SQLite syncs them,
+    too, but an error of that it does not tell. Raises OSError, JournalError."""
     beside = folder / f"{WITNESS}.new"
     with beside.open("w") as file:
         file.write(json.dumps(asdict(witness)) + "\n")

@@ -16,7 +16,6 @@ from controller.journal_file import (
     explained,
     may_wait,
     prepare,
-    sync_folder,
     whole,
 )
 from controller.journal_identity import RENEW, Witness, begin_boot, testify, witness_of
@@ -74,7 +73,6 @@ def _begun(path: Path, rng: Random, utc_ms: int, witness: Witness | None) -> tup
             raise Damaged(f"{path}: {fault}")
         sift(db, path, outbox=check)
         found = begin_boot(db, path, rng, utc_ms, witness, log_gone=log_gone)
-        sync_folder(path.parent)  # SQLite does it too, but an error of that it does not tell
         undo.pop_all()
     return db, found
 

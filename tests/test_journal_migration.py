@@ -1,4 +1,4 @@
-"""A journal of schema 2 is brought to this one with all that is in it, and each of its rows proves itself from then on."""
+"""A journal of schema 2 is brought to this one with all that is in it; from then on each of its rows proves itself."""
 
 from __future__ import annotations
 

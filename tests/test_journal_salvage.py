@@ -79,8 +79,10 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
         journal.commit(Batch(channels=CHANNELS, state=STATE, evidence=EVIDENCE))
         journal.commit(Batch(advice=[(parcel, (f"CODE-{parcel}",), body) for parcel, body in ADVICE.items()]))
         journal.commit(Batch(delivered=list(range(1, EVENTS - QUEUED + 1))))
-        journal.commit(Batch(state={("travel", f"gone-{number}"): b"{}" for number in range(200)}))
-        journal.commit(Batch(state={("travel", f"gone-{number}"): None for number in range(200)}))
+        gone: list[tuple[str, str]] = [("travel", f"gone-{number}") for number in range(200)]
+        journal.commit(Batch(state=dict.fromkeys(gone, b"{}" * 150)))
+        for at in range(0, 200, 5):  # pages are merged on the way, and what they held goes later
+            journal.commit(Batch(state=dict.fromkeys(random.Random(1).sample(gone, 200)[at : at + 5])))
         journal.tidy()  # notes up to where everything is delivered
         journal._writing.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         written(journal, EVENTS - 49, EVENTS)
@@ -192,7 +194,7 @@ def test_the_sample_is_whole(sample: Sample, tmp_path: Path) -> None:
 def test_any_page(sample: Sample, tmp_path: Path, full: bool, damage: Callable[..., None]) -> None:
     """Without the marker: what a start happens to meet. Nothing damaged is given out, and nothing crashes."""
     count, met = len(pages_of(sample.folder / "journal.db")), 0
-    for number in chosen(count, full, 12):
+    for number in chosen(count, full, 8):
         path = sample.copy(tmp_path / "j")
         damage(path, number * 4096, random.Random(number))
         try:
@@ -211,7 +213,7 @@ def test_what_is_not_on_the_damaged_page_is_kept(
 ) -> None:
     count, met = len(pages_of(sample.folder / "journal.db")), 0
     whole = sample.copy(tmp_path / "whole")
-    for number in chosen(count, full, 25):
+    for number in chosen(count, full, 16):
         path = sample.copy(tmp_path / "j")
         damage(path, number * 4096, random.Random(number))
         (path.parent / CHECK).touch()
@@ -234,7 +236,7 @@ def test_what_is_not_on_the_damaged_page_is_kept(
             assert ("feed", "position") not in found.restored.state, "customs releases count again too early"
             assert len(list(path.parent.glob("journal.db.damaged-*"))) >= 1
             assert not (path.parent / CHECK).exists()
-    assert met > 2
+    assert met >= (10 if damage is blotted else 1)
 
 
 def codes(gone: set[tuple[str, Any]]) -> set[tuple[str, Any]]:
@@ -244,7 +246,7 @@ def codes(gone: set[tuple[str, Any]]) -> set[tuple[str, Any]]:
 def test_cut_off_at_any_page(sample: Sample, tmp_path: Path, full: bool) -> None:
     """The log may still hold the pages that are gone."""
     count = len(pages_of(sample.folder / "journal.db"))
-    for keep in chosen(count, full, 10):
+    for keep in chosen(count, full, 6):
         for log_gone in (False, True):
             path = sample.copy(tmp_path / "j")
             os.truncate(path, keep * 4096 + 17)
