@@ -139,6 +139,10 @@ class Daemon(Core):
     def _status(self, request: Answer) -> Answer:
         return self._wellbeing.status(monotonic_ms())
 
+    def _disk_held(self, error: Exception | None) -> None:
+        self._wellbeing.held = str(error) if error else ""
+        super()._disk_held(error)
+
     def _beat(self) -> None:
         self._loop.call_later(self._notify.every_s, self._beat)
         self._step(self._wellbeing.beat, monotonic_ms(), self._pumped, self._committing_since)

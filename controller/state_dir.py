@@ -54,6 +54,15 @@ def _lock(path: Path) -> TextIO:
     return file
 
 
+def free(folder: Path) -> int | None:
+    """Bytes that its disk has left for this user; None where nobody knows."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return None
+    return disk.f_bavail * disk.f_frsize
+
+
 def same_boot(path: Path) -> bool:
     """Whether the machine has not been rebooted since the last start; notes the boot for the next one."""
     kernel = Path("/proc/sys/kernel/random/boot_id")
