@@ -178,7 +178,7 @@ class Core:
             self._loop.call_soon_threadsafe(self._disk_failed, error)
 
     def _disk_held(self, error: Exception | None) -> None:
-        """The disk takes nothing for now (or it does again): nothing is lost, and the floor goes on with what it has."""
+        """The disk takes nothing for now, or it does again: nothing is lost, and the floor goes on meanwhile."""
         self._held = str(error) if error else None
         say(f"the journal waits for its disk: {error}" if error else "the journal's disk takes events again")
         self._clock_due = 0.0
