@@ -17,7 +17,8 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import TextIO
@@ -33,7 +34,7 @@ from controller.recording_file import RecordingFile
 from controller.sections import Plc, Scanner
 from controller.stamps import rfc3339
 from controller.status import status
-from controller.uplink import Options, Uplink
+from controller.uplink import Options, Uplink, files_of, options_of
 from devices import links
 from devices.driver import SpeaksMqtt
 from devices.links import Link, OnBroker, open_link
@@ -129,16 +130,22 @@ class Daemon:
         """The broker is there."""
         self._said = ""
         now = monotonic_ms()
-        self.node.connected(now)
+        self.node.connected(now, self._uplink.broker, self._uplink.certificate_ends)
         self._pump(now)
 
-    def disconnected(self, why: str) -> None:
+    def subscribed(self, refused: Sequence[tuple[str, str]]) -> None:
+        """The broker answered to the subscriptions."""
+        now = monotonic_ms()
+        self.node.subscribed(refused, now)
+        self._pump(now)
+
+    def disconnected(self, why: str, by_broker: bool) -> None:
         """The broker is gone; the uplink reconnects by itself."""
         if why != self._said and "Unsupported protocol version" not in why:  # 3.1.1 follows at once, and is told
             self._said = why
             say(f"broker: {why}")
         now = monotonic_ms()
-        self.node.disconnected(now)
+        self.node.disconnected(now, why, by_broker)
         self._pump(now)
 
     def puback(self, key: int, code: int) -> None:
@@ -284,28 +291,14 @@ def _same_boot(path: Path) -> bool:
 
 
 def _on_broker(config: Config, name: str, device: Scanner | Plc, driver: SpeaksMqtt) -> OnBroker:
-    password = device.password_file.read_text().strip() if device.password_file else None
-    return OnBroker(
-        f"floord-{config.site}-{config.node}-{name}",
-        driver.subscriptions(),
-        driver.will(),
-        username=device.username,
-        password=password,
-        ca_file=str(device.ca_file) if device.ca_file else None,
-    )
+    client = f"floord-{config.site}-{config.node}-{name}"
+    return OnBroker(client, driver.subscriptions(), driver.will(), device.username, **files_of(device))
 
 
 def _options(config: Config, node: Node) -> Options:
     will = node.will()
-    broker = config.broker
-    password = broker.password_file.read_text().strip() if broker.password_file else None
-    return Options(
-        broker.url,
-        f"floord-{config.site}-{config.node}",
-        username=broker.username,
-        password=password,
-        ca_file=str(broker.ca_file) if broker.ca_file else None,
-        keepalive_s=broker.keepalive_s,
+    return replace(
+        options_of(config),
         subscriptions=[(topic, 1) for topic in node.subscriptions()],
         will=Message(will.topic, will.payload, 1, True),
     )

@@ -60,6 +60,8 @@ class Node(Machines):
         """records every step, when it is set before the first one"""
         self.outbox = Outbox(oldest=restored.oldest_pending, last=restored.last_seq)
         self.online = False
+        self.broker, self.broker_why = "", ""
+        """the one it is connected to, or was; why it is away"""
         self._states = States(self.origin, self.boot, self.floor, self.outbox, self.links_up)
         self._clock = Clock(start.utc_ms, start.now)
         self._next = Gathering(self.origin, self._clock, start.rng)
@@ -106,20 +108,24 @@ class Node(Machines):
 
     # --- in: the centre ---------------------------------------------------------------------------------------------
 
-    def connected(self, now: float) -> None:
-        """The broker is there: what was published without an answer goes again, then the rest in order."""
-        self.online = True
+    def connected(self, now: float, broker: str = "", certificate_ends: float | None = None) -> None:
+        """The broker is there: what was published without an answer goes again, then the rest in order. `broker`: its
+        url; `certificate_ends`: until when its certificate is valid, in UTC seconds."""
+        self.online, self.broker, self.broker_why = True, broker, ""
         self.outbox.connected()
         self._states.connected(now)
         self._step(Reached(self.utc_ms(now)), now)
 
-    def disconnected(self, now: float) -> None:
-        """The broker is gone; deciding goes on from local advice."""
-        was_online, self.online = self.online, False
-        self.outbox.disconnected()
+    def disconnected(self, now: float, why: str = "", by_broker: bool = True) -> None:
+        """The broker is gone; deciding goes on from local advice. `by_broker`: it closed the connection itself."""
+        was_online, self.online, self.broker_why = self.online, False, why
+        self.outbox.disconnected(by_broker)
         self._replies.parted()
         if was_online:
             self._step(Parted(), now)
+
+    def subscribed(self, refused: Sequence[tuple[str, str]], now: float) -> None:
+        """The broker answered to the subscriptions: all are granted but these, each a topic and the broker's reason."""
 
     def message(self, topic: str, payload: bytes, token: int, now: float, retained: bool = False) -> None:
         """A message of the centre. Its acknowledgement leaves after the commit of what it caused."""

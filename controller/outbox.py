@@ -10,7 +10,8 @@
   beyond it are not reported as quarantined, so the journal keeps them in its backlog, and when half of the remembered
   ones have been accepted, the backlog is read again from the first of them.
 - A row that makes the broker **drop the connection** would block the rest for ever. When nothing was acknowledged on
-  `DEATHS` connections in a row, rows go one at a time; a row that ends as many connections alone is refused, too.
+  `DEATHS` connections in a row that the broker closed, rows go one at a time; a row that ends as many connections
+  alone is refused, too. An outage, a dead line and a broker that has gone silent count for nothing.
 """
 
 from __future__ import annotations
@@ -97,11 +98,15 @@ class Outbox:
         """The broker is there; what was in flight is taken first."""
         self._up, self._answered = True, False
 
-    def disconnected(self) -> None:
-        """The broker is gone, and with it every answer still to come. May be called again and again."""
-        if self._flying and not self._answered:
+    def disconnected(self, by_broker: bool = True) -> None:
+        """The broker is gone, and with it every answer still to come. May be called again and again.
+
+        `by_broker`: it closed the connection, maybe because of a row. A dead line, or a broker that we left because it
+        was silent, says nothing of a row.
+        """
+        if by_broker and self._flying and not self._answered:
             self._deaths += 1
-        if self._deaths >= 2 * DEATHS and len(self._flying) == 1:
+        if by_broker and self._deaths >= 2 * DEATHS and len(self._flying) == 1:
             (poison,) = self._flying
             self._refuse(poison, CLOSED_ON_IT)
             self._deaths = DEATHS  # the next one is tried alone as well

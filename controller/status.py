@@ -44,6 +44,8 @@ def status(node: Node, links: Mapping[str, Health], now: float) -> dict[str, Any
         },
         "broker": {
             "online": node.online,
+            "url": node.broker,
+            "why": node.broker_why,
             "queued": node.outbox.queued,
             "oldest": node.outbox.oldest,
             "quarantined": node.outbox.quarantined,

@@ -9,7 +9,7 @@ import logging
 import random
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -106,6 +106,8 @@ class User(Changes):
         super().__init__()
         self.sessions: list[bool] = []
         self.downs: list[str] = []
+        self.by_broker: list[bool] = []
+        self.refused: list[list[tuple[str, str]]] = []
         self.answers: dict[int, int] = {}
         self.messages: list[tuple[str, bytes, bool, int]] = []
 
@@ -113,8 +115,13 @@ class User(Changes):
         self.sessions.append(session_present)
         self.changed()
 
-    def disconnected(self, why: str) -> None:
+    def subscribed(self, refused: Sequence[tuple[str, str]]) -> None:
+        self.refused.append(list(refused))
+        self.changed()
+
+    def disconnected(self, why: str, by_broker: bool) -> None:
         self.downs.append(why)
+        self.by_broker.append(by_broker)
         self.changed()
 
     def puback(self, key: int, code: int) -> None:
@@ -156,9 +163,9 @@ class Publisher(User):
         super().connected(session_present)
         self.pump()
 
-    def disconnected(self, why: str) -> None:
-        self.outbox.disconnected()
-        super().disconnected(why)
+    def disconnected(self, why: str, by_broker: bool) -> None:
+        self.outbox.disconnected(by_broker)
+        super().disconnected(why, by_broker)
 
     def puback(self, key: int, code: int) -> None:
         self.outbox.puback(key, code)
@@ -528,6 +535,66 @@ def test_a_handler_that_raises_loses_nothing_else(tmp_path: Path) -> None:
                     uplink.publish(key, "t", b"", 1, False)
                 await user.until(lambda: len(user.answers) == 50)
                 await user.until(lambda: len(errors) == 50)
+
+    run(scenario)
+
+
+def url_of(server: asyncio.Server) -> str:
+    return f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def nobody_there() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return f"mqtt://127.0.0.1:{probe.getsockname()[1]}"
+
+
+async def short_spoken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A broker that accepts, and closes at once."""
+    await reader.read(1000)
+    writer.write(b"\x20\x03\x00\x00\x00")
+    writer.close()
+
+
+def test_of_several_brokers_the_next_one_is_tried_and_one_that_works_is_kept(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        user, away = User(), nobody_there()
+        async with await asyncio.start_server(short_spoken, "127.0.0.1", 0) as server:
+            with started("mosquitto", tmp_path) as child:
+                options = Options(away, "floord", others=(url_of(server), child.url))
+                async with linked(options, user) as uplink:
+                    await user.until(lambda: len(user.sessions) == 2)
+                    assert uplink.broker == child.url
+                    assert user.downs == [
+                        f"{away[7:]}: Connection refused",
+                        f"{url_of(server)[7:]}: the connection to the broker broke",
+                    ]
+                    assert user.by_broker == [False, True]
+                    uplink._up_at = 0.0  # it held for long
+                    child.kill()
+                    await user.until(lambda: len(user.downs) == 3)
+                    assert user.downs[2] == f"{child.url[7:]}: the connection to the broker broke"
+                    await user.until(lambda: len(user.downs) == 4)
+                    assert user.downs[3] == f"{child.url[7:]}: Connection refused", "it was the first one to be tried"
+                    with start_mosquitto(tmp_path, child.port):
+                        await user.until(
+                            lambda: uplink.broker == child.url and len(user.sessions) > len(user.downs) - 3
+                        )
+
+    run(scenario)
+
+
+def test_each_of_several_brokers_is_spoken_to_in_its_own_version(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        user = User()
+        with started("nats", tmp_path) as old, started("mosquitto", tmp_path) as new:
+            async with linked(Options(old.url, "floord", others=(new.url,)), user) as uplink:
+                await user.until(lambda: len(user.sessions) == 1)
+                assert uplink.broker == old.url
+                old.kill()
+                await user.until(lambda: len(user.sessions) == 2)
+                assert uplink.broker == new.url
+                uplink.publish(1, "nobody/listens", b"x", 1, False)
+                await user.until(lambda: user.answers == {1: 0x10})  # 3.1.1 has no such answer
 
     run(scenario)
 
