@@ -36,9 +36,15 @@ class Socket(ssl.SSLSocket):
 
     def do_handshake(self, block: bool = False) -> None:
         """The handshake, and in TLS 1.3 the broker's judgement of our certificate, if it comes soon."""
-        super().do_handshake(block)
-        if self.version() != "TLSv1.3":
-            return
+        try:
+            super().do_handshake(block)
+            if self.version() == "TLSv1.3":
+                self._verdict()
+        except BaseException:
+            self.close()  # paho forgets it
+            raise
+
+    def _verdict(self) -> None:
         poll = select.poll()
         poll.register(self.fileno(), select.POLLIN)
         if not self.pending() and not poll.poll(VERDICT_S * 1000):
