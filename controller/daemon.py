@@ -4,7 +4,8 @@ All of its work happens in callbacks of one loop: bytes arrive, Node is asked wh
 before anything else is done (`_pump`), then rows go to the journal and publishes to the broker. While one transaction
 is being written the next one gathers in Node, so the disk sets the size of a commit and never delays an answer.
 
-Exit codes: 0 stopped by a signal; 70 the journal's disk failed (a restart reads what is really there); 75 another
+Exit codes: 0 stopped by a signal; 70 the journal's disk failed, or put an older journal there (a restart reads what is
+really there, and begins a new journal id where the centre knows more than the journal); 75 another
 floord holds the state_dir; 78 the configuration is wrong.
 """
 
@@ -19,13 +20,14 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import TextIO
 
 from controller.config import Config
 from controller.control import Answer, Control
-from controller.journal import Journal, Writer
+from controller.journal import Journal, Reader, Writer
 from controller.journal_rows import Batch
 from controller.node import Node, Start
 from controller.plan import Plan
@@ -67,6 +69,8 @@ class Daemon:
         self._lock = _lock(config.state_dir / "lock")
         rng = Random(secrets.randbits(128))
         self._journal = Journal.open(config.state_dir / "journal.db", rng=rng, utc_ms=round(time.time() * 1000))
+        self._again = Reader(self._journal.path)  # for what is published again
+        self._damaged = 0
         restored = self._journal.restored()
         same_boot = _same_boot(config.state_dir / "boot-id")
         start = Start(monotonic_ms(), time.time() * 1000, same_boot, rng)
@@ -150,7 +154,7 @@ class Daemon:
 
     def puback(self, key: int, code: int) -> None:
         """The broker's answer to a publish."""
-        if key > 0:
+        if key:
             now = monotonic_ms()
             self.node.puback(key, code, now)
             self._pump(now)
@@ -184,6 +188,13 @@ class Daemon:
         wanted = node.outbox.wants()
         if wanted is not None and node.online:
             node.backlog(self._journal.backlog(*wanted))
+        again = node.upward.repair.wants(now) if node.online else None
+        if again is not None:
+            after, limit = again
+            rows = list(islice(self._again.since(after + 1), limit))
+            self._tell_damaged(now)
+            node.upward.repair.rows(rows)
+        self._tell_damaged(now)
         for publish in node.publishes(now):
             self._uplink.publish(publish.key, publish.topic, publish.payload, 1, publish.retain)
         for token in node.acks():
@@ -193,7 +204,24 @@ class Daemon:
                 self._recording.write(node.recorder.lines())
             except Exception as error:  # whatever it was: the floor goes on without a recording
                 self._recording_stopped(f"the recording has ended: {type(error).__name__}: {error}")
+        if node.upward.renew and not self._done.done():
+            self._renew(node.upward.renew)
         self._wake_at(node.next_at(), now)
+
+    def _tell_damaged(self, now: float) -> None:
+        there, again = self._journal.damaged, self._again.damaged
+        if len(there) + len(again) != self._damaged:
+            self._damaged = len(there) + len(again)
+            self.node.damaged(there | again, now)
+
+    def _renew(self, why: str) -> None:
+        """Nothing more may be given under this journal id: the marker tells the next start to make another one."""
+        say(f"{why}; stopping, so that the next start begins a new journal id")
+        try:
+            (self.config.state_dir / "journal.renew").write_text(f"{why}\n")
+        except OSError as error:
+            say(f"journal.renew cannot be written: {error.strerror}; it will be found out again")
+        self._finish(EXIT_DISK)
 
     def _wake_at(self, due: float | None, now: float) -> None:
         if self._timer is not None:
@@ -244,13 +272,15 @@ class Daemon:
             await self._loop.run_in_executor(None, self._recording.close)
         await self._uplink.stop()
         self.control.stop()
+        self._again.close()
         self._journal.close()
 
     async def _drain(self, until: float) -> None:
         """Give what is recorded a last chance to reach the broker; what does not stays in the journal."""
         while (now := monotonic_ms()) < until:
             self._pump(now)
-            waiting = self._committing or (self.node.online and self.node.outbox.queued)
+            sending = self.node.online and not self.node.upward.renew
+            waiting = self._committing or (sending and self.node.outbox.queued)
             if not waiting:
                 break
             await asyncio.sleep(0.005)

@@ -79,7 +79,8 @@ class Restored:
     """What a start finds.
 
     `last_seq` is 0 where there is no event yet. `pending` counts the rows the broker has not accepted, refused ones
-    included; `oldest_pending` is the lowest of them. `parcels` counts the parcels with advice.
+    included; `oldest_pending` is the lowest of them. `parcels` counts the parcels with advice. `first` is the first
+    sequence of this journal id: what is lower was given under another id and keeps its source.
     """
 
     journal: str
@@ -90,6 +91,7 @@ class Restored:
     pending: int
     oldest_pending: int | None
     parcels: int
+    first: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,11 @@ class Outbox:
         self._refusals.pop(seq, None)
         return "delivered"
 
+    def topic(self, seq: int) -> str:
+        """Of a row that waits for its answer; "" for another."""
+        row = self._flying.get(seq)
+        return row.topic if row else ""
+
     def _refuse(self, seq: int, code: int) -> None:
         row = self._flying.pop(seq)
         times = self._refusals.get(seq, 0)
@@ -183,6 +188,32 @@ class Outbox:
         settled = self._delivered, self._quarantined
         self._delivered, self._quarantined = [], []
         return settled
+
+    def holds(self, seq: int) -> bool:
+        """Whether a row may still be published from here, or was refused."""
+        first = self._ready[0].seq if self._ready else self._top + 1
+        here = seq in self._flying or seq in self._refusals
+        return seq >= first or here or any(row.seq == seq for row in self._resend)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be published, here or in the journal."""
+        return not (self._resend or self._ready or self._behind)
+
+    @property
+    def last(self) -> int:
+        """The highest sequence that is known to be on disk."""
+        return self._last
+
+    @property
+    def refusals(self) -> int:
+        """How many refused rows are remembered, those that are being retried among them."""
+        return len(self._refusals)
+
+    @property
+    def refused(self) -> list[int]:
+        """The sequences of those, in order."""
+        return sorted(self._refusals)
 
     @property
     def queued(self) -> int:
