@@ -26,7 +26,7 @@ TASK_MAKERS = ("controller/daemon.py", "controller/demo.py", "firmware_stubs/ser
 # The modules that touch the world. Every other module is pure, a new one too until it is named here.
 EDGES = (
     *LINKS,
-    *(f"controller/{name}.py" for name in "__main__ broker control daemon uplink".split()),
+    *(f"controller/{name}.py" for name in "__main__ broker control daemon republish uplink".split()),
     *(f"controller/{name}.py" for name in "demo demo_centre demo_picture".split()),
     *(f"controller/{name}.py" for name in "journal journal_file journal_reader journal_writer recording_file".split()),
     *("controller/commands/", "firmware_stubs/commands/"),
