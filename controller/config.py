@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from controller import closure, config_checks, config_devices, config_uses
+from controller import closure, config_checks, config_devices, config_files, config_uses
 from controller.sections import (
+    FILES,
     FLOORSIM_TABLES,
     ID_OF,
     SECTIONS,
@@ -29,6 +30,7 @@ from controller.sections import (
     Journal,
     Lane,
     Line,
+    OnBroker,
     Plc,
     Point,
     Promise,
@@ -43,6 +45,7 @@ from controller.wording import shown, told
 __all__ = ["FLOORSIM_TABLES", "SECTIONS", "Config", "ConfigErrors", "Floor", "Lane", "Line", "Problem", "load", "read"]
 
 M = TypeVar("M", bound=BaseModel)
+B = TypeVar("B", bound=OnBroker)
 
 
 @dataclass
@@ -58,6 +61,8 @@ class Floor:
     switch: dict[int, Switch] = field(default_factory=dict)
     """by their number in the file, from 0"""
     config: Config | None = None
+    warnings: list[Problem] = field(default_factory=list)
+    """what is no mistake, and should still be otherwise"""
 
     def names(self, table: str) -> list[str]:
         """Every id of a table, of unreadable sections too: what is there may be named."""
@@ -87,7 +92,7 @@ def load(path: Path | str) -> Config:
 def read(path: Path | str, text: str | None = None) -> Floor:
     """As much of the floor as can be read; its problems are in `floor.sheet.problems`. Never raises.
 
-    With `text` that is read, and `path` is only its name.
+    With `text` that is read, and `path` is only its name: files that it names are not looked for.
     """
     sheet = Sheet(Path(path), text)
     floor = Floor(sheet)
@@ -112,6 +117,8 @@ def read(path: Path | str, text: str | None = None) -> Floor:
     floor.plc = _devices(sheet, "plc", Plc)
     config_checks.check(floor)
     config_uses.check(floor)
+    if text is None:
+        config_files.check(floor)
     closure.report(floor)
     if head and broker and not sheet.problems:
         floor.config = _whole(floor, head, broker, {name: table for name, table in singles.items() if table})
@@ -120,15 +127,23 @@ def read(path: Path | str, text: str | None = None) -> Floor:
 
 def _whole(floor: Floor, head: Head, broker: Broker, singles: dict[str, Any]) -> Config:
     folder = Path(floor.sheet.file).parent
-    files = {key: folder / value for key in ("password_file", "ca_file") if (value := getattr(broker, key)) is not None}
+    tables = {table: getattr(floor, table) for table in SECTIONS}
+    for table in ("scanner", "plc"):
+        tables[table] = {name: _placed(device, folder) for name, device in tables[table].items()}
     paths = {"state_dir": folder / head.state_dir, "plan": folder / head.plan}
     return Config(
         **(dict(head) | paths | {"plans": tuple(folder / path for path in head.plans)}),
-        broker=broker.model_copy(update=files),
+        broker=_placed(broker, folder),
         switch=tuple(floor.switch.values()),
         **singles,
-        **{table: getattr(floor, table) for table in SECTIONS},
+        **tables,
     )
+
+
+def _placed(section: B, folder: Path) -> B:
+    """With its files as they are found from anywhere."""
+    files = {key: folder / value for key in FILES if (value := getattr(section, key)) is not None}
+    return section.model_copy(update=files) if files else section
 
 
 def _single(sheet: Sheet, name: str, kind: type[M]) -> M | None:

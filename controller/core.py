@@ -12,14 +12,16 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
+from itertools import islice
 from random import Random
 from typing import Any
 
 from controller import crashes, poison, state_dir
 from controller.config import Config
 from controller.control import Control
-from controller.journal import Journal, Writer
+from controller.journal import Journal, Reader, Writer
 from controller.journal_file import JournalError
+from controller.journal_identity import RENEW
 from controller.journal_rows import Batch
 from controller.logs import say, stack
 from controller.node import Node, Start
@@ -64,6 +66,9 @@ class Core:
         self._rng = rng = Random(secrets.randbits(128))
         utc_ms = round(time.time() * 1000)
         self._journal = Journal.open(config.state_dir / "journal.db", rng=rng, utc_ms=utc_ms, rules=config.journal)
+        self._again = Reader(self._journal.path)
+        """for what is published again"""
+        self._damaged = 0
         restored = self._journal.restored()
         same_boot = state_dir.same_boot(config.state_dir / "boot-id")
         start = Start(monotonic_ms(), time.time() * 1000, same_boot, rng)
@@ -127,6 +132,14 @@ class Core:
         wanted = node.outbox.wants()
         if wanted is not None and node.online:
             node.backlog(self._journal.backlog(*wanted))
+        again = node.upward.repair.wants(now) if node.online else None
+        if again is not None:
+            after, limit = again
+            node.upward.repair.rows(list(islice(self._again.since(after + 1), limit)))
+        there, lacking = self._journal.damaged, self._again.damaged
+        if len(there) + len(lacking) != self._damaged:
+            self._damaged = len(there) + len(lacking)
+            node.damaged(there | lacking, now)
         for publish in node.publishes(now):
             self._contained(
                 "uplink", self._uplink.publish, publish.key, publish.topic, publish.payload, 1, publish.retain
@@ -138,6 +151,8 @@ class Core:
                 self._recording.write(node.recorder.lines())
             except Exception as error:  # whatever it was: the floor goes on without a recording
                 self._recording_stopped(f"the recording has ended: {type(error).__name__}: {error}")
+        if node.upward.renew and not self._done.done():
+            self._renew(node.upward.renew)
         self._pumped = now
         self._wake_at(node.next_at(), now)
 
@@ -186,6 +201,15 @@ class Core:
 
     def _disk_failed(self, error: BaseException) -> None:
         say(f"the journal cannot be written: {error}; stopping, so that the next start reads what is really on disk")
+        self._finish(EXIT_DISK)
+
+    def _renew(self, why: str) -> None:
+        """Nothing more may be given under this journal id: the marker tells the next start to make another one."""
+        say(f"{why}; stopping, so that the next start begins a new journal id")
+        try:
+            (self.config.state_dir / RENEW).write_text(f"{why}\n")
+        except OSError as error:
+            say(f"{RENEW} cannot be written: {error.strerror}; it will be found out again")
         self._finish(EXIT_DISK)
 
     def _own_fault(self, error: BaseException) -> None:

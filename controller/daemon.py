@@ -16,7 +16,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from controller import logs, reaching
@@ -83,7 +83,7 @@ class Daemon(Core):
         self._stalls.keep(self.config.state_dir / "stacks")
         self._step(self.node.tick, monotonic_ms())
         say(
-            f"{self.config.site}/{self.config.node} runs: {len(self.links)} links, broker {self.config.broker.url}, "
+            f"{self.config.site}/{self.config.node} runs: {len(self.links)} links, broker {' or '.join(self.config.broker.url)}, "
             f"journal {self.node.origin.journal} boot {self.node.boot}, {self._wellbeing.waiting()}"
         )
         self._notify.ready()
@@ -115,19 +115,23 @@ class Daemon(Core):
     def connected(self, session_present: bool) -> None:
         """The broker is there."""
         self._said = ""
-        say(f"broker: connected to {self.config.broker.url}, {self._wellbeing.waiting()}")
-        self._step(self.node.connected, monotonic_ms())
+        say(f"broker: connected to {self._uplink.broker}, {self._wellbeing.waiting()}")
+        self._step(self.node.connected, monotonic_ms(), self._uplink.broker, self._uplink.certificate_ends)
 
-    def disconnected(self, why: str) -> None:
+    def subscribed(self, refused: Sequence[tuple[str, str]]) -> None:
+        """The broker answered to the subscriptions."""
+        self._step(self.node.subscribed, refused, monotonic_ms())
+
+    def disconnected(self, why: str, by_broker: bool) -> None:
         """The broker is gone; the uplink reconnects by itself."""
         if why != self._said and "Unsupported protocol version" not in why:  # 3.1.1 follows at once, and is told
             self._said = why
             say(f"broker: {why}; trying again, {self._wellbeing.waiting()}")
-        self._step(self.node.disconnected, monotonic_ms())
+        self._step(self.node.disconnected, monotonic_ms(), why, by_broker)
 
     def puback(self, key: int, code: int) -> None:
         """The broker's answer to a publish."""
-        if key > 0:
+        if key:
             self._step(self.node.puback, key, code, monotonic_ms())
 
     def message(self, topic: str, payload: bytes, retain: bool, token: int) -> None:
@@ -197,6 +201,7 @@ class Daemon(Core):
             await self._uplink.stop()
         self.control.stop()
         if written:
+            self._again.close()
             self._journal.close()
         elif code == EXIT_OK:
             say("the disk did not take the last events in time; the next start reads what is really there")

@@ -215,6 +215,9 @@ class Alarm(Data):
     alarm: str = Field(description="id of the alarm, stable while it stands")
     what: str
     priority: Priority = "medium"
+    sequences: tuple[int, ...] | None = Field(
+        None, description="events of this node that it is about, ascending, at most the first 100", max_length=100
+    )
 
 
 class NodeChanged(Data):

@@ -17,6 +17,8 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from controller import acks
+from controller.acks import Ack, NodeState
 from controller.advice import (
     Advice,
     AskAnswer,
@@ -57,7 +59,8 @@ class Understood:
     """What a message means: inputs in order, advice to be stored (parcel, aliases, JSON), and what was refused.
 
     `reply`: (verb, id) of a command that is refused here and can be answered. `evidence`: the message itself is to be
-    kept, about these subjects (`kind/id`); None = it is not.
+    kept, about these subjects (`kind/id`); None = it is not. `acks` and `state` are not for the floor: how far
+    consumers have heard this node, and its own state as the broker has it.
     """
 
     inputs: list[Input] = field(default_factory=list)
@@ -65,19 +68,21 @@ class Understood:
     refused: list[str] = field(default_factory=list)
     reply: tuple[str, str] | None = None
     evidence: tuple[str, ...] | None = None
+    acks: list[Ack] = field(default_factory=list)
+    state: NodeState | None = None
 
 
 def name_of(topic: str, site: str, node: str) -> str:
     """What `read` is told of a whole topic; "" for one that is not addressed to this node."""
-    command = topic.removeprefix(f"hub/v1/{site}/{node}/")
-    if command.startswith(COMMAND):
-        return command
+    own = topic.removeprefix(f"hub/v1/{site}/{node}/")
+    if own.startswith(COMMAND) or own in acks.TOPICS:
+        return own
     name = topic.removeprefix(f"hub/v1/{site}/")
     return name if name in TOPICS else ""
 
 
 def read(name: str, payload: bytes, advices: Advices, layout: Layout, *, retained: bool = False) -> Understood:
-    """Understand one message of the topic `name`: one of `TOPICS`, or `command/{verb}`. Never raises.
+    """Understand one message of the topic `name`: one of `TOPICS`, of those of acks.py, `command/{verb}`. Never raises.
 
     `layout`: the floor for which a plan must be valid.
     """
@@ -86,7 +91,7 @@ def read(name: str, payload: bytes, advices: Advices, layout: Layout, *, retaine
         return understood
     if name.startswith(COMMAND):
         _command(name.removeprefix(COMMAND), payload, retained, understood)
-    elif name not in TOPICS:
+    elif name not in TOPICS and name not in acks.TOPICS:
         understood.refused.append("this node does not know the topic")
     elif retained and name in NOT_RETAINED:
         understood.refused.append("it came retained, and may be old: publish it without retain")
@@ -165,6 +170,18 @@ def _container(found: list[Any], understood: Understood, advices: Advices) -> No
         understood.inputs.append(Stood(containers))
 
 
+def _ack(found: list[Any], understood: Understood, advices: Advices) -> None:
+    understood.acks = _valid(Ack, found, understood)
+
+
+def _own_state(found: list[Any], understood: Understood, advices: Advices) -> None:
+    """Whoever writes there is not complained about: what cannot be read proves nothing."""
+    try:
+        understood.state = NodeState.model_validate(found[0]) if found else None
+    except ValidationError:
+        pass
+
+
 _READERS: dict[str, Callable[[list[Any], Understood, Advices], None]] = {
     "advice": _advice,
     "customs": _customs,
@@ -172,6 +189,8 @@ _READERS: dict[str, Callable[[list[Any], Understood, Advices], None]] = {
     "departure": _departure,
     "container": _container,
     "answer": _answer,
+    "ack": _ack,
+    "state/node": _own_state,
 }
 
 

@@ -16,10 +16,10 @@ Time: `now` is monotonic ms. UTC is anchored at the start and slewed (clock.py);
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
-from controller import __version__, ending, inbound, room
+from controller import __version__, acks, ending, inbound, room
 from controller.advices import Advices, Fetch
 from controller.clock import Clock
 from controller.config import Config
@@ -39,6 +39,7 @@ from controller.reporting import Complaints, Gathering, concerned
 from controller.room import Disk, Room
 from controller.starting import Start, floor_of
 from controller.states import Publish, States
+from controller.upward import Upward
 from devices.types import Answered, Destination, GivenUp, Item, Message, SessionLost, Synchronised
 
 __all__ = ["Node", "Start"]
@@ -61,7 +62,10 @@ class Node(Machines):
         self.recorder: Recorder | None = None
         """records every step, when it is set before the first one"""
         self.outbox = Outbox(oldest=restored.oldest_pending, last=restored.last_seq)
+        self.upward = Upward(self.origin, self.boot, self.outbox, restored.first)
         self.online = False
+        self.broker, self.broker_why = "", ""
+        """the one it is connected to, or was; why it is away"""
         self._states = States(self.origin, self.boot, self.floor, self.outbox, self.links_up)
         self._clock = Clock(start.utc_ms, start.now)
         self._next = Gathering(self.origin, self._clock, start.rng)
@@ -124,27 +128,35 @@ class Node(Machines):
 
     # --- in: the centre ---------------------------------------------------------------------------------------------
 
-    def connected(self, now: float) -> None:
-        """The broker is there: what was published without an answer goes again, then the rest in order."""
-        self.online = True
+    def connected(self, now: float, broker: str = "", certificate_ends: float | None = None) -> None:
+        """The broker is there: what was published without an answer goes again, then the rest in order. `broker`: its
+        url; `certificate_ends`: until when its certificate is valid, in UTC seconds."""
+        self.online, self.broker, self.broker_why = True, broker, ""
+        self.upward.connected(broker, certificate_ends)
         self.outbox.connected()
         self._states.connected(now)
         self._step(Reached(self.utc_ms(now)), now)
 
-    def disconnected(self, now: float) -> None:
-        """The broker is gone; deciding goes on from local advice."""
-        was_online, self.online = self.online, False
-        self.outbox.disconnected()
+    def disconnected(self, now: float, why: str = "", by_broker: bool = True) -> None:
+        """The broker is gone; deciding goes on from local advice. `by_broker`: it closed the connection itself."""
+        was_online, self.online, self.broker_why = self.online, False, why
+        self.outbox.disconnected(by_broker)
+        self.upward.repair.disconnected()
         self._replies.parted()
         if was_online:
             self._step(Parted(), now)
 
+    def subscribed(self, refused: Sequence[tuple[str, str]], now: float) -> None:
+        """The broker answered to the subscriptions: all are granted but these, each a topic and the broker's reason."""
+        self.upward.subscribed(refused)
+        self._alarms(now)
+
     def message(self, topic: str, payload: bytes, token: int, now: float, retained: bool = False) -> None:
         """A message of the centre. Its acknowledgement leaves after the commit of what it caused."""
-        self._next.batch.tokens.append(token)
+        name = inbound.name_of(topic, self.config.site, self.config.node)
+        (self._acks if name in acks.TOPICS else self._next.batch.tokens).append(token)
         if self._dropped(topic, payload, now):
             return
-        name = inbound.name_of(topic, self.config.site, self.config.node)
         understood = inbound.read(name, payload, self._advices, self.config, retained=retained)
         before = self.floor.sequence
         for why in understood.refused:
@@ -154,6 +166,10 @@ class Node(Machines):
         self._next.batch.advice.extend(understood.advice)
         for what in understood.inputs:
             self._step(what, now)
+        for ack in understood.acks:
+            self.upward.heard(ack, now)
+        if understood.state is not None:
+            self.upward.found(understood.state)
         if understood.reply is not None:
             refusal = Reply(*understood.reply, False, understood.refused[0])
             self._replies.reply(refusal, self.floor.sequence, self.utc_ms(now), now)
@@ -180,9 +196,15 @@ class Node(Machines):
         if self._room.inhibit == self.floor.room:
             self._step(Stored(not self._room.inhibit), now)
 
-    def puback(self, seq: int, code: int, now: float) -> None:
-        """The broker answered a publish of the journal with this reason code."""
-        self.outbox.puback(seq, code)
+    def puback(self, key: int, code: int, now: float) -> None:
+        """The broker answered a publish with this reason code; `key` as `Publish` had it."""
+        if self.upward.puback(key, code, now):
+            self._alarms(now)
+
+    def damaged(self, sequences: Collection[int], now: float) -> None:
+        """Events that the journal cannot give any more, all that are known."""
+        self.upward.damaged(sequences)
+        self._alarms(now)
 
     def backlog(self, rows: list[Row]) -> None:
         """Rows that `outbox.wants()` asked for."""
@@ -215,6 +237,7 @@ class Node(Machines):
         due = self.floor.next_at()
         if due is not None and due <= now:
             self._step(Tick(), now)
+        self._alarms(now)
         for link, at in list(self._time_at.items()):
             if at <= now:
                 self._tell_time(link, self.floor.plc_line[link].synchronised, self.utc_ms(now), now)
@@ -242,7 +265,8 @@ class Node(Machines):
     def next_at(self) -> float | None:
         """When `tick` (or, for a paced outbox, `publishes`) wants to be called next."""
         states = self._states.next_at if self.online else None
-        others = (self.floor.next_at(), self.outbox.next_at(), states, *self._time_at.values(), *self._well_at.values())
+        ours = (self.floor.next_at(), self.outbox.next_at(), self.upward.next_at(), states)
+        others = (*ours, *self._time_at.values(), *self._well_at.values())
         due = min((due for due in (*self._driver_dues().values(), *others) if due is not None), default=None)
         return due if not self._untold else 0.0
 
@@ -251,11 +275,12 @@ class Node(Machines):
         return self._next.close(*self.outbox.settled())
 
     def publishes(self, now: float) -> list[Publish]:
-        """What shall be published now, in order; empty while the broker is away."""
-        if not self.online:
+        """What shall be published now, in order; nothing while the broker is away, or under a journal id given up."""
+        if not self.online or self.upward.renew:
             return []
         out = self._states.take(now, self.utc_ms(now)) + self._replies.take(now)
         out += [Publish(row.seq, row.topic, row.body) for row in self.outbox.take(now)]
+        out += [Publish(-row.seq, row.topic, row.body) for row in self.upward.repair.take(now)]
         return out
 
     def acks(self) -> list[int]:
@@ -279,7 +304,7 @@ class Node(Machines):
     def subscriptions(self) -> list[str]:
         """Topics of the centre that this node hears."""
         topics = [f"hub/v1/{self.config.site}/{name}" for name in inbound.TOPICS]
-        return [*topics, f"{self.origin.base}/{inbound.COMMAND}+"]
+        return [*topics, *(f"{self.origin.base}/{name}" for name in (f"{inbound.COMMAND}+", *acks.TOPICS))]
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -346,6 +371,13 @@ class Node(Machines):
                 case Ask():
                     if self.online:
                         self._replies.ask(effect, self.utc_ms(effect.until))
+
+    def _alarms(self, now: float) -> None:
+        """Report what the way to the centre has of them; kept, so that a restart can close them."""
+        for name, alarm in self.upward.take(now, self.utc_ms(now)):
+            priority = alarm.priority if name == "alarm/raised" else None
+            self._apply([Keep("alarm", alarm.alarm, priority)], now)
+            self._emit(name, f"alarm/{alarm.alarm}", now, alarm)
 
     def _send_held(self, effect: Send, now: float) -> None:
         """What waited for the disk, if it still means the same item in the same session of the PLC."""

@@ -10,7 +10,8 @@
   beyond it are not reported as quarantined, so the journal keeps them in its backlog, and when half of the remembered
   ones have been accepted, the backlog is read again from the first of them.
 - A row that makes the broker **drop the connection** would block the rest for ever. When nothing was acknowledged on
-  `DEATHS` connections in a row, rows go one at a time; a row that ends as many connections alone is refused, too.
+  `DEATHS` connections in a row that the broker closed, rows go one at a time; a row that ends as many connections
+  alone is refused, too. An outage, a dead line and a broker that has gone silent count for nothing.
 """
 
 from __future__ import annotations
@@ -97,11 +98,15 @@ class Outbox:
         """The broker is there; what was in flight is taken first."""
         self._up, self._answered = True, False
 
-    def disconnected(self) -> None:
-        """The broker is gone, and with it every answer still to come. May be called again and again."""
-        if self._flying and not self._answered:
+    def disconnected(self, by_broker: bool = True) -> None:
+        """The broker is gone, and with it every answer still to come. May be called again and again.
+
+        `by_broker`: it closed the connection, maybe because of a row. A dead line, or a broker that we left because it
+        was silent, says nothing of a row.
+        """
+        if by_broker and self._flying and not self._answered:
             self._deaths += 1
-        if self._deaths >= 2 * DEATHS and len(self._flying) == 1:
+        if by_broker and self._deaths >= 2 * DEATHS and len(self._flying) == 1:
             (poison,) = self._flying
             self._refuse(poison, CLOSED_ON_IT)
             self._deaths = DEATHS  # the next one is tried alone as well
@@ -153,6 +158,11 @@ class Outbox:
         self._refusals.pop(seq, None)
         return "delivered"
 
+    def topic(self, seq: int) -> str:
+        """Of a row that waits for its answer; "" for another."""
+        row = self._flying.get(seq)
+        return row.topic if row else ""
+
     def _refuse(self, seq: int, code: int) -> None:
         row = self._flying.pop(seq)
         times = self._refusals.get(seq, 0)
@@ -178,6 +188,32 @@ class Outbox:
         settled = self._delivered, self._quarantined
         self._delivered, self._quarantined = [], []
         return settled
+
+    def holds(self, seq: int) -> bool:
+        """Whether a row may still be published from here, or was refused."""
+        first = self._ready[0].seq if self._ready else self._top + 1
+        here = seq in self._flying or seq in self._refusals
+        return seq >= first or here or any(row.seq == seq for row in self._resend)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be published, here or in the journal."""
+        return not (self._resend or self._ready or self._behind)
+
+    @property
+    def last(self) -> int:
+        """The highest sequence that is known to be on disk."""
+        return self._last
+
+    @property
+    def refusals(self) -> int:
+        """How many refused rows are remembered, those that are being retried among them."""
+        return len(self._refusals)
+
+    @property
+    def refused(self) -> list[int]:
+        """The sequences of those, in order."""
+        return sorted(self._refusals)
 
     @property
     def queued(self) -> int:

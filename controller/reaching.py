@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from controller.config import Config
 from controller.node import Node
 from controller.sections import Plc, Scanner
-from controller.uplink import Options
+from controller.uplink import Options, files_of, options_of
 from devices.driver import SpeaksMqtt
 from devices.links import OnBroker
 from devices.types import Message
 
 
 def on_broker(config: Config, name: str, device: Scanner | Plc, driver: SpeaksMqtt) -> OnBroker:
-    """For a device on a broker. Reads its password file."""
-    password = device.password_file.read_text().strip() if device.password_file else None
-    return OnBroker(
-        f"floord-{config.site}-{config.node}-{name}",
-        driver.subscriptions(),
-        driver.will(),
-        username=device.username,
-        password=password,
-        ca_file=str(device.ca_file) if device.ca_file else None,
-    )
+    """For a device on a broker."""
+    client = f"floord-{config.site}-{config.node}-{name}"
+    return OnBroker(client, driver.subscriptions(), driver.will(), device.username, **files_of(device))
 
 
 def centre(config: Config, node: Node) -> Options:
-    """For the centre's broker. Reads its password file."""
+    """For the centre's broker."""
     will = node.will()
-    broker = config.broker
-    password = broker.password_file.read_text().strip() if broker.password_file else None
-    return Options(
-        broker.url,
-        f"floord-{config.site}-{config.node}",
-        username=broker.username,
-        password=password,
-        ca_file=str(broker.ca_file) if broker.ca_file else None,
-        keepalive_s=broker.keepalive_s,
+    return replace(
+        options_of(config),
         subscriptions=[(topic, 1) for topic in node.subscriptions()],
         will=Message(will.topic, will.payload, 1, True),
     )

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
 
 from controller.wording import shown
+
+BROKERS = 16
 
 FLOORSIM_TABLES = ("belt", "induction", "chute", "transfer", "scale", "stub")
 
@@ -50,6 +61,18 @@ def check_file(path: Path) -> Path:
     return path
 
 
+def one_or_several(value: object) -> object:
+    """A text as one of several; ValueError in the form `what is wrong; what to write` for what is neither."""
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, list) or not 1 <= len(value) <= BROKERS:
+        raise ValueError(f'must be one broker or up to {BROKERS}; write "mqtt://host:1883" or ["mqtt://a", "mqtt://b"]')
+    texts = [one for one in value if isinstance(one, str)]
+    if len(set(texts)) < len(texts):
+        raise ValueError("a broker stands in it twice; write each once")
+    return tuple(value)
+
+
 File: TypeAlias = Annotated[Path, AfterValidator(check_file)]
 Id: TypeAlias = Annotated[str, AfterValidator(check_id), WithJsonSchema({"type": "string", "pattern": f"^{ID}$"})]
 IdKey: TypeAlias = Annotated[str, StringConstraints(pattern=f"^{ID}$")]
@@ -64,13 +87,37 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Broker(Section):
-    """Where events go and commands come from."""
+BrokerUrl: TypeAlias = Annotated[str, AfterValidator(check_broker)]
 
-    url: Annotated[str, AfterValidator(check_broker)]
+
+class OnBroker(Section):
+    """Who floord is at a broker: name, password, our certificate and its key, and who signed the broker's."""
+
     username: str | None = None
     password_file: File | None = None
     ca_file: File | None = None
+    cert_file: File | None = None
+    key_file: File | None = None
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        for one, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
+            if getattr(self, one) is not None and getattr(self, other) is None:
+                raise ValueError(f"{one}: is of no use alone; write {other} = …, too")
+        return self
+
+
+FILES = ("password_file", "ca_file", "cert_file", "key_file")
+
+
+class Broker(OnBroker):
+    """Where events go and commands come from; of several brokers one that works."""
+
+    url: Annotated[
+        tuple[BrokerUrl, ...],
+        BeforeValidator(one_or_several),
+        WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+    ]
     keepalive_s: int = Field(5, ge=1, le=3600)
 
 
@@ -180,15 +227,11 @@ class Lane(Section):
     leads_to: str | None = None
 
 
-class Device(Section):
-    """What every device has. A device on a broker (`link = "mqtt://…"`) may need a name and a password there, and the
-    certificate of who signed the broker's."""
+class Device(OnBroker):
+    """What every device has. A device on a broker (`link = "mqtt://…"`) is somebody there."""
 
     kind: str
     link: str
-    username: str | None = None
-    password_file: File | None = None
-    ca_file: File | None = None
 
 
 class Scanner(Device):

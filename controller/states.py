@@ -25,7 +25,8 @@ FAMILIES = ("line", "lane", "device")
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """A message for the broker. `key` > 0: the sequence of an event; 0: not from the journal, nobody waits for it."""
+    """A message for the broker. `key` > 0: the sequence of an event; < 0: of one that is published again, for
+    consumers; 0: not from the journal, nobody waits for it."""
 
     key: int
     topic: str
@@ -91,7 +92,7 @@ class States:
             "journal": self._origin.journal,
             "mode": self._origin.mode,
             "time": rfc3339(utc_ms),
-            "sequence": self._floor.sequence,
+            "sequence": self._outbox.last,
             "queued": self._outbox.queued,
             "oldest": self._outbox.oldest,
             "quarantined": self._outbox.quarantined,

@@ -44,10 +44,18 @@ def status(node: Node, links: Mapping[str, Health], now: float) -> dict[str, Any
         },
         "broker": {
             "online": node.online,
+            "url": node.broker,
+            "why": node.broker_why,
             "queued": node.outbox.queued,
             "oldest": node.outbox.oldest,
             "quarantined": node.outbox.quarantined,
             "refused_messages": dict(node.errors),
+            "consumers": {
+                name: {"sequence": one.sequence, "heard_ms": round(now - one.heard_at), "lacks": one.gone}
+                for name, one in node.upward.repair.consumers.items()
+            },
+            "published_again": node.upward.repair.published,
+            "acks_of_other_journals": node.upward.strange_acks,
         },
         "links": {name: _link(node, name, links[port], now) for port, names in node.ports.items() for name in names},
         "lines": {

@@ -196,7 +196,10 @@ class OnBroker:
     will: Message | None = None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    password_file: str | None = None
     ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
 
 
 def open_link(

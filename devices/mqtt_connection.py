@@ -8,14 +8,13 @@ end, and the descriptor is watched for writing only while the kernel takes no mo
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
-from urllib.parse import urlsplit
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -24,7 +23,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from devices.types import Message
+from devices import mqtt_tls
+from devices.mqtt_options import Options
+from devices.mqtt_watch import Prints, prints
+
+__all__ = ["Connection", "Listener", "Options"]
 
 log = logging.getLogger(__name__)
 
@@ -35,46 +38,8 @@ PENDING = 1000  # publishes without an answer; far above the outbox's window
 OUTGOING_BYTES = 262_144
 MISC_S = 1.0
 UNSUPPORTED_VERSION, KEEP_ALIVE_TIMEOUT, SESSION_TAKEN_OVER = 0x84, 0x8D, 0x8E  # reason codes of MQTT 5
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to reach the broker. `url` is `mqtt://host[:port]` or `mqtts://…`; ValueError for another.
-
-    `subscriptions`: (topic filter, QoS 0 or 1). `will`: what the broker publishes when this connection breaks. `clean`:
-    the broker shall forget us when it does; else it keeps subscriptions and messages for `client_id`.
-    """
-
-    url: str
-    client_id: str
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    ca_file: str | None = None
-    keepalive_s: int = 5
-    subscriptions: tuple[tuple[str, int], ...] | list[tuple[str, int]] = ()
-    will: Message | None = None
-    clean: bool = False
-
-    def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path or parts.username is not None:
-            raise ValueError("broker url: write mqtt://host:port or mqtts://host:port, user and password beside it")
-        _ = parts.port  # ValueError when it is none
-
-    @property
-    def host(self) -> str:
-        """The broker's name or address."""
-        return urlsplit(self.url).hostname or ""
-
-    @property
-    def tls(self) -> bool:
-        """Whether the connection is encrypted."""
-        return self.url.startswith("mqtts:")
-
-    @property
-    def port(self) -> int:
-        """The broker's port."""
-        return urlsplit(self.url).port or (8883 if self.tls else 1883)
+CREDENTIALS = (0x86, 0x87)  # bad user name or password, not authorized
+DEAD_LINE = frozenset((errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN))
 
 
 class Listener(Protocol):
@@ -83,11 +48,13 @@ class Listener(Protocol):
     def opened(self, session_present: bool, window: int, longest: int) -> None:
         """The broker accepted; it takes `window` unanswered publishes, of at most `longest` bytes."""
 
-    def granted(self, refused: Sequence[str]) -> None:
-        """The broker has answered to the subscriptions; what comes from now on is heard, but for `refused` topics."""
+    def granted(self, refused: Sequence[tuple[str, str]]) -> None:
+        """The broker has answered to subscriptions; what comes from now on is heard, but for `refused`, each a topic
+        and the broker's reason."""
 
-    def closed(self, why: str, code: int) -> None:
-        """It is over, or never came to be; the last call. `code` is the broker's reason code, 0 without one."""
+    def closed(self, why: str, code: int, by_broker: bool) -> None:
+        """It is over, or never came to be; the last call. `code` is the broker's reason code, 0 without one.
+        `by_broker`: it ended what stood; not we, and not a line that is dead."""
 
     def answered(self, mid: int, code: int) -> None:
         """The PUBACK of a publish with QoS 1."""
@@ -107,8 +74,15 @@ class Connection:
         self._client = self._new_client(protocol)
         self._events: deque[Callable[[], None]] = deque()
         self._misc_timer: asyncio.TimerHandle | None = None
-        self._writing = self._flushing = self._over = False
+        self._writing = self._flushing = self._over = self._accepted = self._leaving = False
         self._why, self._code = "", 0
+        self._socket: socket.socket | None = None
+        self._errno = 0  # of the socket, when it failed
+        self._asked: dict[int | None, list[str]] = {}  # message id -> topics of a subscription without an answer
+        self.prints: Prints = ()
+        """the files it was made of"""
+        self.certificate_ends: float | None = None
+        """until when the broker's certificate is valid, in UTC seconds"""
 
     def _new_client(self, protocol: MQTTProtocolVersion) -> Client:
         options = self._options
@@ -121,8 +95,6 @@ class Connection:
             manual_ack=True,
         )
         client.max_inflight_messages_set(0)  # else every PUBACK scans all that is stored
-        if options.username is not None:
-            client.username_pw_set(options.username, options.password)
         if will := options.will:
             client.will_set(will.topic, will.payload, will.qos, will.retain)
         client.on_connect = self._on_connect
@@ -145,8 +117,16 @@ class Connection:
         """Let the PUBACK of a message leave."""
         self._client.ack(mid, 1)
 
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Ask again for these of the subscriptions; `granted` follows."""
+        wanted = [(topic, self._how(qos)) for topic, qos in self._options.subscriptions if topic in topics]
+        if wanted:
+            _, mid = self._client.subscribe(wanted)
+            self._asked[mid] = [topic for topic, _ in wanted]
+
     def disconnect(self) -> None:
         """Say goodbye (the will stays unsaid); `closed` follows."""
+        self._leaving = True
         self._client.disconnect()
 
     def abandon(self) -> None:
@@ -161,12 +141,25 @@ class Connection:
 
     # --- input and output --------------------------------------------------------------------------------------------
 
-    def _reach(self) -> None:
-        """Runs beside the loop: name, TCP and TLS block."""
+    def _reach(self) -> str:
+        """Runs beside the loop, for files, name, TCP and TLS block; why it failed, "" when it did not."""
         client, options = self._client, self._options
-        client.connect_timeout = 5.0
-        if options.tls:
-            client.tls_set_context(ssl.create_default_context(cafile=options.ca_file))
+        try:
+            self.prints = prints(options)
+            if options.username is not None:
+                client.username_pw_set(options.username, mqtt_tls.password(options))
+            client.connect_timeout = mqtt_tls.CONNECT_S
+            if options.tls:
+                client.tls_set_context(mqtt_tls.context(options))
+            self._connect()
+        except mqtt_tls.Unusable as error:
+            return str(error)
+        except Exception as error:  # of the resolver, of TCP, of TLS, of paho
+            return f"{options.where}: {mqtt_tls.words(error, options)}"
+        return ""
+
+    def _connect(self) -> None:
+        client, options = self._client, self._options
         if not self._five:
             client.connect(options.host, options.port, options.keepalive_s)
             return
@@ -176,15 +169,16 @@ class Connection:
         asked.MaximumPacketSize = INCOMING_BYTES
         client.connect(options.host, options.port, options.keepalive_s, clean_start=options.clean, properties=asked)
 
-    def _reached(self, future: asyncio.Future[None]) -> None:
-        error = None if future.cancelled() else future.exception()
+    def _reached(self, future: asyncio.Future[str]) -> None:
         if future.cancelled() or self._over:
             return self.abandon()
-        connection = cast("socket.socket | None", self._client.socket())
-        if error or connection is None:
+        why = future.result()
+        self._socket = connection = cast("socket.socket | None", self._client.socket())
+        if why or connection is None:
             self._over = True
-            self._listener.closed(f"{self._options.host}:{self._options.port}: {_plain(error)}", 0)
+            self._listener.closed(why or f"{self._options.where}: no connection", 0, False)
             return
+        self.certificate_ends = mqtt_tls.ends(connection)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         silence_ms = 1000 * max(1, self._options.keepalive_s)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, silence_ms)
@@ -195,6 +189,7 @@ class Connection:
         self._flush()
 
     def _readable(self) -> None:
+        self._note_error()
         self._client.loop_read()
         while (connection := self._client.socket()) and isinstance(connection, ssl.SSLSocket) and connection.pending():
             self._client.loop_read()  # decrypted bytes that the descriptor does not show
@@ -214,6 +209,7 @@ class Connection:
         self._flushing = False
         if self._over:
             return
+        self._note_error()
         self._client.loop_write()
         connection = self._client.socket()
         if connection is not None and self._client.want_write() != self._writing:
@@ -223,6 +219,12 @@ class Connection:
             else:
                 self._loop.remove_writer(connection.fileno())
         self._dispatch()
+
+    def _note_error(self) -> None:
+        """Why the kernel gave the connection up, before paho takes it for an end like any other."""
+        connection = self._socket
+        if connection and connection.fileno() >= 0:
+            self._errno = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or self._errno
 
     def _unwatch(self, fd: int) -> None:
         self._loop.remove_reader(fd)
@@ -244,11 +246,13 @@ class Connection:
     def _on_connect(self, client: Client, _: Any, flags: ConnectFlags, code: ReasonCode, given: Any) -> None:
         if code.is_failure:
             self._why, self._code = f"the broker refused: {code}", code.value
+            if code.value in CREDENTIALS:
+                self._why += "; see username, password_file and cert_file, and its list of users"
             return
+        self._accepted = True
         window = getattr(given, "ReceiveMaximum", PENDING)
         longest = min(OUTGOING_BYTES, getattr(given, "MaximumPacketSize", OUTGOING_BYTES))
-        if self._options.subscriptions:
-            client.subscribe([(topic, self._how(qos)) for topic, qos in self._options.subscriptions])
+        self.subscribe([topic for topic, _ in self._options.subscriptions])
         self._events.append(lambda: self._listener.opened(flags.session_present, window, longest))
 
     def _how(self, qos: int) -> Any:
@@ -263,16 +267,26 @@ class Connection:
             self._why, self._code = f"the broker closed: {code}", code.value
         if self._code == SESSION_TAKEN_OVER:
             self._why = f"another client uses the client id {self._options.client_id!r} too; give each its own"
-        silent = code.value == KEEP_ALIVE_TIMEOUT
-        why = self._why or ("the broker gives no sign of life" if silent else "the connection to the broker broke")
-        self._events.append(lambda: self._listener.closed(why, self._code))
+        silent = code.value == KEEP_ALIVE_TIMEOUT or self._errno in DEAD_LINE
+        why, by_broker = self._why or self._ending(silent), not silent and not self._leaving
+        self._events.append(lambda: self._listener.closed(why, self._code, by_broker))
+
+    def _ending(self, silent: bool) -> str:
+        """Of a connection about which the broker has said nothing."""
+        failure = getattr(self._socket, "failure", None)
+        if silent:
+            return "the broker gives no sign of life"
+        if isinstance(failure, ssl.SSLError):
+            return mqtt_tls.refusal(failure, self._options)
+        if not self._accepted and not self._options.tls:
+            return "the broker closed before it answered: does it want TLS (mqtts://) on this port?"
+        return "the connection to the broker broke"
 
     def _on_subscribe(self, client: Client, _: Any, mid: int, codes: list[ReasonCode], given: Any) -> None:
-        refused = []
-        for (topic, _qos), code in zip(self._options.subscriptions, codes, strict=False):
-            if code.is_failure:
-                log.error("the broker refused the subscription to %s: %s", topic, code)
-                refused.append(topic)
+        asked = zip(self._asked.pop(mid, ()), codes, strict=False)
+        refused = [(topic, str(code)) for topic, code in asked if code.is_failure]
+        for topic, reason in refused:
+            log.error("the broker refused the subscription to %s: %s", topic, reason)
         self._events.append(lambda: self._listener.granted(refused))
 
     def _on_publish(self, client: Client, _: Any, mid: int, code: ReasonCode, given: Any) -> None:
@@ -285,13 +299,3 @@ class Connection:
             client.ack(message.mid, message.qos)
         else:
             self._events.append(lambda: self._listener.arrived(topic, payload, message.retain, mid))
-
-
-def _plain(error: BaseException | None) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not accepted: {error.verify_message}; see ca_file, host name and clock"
-    if isinstance(error, TimeoutError):
-        return "no answer"
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error or "no connection")

@@ -7,6 +7,7 @@ is acknowledged to the broker at once: what must not be lost between a machine a
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from random import Random
 
@@ -15,9 +16,13 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from devices.lasting import Lasting
 from devices.links import LinkHandler, LinkUrl, OnBroker
 from devices.mqtt_connection import PENDING, UNSUPPORTED_VERSION, Connection, Options
+from devices.mqtt_watch import Watch
 from devices.types import Message
 
+log = logging.getLogger(__name__)
+
 GRANT_S = 10.0
+RENEWED = "its password or certificate is a new one; connecting with it"
 
 
 def mqtt_link(
@@ -30,7 +35,10 @@ def mqtt_link(
         on.client_id,
         username=on.username,
         password=on.password,
+        password_file=on.password_file,
         ca_file=on.ca_file,
+        cert_file=on.cert_file,
+        key_file=on.key_file,
         subscriptions=tuple(on.subscriptions),
         will=on.will,
         clean=True,
@@ -50,6 +58,8 @@ class MqttLink(Lasting):
         self._connection: Connection | None = None
         self._unanswered: set[int] = set()
         self._granting: asyncio.TimerHandle | None = None
+        self._watch = Watch(loop, self._renew, self._unusable)
+        self._renewing = False
 
     def write(self, data: bytes | Sequence[Message]) -> None:
         """Publish; dropped while the link is down. A broker that answers nothing any more is hung up on."""
@@ -74,6 +84,7 @@ class MqttLink(Lasting):
 
     def _begin(self) -> None:
         self._unanswered.clear()
+        self._renewing = False
         self._connection = Connection(self._loop, self._options, self._protocol, self)
         self._connection.open()
 
@@ -81,6 +92,7 @@ class MqttLink(Lasting):
         if self._granting:
             self._granting.cancel()
             self._granting = None
+        self._watch.end()
         if self._connection:
             self._connection.abandon()
             self._connection = None
@@ -90,36 +102,45 @@ class MqttLink(Lasting):
             self._end()
             self._is_down(why)
 
+    def _renew(self) -> None:
+        if self._connection:
+            self._renewing = True
+            self._connection.disconnect()
+
+    def _unusable(self, why: str) -> None:
+        log.error("%s: new files cannot be used, the connection stays as it is: %s", self._name, why)
+
     # --- the connection's listener -----------------------------------------------------------------------------------
 
     def opened(self, session_present: bool, window: int, longest: int) -> None:
         """The broker accepted; the subscriptions are still to be granted, if there are any."""
+        if self._connection:
+            self._watch.begin(self._options, self._connection.prints)
         if not self._options.subscriptions:
             self.granted(())
         elif self._connection:
             why = "the broker does not answer to the subscriptions"
             self._granting = self._loop.call_later(GRANT_S, self._lost, why, self._connection)
 
-    def granted(self, refused: Sequence[str]) -> None:
+    def granted(self, refused: Sequence[tuple[str, str]]) -> None:
         """The broker answered to the subscriptions; without all of them the machine is not heard."""
         if self._granting:
             self._granting.cancel()
             self._granting = None
         if refused:
-            self._lost(
-                f"the broker refused the subscription to {', '.join(refused)}: may we read there?", self._connection
-            )
+            topics = ", ".join(topic for topic, _ in refused)
+            self._lost(f"the broker refused the subscription to {topics}: may we read there?", self._connection)
         elif self._connection and not self.health.up:
             self._is_up()
 
-    def closed(self, why: str, code: int) -> None:
+    def closed(self, why: str, code: int, by_broker: bool) -> None:
         """The connection is over."""
         if code == UNSUPPORTED_VERSION and self._protocol == MQTTProtocolVersion.MQTTv5:
             self._protocol = MQTTProtocolVersion.MQTTv311
             self._end()
             self._begin()
         else:
-            self._lost(why, self._connection)
+            self._lost(RENEWED if self._renewing else why, self._connection)
 
     def answered(self, mid: int, code: int) -> None:
         """The broker has a message, or refuses it."""

@@ -16,7 +16,7 @@ from typing import TypeAlias
 CODE = ("controller", "devices", "firmware_stubs")
 LINKS = (
     *(f"devices/{name}_link.py" for name in ("serial", "tcp", "mqtt", "rfc2217", "fd")),
-    "devices/mqtt_connection.py",
+    *(f"devices/mqtt_{name}.py" for name in "connection tls watch".split()),
     "devices/lasting.py",
 )
 FAMILIES = tuple(f"devices/{family}/" for family in ("scanners", "plcs", "scales", "robots"))
@@ -28,7 +28,7 @@ EDGES = (
     *LINKS,
     *(
         f"controller/{name}.py"
-        for name in "__main__ broker cluster control core crashes daemon jetstream run_cluster uplink".split()
+        for name in "__main__ broker cluster control core crashes daemon jetstream republish run_cluster uplink".split()
     ),
     *(f"controller/{name}.py" for name in "logs notify parts reaching stalls state_dir wellbeing".split()),
     *(f"controller/{name}.py" for name in "demo demo_centre demo_picture".split()),
@@ -40,7 +40,7 @@ EDGES = (
 EDGE_NAMES = tuple(path.removesuffix(".py").rstrip("/").replace("/", ".") for path in EDGES)
 # They reach the world only when called to, to read a file or to open a link. Others take data and types from them,
 # so a pure module may import them.
-DOORS = ("controller/config.py", "controller/config_links.py", "devices/links.py")
+DOORS = (*(f"controller/config{part}.py" for part in ("", "_files", "_links")), "devices/links.py")
 MAKES_TASKS = {"create_task", "ensure_future", "TaskGroup", "gather"}
 WORLD = tuple(
     "aiohttp aiomqtt asyncio fcntl multiprocessing os paho pty secrets select selectors serial signal socket sqlite3 "

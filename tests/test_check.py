@@ -36,6 +36,20 @@ def test_a_good_floor_is_one_line(tmp_path: Path) -> None:
     )
 
 
+def test_a_secret_that_all_can_read_is_a_warning(tmp_path: Path) -> None:
+    check(tmp_path)
+    secret = tmp_path / "broker.pw"
+    secret.chmod(0o644)
+    result = floord("check", str(tmp_path / "floor.toml"))
+    assert result.exit_code == 0
+    assert result.stderr == (
+        f"warning: {tmp_path}/floor.toml:8: broker.password_file: every user of this machine can read {secret}; "
+        f"chmod o= {secret}\n"
+    )
+    told = json.loads(floord("check", str(tmp_path / "floor.toml"), "--json").stdout)["warnings"]
+    assert [(one["line"], one["key"]) for one in told] == [(8, "broker.password_file")]
+
+
 def five_mistakes() -> tuple[str, list[int]]:
     """A misspelt key, a missing lane, a port used twice, a wrong type and an open closure in one file."""
     text = FLOOR
@@ -176,6 +190,7 @@ def test_json(tmp_path: Path) -> None:
     assert good == {
         "ok": True,
         "problems": [],
+        "warnings": [],
         "lines": ["S1"],
         "points": ["DOCK", "S1-DEC", "S1-IND", "S1-T1"],
         "lanes": ["S1-EX", "S1-L01"],

@@ -101,6 +101,8 @@ plc = "PLC2"
 def write(folder: Path, text: str) -> Path:
     path = folder / "floor.toml"
     path.write_text(text)
+    (folder / "broker.pw").write_text("geheim\n")
+    (folder / "broker.pw").chmod(0o600)
     return path
 
 
@@ -127,6 +129,7 @@ def test_a_good_floor(tmp_path: Path) -> None:
     assert (config.site, config.node, config.mode) == ("lgg", "sorter-a", "test")
     assert (config.state_dir, config.plan) == (tmp_path / "state", tmp_path / "plan.toml")
     assert config.broker.password_file == tmp_path / "broker.pw"
+    assert config.broker.url == ("mqtt://127.0.0.1:1883",)
     assert config.broker.keepalive_s == 5
     assert config.customs.stale_s == 60
     assert config.customs.feed
@@ -259,6 +262,22 @@ WRONG = [
     ('mode = "test"', 'mode = "prod"', "mode", 'cannot be "prod"', "production"),
     ('prefix = "\\u0002"', "prefix = 2", "scanner.tunnel-1.prefix", "must be a text in quotes, not 2", 'write "2"'),
     ('"mqtt://127.0.0.1:1883"', '"127.0.0.1"', "broker.url", "is no broker", 'write "mqtt://host:1883"'),
+    ('"mqtt://127.0.0.1:1883"', '["mqtt://a", "b"]', "broker.url", '"b" is no broker', 'write "mqtt://host:1883"'),
+    ('"mqtt://127.0.0.1:1883"', '["mqtt://a", "mqtt://a"]', "broker.url", "stands in it twice", "each once"),
+    ('"mqtt://127.0.0.1:1883"', "[]", "broker.url", "one broker or up to 16", '["mqtt://a", "mqtt://b"]'),
+    ('"mqtt://127.0.0.1:1883"', "1883", "broker.url", "one broker or up to 16", "write"),
+    ('"mqtt://127.0.0.1:1883"', '["mqtt://a", 5]', "broker.url", "must be a text in quotes, not 5", ""),
+    ("password_file =", "cert_file =", "broker.cert_file", "of no use alone", "write key_file = …, too"),
+    ("password_file =", "key_file =", "broker.key_file", "of no use alone", "write cert_file = …, too"),
+    ('"broker.pw"', '"nobody.pw"', "broker.password_file", "nobody.pw: no such file", "put it there"),
+    ('"broker.pw"', '"."', "broker.password_file", "is no file", "its path"),
+    (
+        'point = "S1-T1"',
+        'point = "S1-T1"\nca_file = "a"',
+        "scanner.tunnel-1.ca_file",
+        "a: no such file",
+        "put it there",
+    ),
     ('plan = "plan.toml"', 'plan = ""', "plan", "is no file", "write its path"),
     ('plan = "plan.toml"', 'plan = "a\\u0000b"', "plan", "is no file", "write its path"),
     # ids

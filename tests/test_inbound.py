@@ -59,7 +59,9 @@ def test_every_topic_is_subscribed_and_understood() -> None:
     topics = hub.node.subscriptions()
     assert f"{HUB}/n1/command/+" in topics
     wanted = {"advice", "customs", "customs/head", "departure", "container", "plan", "answer"}
-    assert {f"{HUB}/{name}" for name in wanted} == set(topics) - {f"{HUB}/n1/command/+"}
+    own = {f"{HUB}/n1/{name}" for name in ("command/+", "ack", "state/node")}
+    assert {f"{HUB}/{name}" for name in wanted} == set(topics) - own
+    assert own <= set(topics)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,11 @@ def test_every_topic_is_subscribed_and_understood() -> None:
         (f"{HUB}/customs/head", "customs/head"),
         (f"{COMMANDS}/hold", "command/hold"),
         (f"{HUB}/command/hold", ""),
+        (f"{HUB}/n1/ack", "ack"),
+        (f"{HUB}/n1/state/node", "state/node"),
+        (f"{HUB}/ack", ""),
+        (f"{HUB}/n2/ack", ""),
+        (f"{HUB}/n1/state/line/S1", ""),
         (f"{HUB}/n2/command/hold", ""),
         (f"{HUB}/n1/advice", ""),
         ("hub/v1/other/advice", ""),

@@ -171,6 +171,20 @@ def test_a_row_that_ends_every_connection_goes_to_quarantine() -> None:
     assert seqs(outbox.take(10_001.0)) == [3]
 
 
+def test_a_connection_that_the_broker_did_not_close_says_nothing_of_a_row() -> None:
+    outbox = ready(window=10)
+    outbox.offer(rows(1, 2))
+    for now in range(5 * module.DEATHS):
+        outbox.connected()
+        assert seqs(outbox.take(now * 1000.0)) == [1, 2], "nor does it narrow the window"
+        outbox.disconnected(by_broker=False)
+    for now in range(module.DEATHS, 3 * module.DEATHS):
+        outbox.connected()
+        outbox.take(now * 100_000.0)
+        outbox.disconnected(by_broker=now % 2 == 0)
+    assert outbox.settled() == ([], [])
+
+
 def test_lost_connections_refuse_nothing_while_rows_are_accepted() -> None:
     outbox = ready(window=2)
     outbox.offer(rows(*range(1, 40)))
@@ -263,9 +277,9 @@ class AnyOrder(RuleBasedStateMachine):
             self.outbox.connected()
             self.up = True
 
-    @rule()
-    def disconnect(self) -> None:
-        self.outbox.disconnected()
+    @rule(by_broker=st.booleans())
+    def disconnect(self, by_broker: bool) -> None:
+        self.outbox.disconnected(by_broker)
         self.up, self.flying = False, []
 
     @rule()

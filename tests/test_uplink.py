@@ -9,7 +9,7 @@ import logging
 import random
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from controller import broker
 from controller.broker import BrokerMissing, Child, start_mosquitto, start_nats
 from controller.journal_rows import Row
-from controller.outbox import Outbox
+from controller.outbox import DEATHS, Outbox
 from controller.uplink import Options, Uplink
 from devices.types import Message
 
@@ -106,6 +106,8 @@ class User(Changes):
         super().__init__()
         self.sessions: list[bool] = []
         self.downs: list[str] = []
+        self.by_broker: list[bool] = []
+        self.refused: list[list[tuple[str, str]]] = []
         self.answers: dict[int, int] = {}
         self.messages: list[tuple[str, bytes, bool, int]] = []
 
@@ -113,8 +115,13 @@ class User(Changes):
         self.sessions.append(session_present)
         self.changed()
 
-    def disconnected(self, why: str) -> None:
+    def subscribed(self, refused: Sequence[tuple[str, str]]) -> None:
+        self.refused.append(list(refused))
+        self.changed()
+
+    def disconnected(self, why: str, by_broker: bool) -> None:
         self.downs.append(why)
+        self.by_broker.append(by_broker)
         self.changed()
 
     def puback(self, key: int, code: int) -> None:
@@ -156,9 +163,9 @@ class Publisher(User):
         super().connected(session_present)
         self.pump()
 
-    def disconnected(self, why: str) -> None:
-        self.outbox.disconnected()
-        super().disconnected(why)
+    def disconnected(self, why: str, by_broker: bool) -> None:
+        self.outbox.disconnected(by_broker)
+        super().disconnected(why, by_broker)
 
     def puback(self, key: int, code: int) -> None:
         self.outbox.puback(key, code)
@@ -529,6 +536,231 @@ def test_a_handler_that_raises_loses_nothing_else(tmp_path: Path) -> None:
                 await user.until(lambda: len(user.answers) == 50)
                 await user.until(lambda: len(errors) == 50)
 
+    run(scenario)
+
+
+def url_of(server: asyncio.Server) -> str:
+    return f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def nobody_there() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return f"mqtt://127.0.0.1:{probe.getsockname()[1]}"
+
+
+async def short_spoken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A broker that accepts, and closes at once."""
+    await reader.read(1000)
+    writer.write(b"\x20\x03\x00\x00\x00")
+    writer.close()
+
+
+def test_of_several_brokers_the_next_one_is_tried_and_one_that_works_is_kept(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        user, away = User(), nobody_there()
+        async with await asyncio.start_server(short_spoken, "127.0.0.1", 0) as server:
+            with started("mosquitto", tmp_path) as child:
+                options = Options(away, "floord", others=(url_of(server), child.url))
+                async with linked(options, user) as uplink:
+                    await user.until(lambda: len(user.sessions) == 2)
+                    assert uplink.broker == child.url
+                    assert user.downs == [
+                        f"{away[7:]}: Connection refused",
+                        f"{url_of(server)[7:]}: the connection to the broker broke",
+                    ]
+                    assert user.by_broker == [False, True]
+                    uplink._up_at = 0.0  # it held for long
+                    child.kill()
+                    await user.until(lambda: len(user.downs) == 3)
+                    assert user.downs[2] == f"{child.url[7:]}: the connection to the broker broke"
+                    await user.until(lambda: len(user.downs) == 4)
+                    assert user.downs[3] == f"{child.url[7:]}: Connection refused", "it was the first one to be tried"
+                    with start_mosquitto(tmp_path, child.port):
+                        await user.until(
+                            lambda: uplink.broker == child.url and len(user.sessions) > len(user.downs) - 3
+                        )
+
+    run(scenario)
+
+
+def test_each_of_several_brokers_is_spoken_to_in_its_own_version(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        user = User()
+        with started("nats", tmp_path) as old, started("mosquitto", tmp_path) as new:
+            async with linked(Options(old.url, "floord", others=(new.url,)), user) as uplink:
+                await user.until(lambda: len(user.sessions) == 1)
+                assert uplink.broker == old.url
+                old.kill()
+                await user.until(lambda: len(user.sessions) == 2)
+                assert uplink.broker == new.url
+                uplink.publish(1, "nobody/listens", b"x", 1, False)
+                await user.until(lambda: user.answers == {1: 0x10})  # 3.1.1 has no such answer
+
+    run(scenario)
+
+
+class Answering:
+    """A broker of MQTT 5 that accepts, and answers pings and publishes as long as it is told to."""
+
+    def __init__(self, pings: bool = True, publishes: bool = False) -> None:
+        self.pings, self.publishes = pings, publishes
+        self.seen = 0  # publishes
+        self.subscriptions: list[bytes] = []  # SUBACKs to be given, without message id
+        self.writers: list[asyncio.StreamWriter] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                kind, length = await reader.readexactly(2)  # every packet here is short
+                body = await reader.readexactly(length)
+                match kind >> 4:
+                    case 1:
+                        writer.write(b"\x20\x03\x00\x00\x00")
+                    case 3:
+                        self.seen += 1
+                        if self.publishes:
+                            at = 2 + int.from_bytes(body[:2], "big")
+                            writer.write(b"\x40\x02" + body[at : at + 2])
+                    case 8:
+                        codes = self.subscriptions.pop(0)
+                        writer.write(bytes([0x90, 3 + len(codes)]) + body[:2] + b"\x00" + codes)
+                    case 12 if self.pings:
+                        writer.write(b"\xd0\x00")
+                    case 14:
+                        break
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def answering(broker: Answering) -> AsyncIterator[str]:
+    """Its url."""
+    async with await asyncio.start_server(broker.serve, "127.0.0.1", 0) as server:
+        yield url_of(server)
+        for writer in broker.writers:
+            writer.transport.abort()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devices.links.FIRST_S", 0.01)
+    monkeypatch.setattr("devices.links.LONGEST_S", 0.01)
+    monkeypatch.setattr("controller.uplink.ANSWER_S", 0.1)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_broker_that_answers_pings_only_is_left_and_no_row_is_to_blame() -> None:
+    async def scenario() -> None:
+        publisher, broker = Publisher(committed(Outbox(window=1), [row(1), row(2)])), Answering()
+        async with answering(broker) as url, linked(Options(url, "floord"), publisher) as publisher.uplink:
+            await publisher.until(lambda: len(publisher.downs) >= 2 * DEATHS + 1)
+            assert publisher.downs[0] == "the broker acknowledges nothing: 1 messages wait for it"
+            assert set(publisher.by_broker) == {False}
+            assert publisher.outbox.quarantined == 0
+            broker.publishes = True
+            await publisher.until(lambda: publisher.delivered == {1, 2})
+
+    run(scenario)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_broker_that_acknowledges_slowly_is_kept() -> None:
+    async def scenario() -> None:
+        user, broker = User(), Answering(publishes=True)
+        async with answering(broker) as url, linked(Options(url, "floord"), user) as uplink:
+            await user.until(lambda: len(user.sessions) == 1)
+            for key in range(1, 6):  # 0.3 s in all, and always something in flight
+                broker.publishes = False
+                uplink.publish(key, "t", b"", 1, False)
+                uplink.publish(key + 100, "t", b"", 1, False)
+                asyncio.get_running_loop().call_later(0.06, broker.writers[0].write, b"\x40\x02" + mid(2 * key - 1))
+                await user.until(lambda key=key: key in user.answers)  # type: ignore[misc]
+            assert user.downs == []
+
+    run(scenario)
+
+
+def mid(number: int) -> bytes:
+    return number.to_bytes(2, "big")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_row_on_which_the_broker_closes_is_found_out() -> None:
+    """FIN and RST alike; the wire as it is, not only the outbox."""
+
+    async def scenario() -> None:
+        publisher = Publisher(committed(Outbox(window=5), [row(1), row(2, body=b"poison"), row(3)]))
+        deaths = 0
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal deaths
+            await reader.read(1000)
+            writer.write(b"\x20\x03\x00\x00\x00")
+            while data := await reader.read(65536):
+                if b"poison" in data:
+                    deaths += 1
+                    if deaths % 2:
+                        writer.transport.abort()
+                    break
+                for at in re.findall(rb"\x32.\x00\x0bfloor/event(..)", data, re.DOTALL):
+                    writer.write(b"\x40\x02" + at)
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server, linked(Options(url_of(server), "floord"), publisher) as publisher.uplink:
+            await publisher.until(lambda: publisher.delivered == {1, 3})
+            assert set(publisher.by_broker) == {True}
+            assert publisher.outbox.quarantined == 1
+
+    run(scenario)
+
+
+def test_a_broker_that_says_nothing_any_more_has_not_closed() -> None:
+    async def scenario() -> None:
+        user, broker = User(), Answering(pings=False)
+        async with answering(broker) as url, linked(Options(url, "floord", keepalive_s=1), user):
+            await user.until(lambda: len(user.downs) == 1)
+            assert (user.downs, user.by_broker) == (["the broker gives no sign of life"], [False])
+
+    run(scenario)
+
+
+def test_refused_subscriptions_are_told_and_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller.uplink.SUBSCRIBE_S", 0.05)
+
+    async def scenario() -> None:
+        user, broker = User(), Answering()
+        broker.subscriptions = [b"\x01\x87\x97", b"\x87\x01", b"\x01"]
+        wanted = [("a", 1), ("b", 1), ("c", 1)]
+        async with answering(broker) as url, linked(Options(url, "floord", subscriptions=wanted), user):
+            await user.until(lambda: len(user.refused) == 3)
+            both = [("b", "Not authorized"), ("c", "Quota exceeded")]
+            assert user.refused == [both, both[:1], []]
+            assert user.downs == []
+
+    run(scenario)
+
+
+def test_nats_grants_only_some_subscriptions_where_it_is_told_to_keep_too_much(tmp_path: Path) -> None:
+    """Of all subscriptions of a client it holds 65,535 messages at most, what is beyond is refused."""
+
+    def command(port: int) -> list[str]:
+        mqtt = {"host": "127.0.0.1", "port": port, "max_ack_pending": 20_000}
+        config = {"server_name": "hubfloor", "host": "127.0.0.1", "port": -1, "mqtt": mqtt}
+        (tmp_path / "nats.conf").write_text(json.dumps(config | {"jetstream": {"store_dir": str(tmp_path / "nats")}}))
+        return [str(broker.nats_binary()), "--config", str(tmp_path / "nats.conf")]
+
+    async def scenario() -> None:
+        user, topics = User(), [(f"in/{number}", 1) for number in range(6)]
+        with broker._start(command, None, tmp_path / "nats.log") as child:
+            async with linked(Options(child.url, "floord", subscriptions=topics), user):
+                await user.until(lambda: len(user.refused) == 1)
+                assert [topic for topic, _ in user.refused[0]] == ["in/3", "in/4", "in/5"]
+
+    try:
+        broker.nats_binary()
+    except BrokerMissing as missing:
+        pytest.skip(str(missing))
     run(scenario)
 
 

@@ -38,6 +38,8 @@ def command(floor_file: Path, as_json: bool) -> None:
         click.echo(f"{_count(problems, 'problem')} found", err=True)
     else:
         click.echo(_summary(floor, list(plans.values())))
+    for warning in floor.warnings if not as_json else ():
+        click.echo(_wrapped(f"warning: {warning}"), err=True)
     if problems:
         sys.exit(EXIT_CONFIG)
 
@@ -71,6 +73,7 @@ def _json(problems: list[Problem], floor: Floor, plans: list[Plan]) -> dict[str,
     return {
         "ok": not problems,
         "problems": [asdict(problem) for problem in problems],
+        "warnings": [asdict(warning) for warning in floor.warnings],
         "lines": sorted(floor.line),
         "points": sorted(floor.point),
         "lanes": sorted(floor.lane),

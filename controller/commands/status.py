@@ -53,7 +53,7 @@ def shown(s: dict[str, Any], width: int) -> list[str]:
     rows = [
         f"{s['site']}/{s['node']}  {s['mode']}  plan {s['plan']}  journal {s['journal']}  sequence {s['sequence']}",
         f"broker   {'online' if broker['online'] else 'AWAY':<10} {broker['queued']} queued, "
-        f"{broker['quarantined']} quarantined",
+        f"{broker['quarantined']} quarantined{_broker(broker)}",
         f"customs  {'fresh' if customs['fresh'] else 'NOT FRESH':<10} {customs['records']} records, "
         f"position {customs['position']} in the feed",
         "",
@@ -66,6 +66,12 @@ def shown(s: dict[str, Any], width: int) -> list[str]:
     problems = _problems(s)
     rows.append("not well: " + "; ".join(problems) if problems else "all well")
     return _wrapped(rows, width)
+
+
+def _broker(broker: dict[str, Any]) -> str:
+    """Which one, or why it is away."""
+    said = broker["url"] if broker["online"] else broker["why"]
+    return f"; {said}" if said else ""
 
 
 def _of(links: dict[str, Any], device: str) -> dict[str, Any]:

@@ -1,0 +1,46 @@
+"""Alarms that stand as long as something is so: raised once, again at most once a minute when they change, cleared."""
+
+from __future__ import annotations
+
+from controller.events import Alarm
+
+AGAIN_MS = 60_000.0
+
+
+class Standing:
+    """`now` is monotonic ms. What is said here leaves with `take`."""
+
+    def __init__(self) -> None:
+        self._wanted: dict[str, Alarm] = {}
+        self._told: dict[str, Alarm] = {}
+        self._raised: dict[str, float] = {}
+
+    def set(self, alarm: Alarm) -> None:
+        """It is so, or it is so otherwise than before."""
+        self._wanted[alarm.alarm] = alarm
+
+    def clear(self, name: str) -> None:
+        """It is so no more."""
+        self._wanted.pop(name, None)
+
+    def take(self, now: float) -> list[tuple[str, Alarm]]:
+        """(event, alarm) to be reported now."""
+        out = []
+        for name in [name for name in self._told if name not in self._wanted]:
+            told = self._told.pop(name)
+            over = told.model_copy(update={"what": f"it is over: {told.what}", "sequences": None})
+            out.append(("alarm/cleared", over))
+        for name, alarm in self._wanted.items():
+            if alarm != self._told.get(name) and self._due(name) <= now:
+                self._told[name], self._raised[name] = alarm, now
+                out.append(("alarm/raised", alarm))
+        return out
+
+    def next_at(self) -> float | None:
+        """When `take` has something; None = not before something is said here."""
+        over = float("-inf") if self._told.keys() - self._wanted.keys() else None
+        dues = [self._due(name) for name, alarm in self._wanted.items() if alarm != self._told.get(name)]
+        return min((due for due in (over, *dues) if due is not None), default=None)
+
+    def _due(self, name: str) -> float:
+        return self._raised.get(name, float("-inf")) + AGAIN_MS

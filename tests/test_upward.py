@@ -1,0 +1,363 @@
+"""The way to the centre: alarms that say what is wrong there, acks, and a journal that was put back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller import daemon as daemon_module
+from controller.broker import Child
+from controller.daemon import Daemon as RealDaemon
+from controller.events import Alarm
+from controller.journal_reader import Reader
+from controller.node import Node
+from controller.plans import load_floor
+from controller.standing import AGAIN_MS, Standing
+from controller.uplink import Options
+from tests.floor_fixture import UTC
+from tests.hub import MemoryJournal
+from tests.test_check import S1_PLAN
+from tests.test_config import FLOOR, write
+from tests.test_node import HUB, Daemon
+from tests.test_uplink import User, linked, run, started
+
+OWN = f"{HUB}/n1"
+
+
+def alarms(hub: Daemon, alarm: str) -> list[tuple[str, dict[str, Any]]]:
+    """(raised or cleared, data) of the events about it, committed by now."""
+    hub.commit_if_any()
+    found = [(event["type"].split(".")[2], event["data"]) for event in hub.events()]
+    return [(what, data) for what, data in found if data.get("alarm") == alarm]
+
+
+def last(hub: Daemon, alarm: str) -> tuple[str, str]:
+    what, data = alarms(hub, alarm)[-1]
+    return what, data["what"]
+
+
+def publish_all(hub: Daemon, code: Callable[[str], int] = lambda topic: 0) -> list[int]:
+    """The broker answers to all that is published; the keys."""
+    keys = []
+    hub.commit_if_any()
+    while hub.node.outbox.wants() is not None:
+        hub.node.backlog(hub.journal.backlog(*(hub.node.outbox.wants() or (0, 0))))
+    for _ in range(200):
+        for publish in hub.node.publishes(hub.now):
+            if publish.key:
+                keys.append(publish.key)
+                hub.node.puback(publish.key, code(publish.topic), hub.now)
+        hub.now += 1.0
+    return keys
+
+
+def pass_time(hub: Daemon, ms: float) -> None:
+    hub.now += ms
+    hub.node.tick(hub.now)
+
+
+# --- alarms -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_alarm_is_raised_once_again_after_a_minute_and_cleared() -> None:
+    standing, one = Standing(), Alarm(alarm="x", what="one")
+    assert standing.take(0.0) == []
+    standing.set(one)
+    assert standing.take(0.0) == [("alarm/raised", one)]
+    standing.set(one)
+    assert (standing.take(1.0), standing.next_at()) == ([], None)
+    two = Alarm(alarm="x", what="two", sequences=(1,))
+    standing.set(two)
+    assert (standing.take(2.0), standing.next_at()) == ([], AGAIN_MS)
+    assert standing.take(AGAIN_MS) == [("alarm/raised", two)]
+    standing.clear("x")
+    assert standing.next_at() == float("-inf")
+    assert standing.take(AGAIN_MS) == [("alarm/cleared", Alarm(alarm="x", what="it is over: two"))]
+    standing.clear("x")
+    standing.set(one)
+    assert standing.take(AGAIN_MS + 1) == [], "however often it comes and goes"
+    standing.clear("x")
+    assert standing.take(3 * AGAIN_MS) == []
+
+
+def test_refused_events_are_an_alarm_with_their_sequences() -> None:
+    hub = Daemon().up()
+    publish_all(hub)
+    first = hub.node.floor.sequence + 1
+    for number in range(3):
+        hub.node.link_down(next(iter(hub.node.ports)), hub.now, f"{number}")
+    publish_all(hub, lambda topic: 0x87 if "/device/" in topic else 0)
+    what, data = alarms(hub, "broker-refused")[-1]
+    assert (what, data["priority"], data["sequences"]) == ("raised", "high", [first])
+    topic = hub.journal.rows[first].topic
+    assert (
+        data["what"] == f"the broker refuses 1 event, the last on {topic}: not authorized (0x87); they are tried again"
+    )
+    assert len(alarms(hub, "broker-refused")) == 1, "growing, once a minute"
+    pass_time(hub, AGAIN_MS)
+    _, data = alarms(hub, "broker-refused")[-1]
+    refused = hub.node.outbox.refused
+    assert f"refuses {len(refused)} events" in data["what"]
+    assert data["sequences"] == refused
+    assert len(refused) >= 3
+    publish_all(hub)
+    assert last(hub, "broker-refused")[0] == "cleared"
+    assert hub.node.outbox.refused == []
+
+
+def test_at_most_a_hundred_sequences_are_named() -> None:
+    hub = Daemon().up()
+    hub.node.damaged(range(500, 0, -1), hub.now)
+    _, data = alarms(hub, "journal-damaged")[-1]
+    assert data["sequences"] == list(range(1, 101))
+    assert data["what"] == "500 events of the journal are damaged and can never be published"
+
+
+def test_refused_subscriptions_are_an_alarm_until_they_are_granted() -> None:
+    hub = Daemon().up()
+    hub.node.subscribed([(f"{HUB}/advice", "Not authorized"), (f"{HUB}/plan", "Quota exceeded")], hub.now)
+    assert last(hub, "broker-subscription") == (
+        "raised",
+        f"the broker refuses to let us hear {HUB}/advice: Not authorized; {HUB}/plan: Quota exceeded; "
+        "may n1 read there?",
+    )
+    hub.node.subscribed([], hub.now)
+    assert last(hub, "broker-subscription")[0] == "cleared"
+
+
+def test_a_certificate_that_ends_within_thirty_days_is_an_alarm() -> None:
+    hub = Daemon().up()
+    now_s, day = (UTC + hub.now) / 1000, 86_400
+    hub.node.connected(hub.now, "mqtts://b", now_s + 30 * day + 60)
+    pass_time(hub, 1000)
+    assert alarms(hub, "broker-certificate") == []
+    pass_time(hub, 120_000)
+    what, said = last(hub, "broker-certificate")
+    assert what == "raised"
+    assert said.startswith("the certificate of the broker mqtts://b ends on 2")
+    pass_time(hub, 10 * AGAIN_MS)
+    assert len(alarms(hub, "broker-certificate")) == 1
+    hub.node.connected(hub.now, "mqtts://b", now_s + 365 * day)
+    pass_time(hub, 1000)
+    assert last(hub, "broker-certificate")[0] == "cleared"
+
+
+def test_a_restart_closes_what_was_raised() -> None:
+    hub = Daemon().up()
+    hub.node.subscribed([("t", "why")], hub.now)
+    hub.commit()
+    later = Daemon(journal=hub.journal, now=hub.now)
+    assert last(later, "broker-subscription")[0] == "cleared"
+    once_more = Daemon(journal=hub.journal, now=hub.now)
+    assert len(alarms(once_more, "broker-subscription")) == 2
+
+
+# --- acks -------------------------------------------------------------------------------------------------------------
+
+
+def ack(hub: Daemon, sequence: int, journal: str = "", consumer: str = "erp") -> int:
+    body = {"consumer": consumer, "journal": journal or hub.node.origin.journal, "sequence": sequence}
+    return hub.say("n1/ack", body)
+
+
+def test_what_a_consumer_has_not_heard_is_published_again_as_it_was() -> None:
+    hub = Daemon().up()
+    publish_all(hub)
+    ack(hub, 0)
+    for _ in range(12):
+        pass_time(hub, 1000)
+        asked = hub.node.upward.repair.wants(hub.now)
+    assert asked is not None
+    after, limit = asked
+    assert after == 0
+    hub.node.upward.repair.rows([row for seq, row in hub.journal.rows.items() if seq > after][:limit])
+    hub.commit_if_any()
+    again = []
+    for _ in range(50):
+        again += [publish for publish in hub.node.publishes(hub.now) if publish.key < 0]
+        hub.now += 1.0
+    assert [-publish.key for publish in again][:3] == [1, 2, 3]
+    for publish in again:
+        row = hub.journal.rows[-publish.key]
+        assert (publish.topic, publish.payload, publish.retain) == (row.topic, row.body, False)
+
+
+def test_an_ack_needs_no_disk_and_a_bad_one_is_refused_by_field() -> None:
+    hub = Daemon().up()
+    assert ack(hub, 1) in hub.node.acks()
+    assert hub.node.rows() is None
+    for body, field in (
+        ({"consumer": "a b", "journal": "abcd1234", "sequence": 1}, "consumer"),
+        ({"consumer": "a", "journal": "ABCD", "sequence": 1}, "journal"),
+        ({"consumer": "a", "journal": "abcd1234", "sequence": -1}, "sequence"),
+        ({"consumer": "a", "journal": "abcd1234", "sequence": 2**63}, "sequence"),
+        ({"consumer": "a", "journal": "abcd1234", "sequence": "1"}, "sequence"),
+        ({"consumer": "a", "journal": "abcd1234"}, "sequence"),
+    ):
+        before = hub.node.errors.get("ack", 0)
+        hub.say("n1/ack", body)
+        assert hub.node.errors["ack"] == before + 1
+        hub.now += AGAIN_MS
+        assert alarms(hub, "inbound")
+        assert f": {field}: " in last(hub, "inbound")[1] or before
+    assert hub.node.upward.renew == ""
+
+
+def test_acks_of_other_journals_are_counted_unless_this_node_had_them() -> None:
+    hub = Daemon().up()
+    ack(hub, 10**9, "zzzzzzzz")
+    hub.say("n1/state/node", {"state": "offline", "boot": 9, "journal": "yyyyyyyy", "sequence": 10**6})
+    ack(hub, 10**9, "yyyyyyyy")
+    assert (hub.node.upward.strange_acks, hub.node.upward.renew) == (1, "")
+    assert hub.node.upward.repair.consumers == {}
+
+
+# --- an older image of the journal ------------------------------------------------------------------------------------
+
+
+def test_a_consumer_that_has_heard_more_than_the_journal_knows_proves_it() -> None:
+    hub = Daemon().up()
+    publish_all(hub)
+    known = hub.node.outbox.last
+    ack(hub, known)
+    assert hub.node.upward.renew == ""
+    ack(hub, known + 1)
+    assert f"consumer erp has heard event {known + 1}" in hub.node.upward.renew
+    hub.node.link_down(next(iter(hub.node.ports)), hub.now, "x")
+    hub.commit()
+    assert hub.node.publishes(hub.now) == [], "nothing more under this id"
+
+
+@pytest.mark.parametrize(
+    ("boot", "more", "journal", "proof"),
+    [
+        (0, 1, "", "was told of event"),
+        (1, 0, "", "was told of boot"),
+        (-1, 0, "", ""),
+        (0, 0, "", ""),
+        (-1, 1, "", "was told of event"),
+        (5, 100, "zzzzzzzz", ""),
+    ],
+)
+def test_the_state_at_the_broker_proves_it(boot: int, more: int, journal: str, proof: str) -> None:
+    hub = Daemon().up()
+    body = {
+        "state": "online",
+        "boot": (hub.node.boot - 1 + boot) % 65_535 + 1,
+        "journal": journal or hub.node.origin.journal,
+        "sequence": hub.node.outbox.last + more,
+    }
+    hub.say("n1/state/node", body)
+    assert proof in hub.node.upward.renew
+    assert bool(hub.node.upward.renew) == bool(proof)
+
+
+def test_our_own_state_proves_nothing_not_even_before_the_commit() -> None:
+    hub = Daemon().up()
+    node: Node = hub.node
+    for number in range(5):
+        node.link_down(next(iter(node.ports)), hub.now, str(number))
+        pass_time(hub, 10_000)
+        for publish in node.publishes(hub.now):
+            if publish.topic.endswith("state/node"):
+                node.message(publish.topic, publish.payload, 1, hub.now, True)
+    will = node.will()
+    node.message(will.topic, will.payload, 1, hub.now, True)
+    died = Daemon(journal=MemoryJournal())  # what was not committed is gone, and the broker has never heard of it
+    assert node.upward.renew == died.node.upward.renew == ""
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b"{}", b"no", b'{"journal": 5}', b"[" * 5000, b'"x"'])
+def test_what_others_write_there_does_no_harm(payload: bytes) -> None:
+    hub = Daemon().up()
+    hub.node.message(f"{OWN}/state/node", payload, 1, hub.now, True)
+    assert hub.node.upward.renew == ""
+
+
+# --- the daemon itself ------------------------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def floord(folder: Path, broker: Child) -> AsyncIterator[tuple[RealDaemon, asyncio.Task[int]]]:
+    """A real daemon in this process: its journal, its thread, its socket, its broker."""
+    (folder / "plan.toml").write_text(S1_PLAN)
+    floor = write(folder, FLOOR.replace("mqtt://127.0.0.1:1883", broker.url))
+    daemon = RealDaemon(*load_floor(floor))
+    running = asyncio.create_task(daemon.run())
+    try:
+        yield daemon, running
+    finally:
+        daemon._finish(0)
+        await running
+        daemon._lock.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Bounded; the daemon has nothing that could be waited on."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def sequences(user: User) -> set[int]:
+    found = (json.loads(payload) for topic, payload, _, _ in user.messages if "/event/" in topic)
+    return {int(event["sequence"]) for event in found}
+
+
+def test_events_that_the_broker_lost_are_heard_after_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were acknowledged while nobody had subscribed: mosquitto has dropped them."""
+    monkeypatch.setattr("controller.repair.SETTLE_MS", 300.0)
+    monkeypatch.setattr("controller.repair.MARK_MS", 10.0)
+    monkeypatch.setattr(daemon_module, "LONGEST_SLEEP_S", 0.05)
+
+    async def scenario() -> None:
+        with started("mosquitto", tmp_path) as broker:
+            async with floord(tmp_path, broker) as (daemon, _):
+                node = daemon.node
+                await until(lambda: node.online and node.outbox.queued == 0 and node.outbox.last >= 2)
+                lost = set(range(1, node.outbox.last + 1))
+                centre = User()
+                options = Options(broker.url, "centre", subscriptions=[(f"{node.origin.base}/event/#", 1)])
+                async with linked(options, centre) as uplink:
+                    await until(lambda: bool(centre.refused))
+                    body = {"consumer": "centre", "journal": node.origin.journal, "sequence": 0}
+                    uplink.publish(1, f"{node.origin.base}/ack", json.dumps(body).encode(), 1, False)
+                    await until(lambda: lost <= sequences(centre))
+                rows = {row.seq: row.body for row in Reader(tmp_path / "state" / "journal.db").since(1)}
+                for topic, payload, _, _ in centre.messages:
+                    assert topic.startswith(node.origin.base)
+                    assert payload == rows[int(json.loads(payload)["sequence"])], "as it was"
+
+    run(scenario)
+
+
+def test_a_journal_that_was_put_back_is_found_out_by_what_the_broker_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    journal = tmp_path / "state" / "journal.db"
+
+    async def scenario() -> None:
+        with started("mosquitto", tmp_path) as broker:
+            async with floord(tmp_path, broker) as (daemon, _):
+                await until(lambda: daemon.node.online and daemon.node.outbox.queued == 0)
+            older = journal.read_bytes()
+            for _ in range(2):
+                async with floord(tmp_path, broker) as (daemon, _):
+                    await until(lambda: daemon.node.online and daemon.node.outbox.queued == 0)
+                    await until(lambda: not (tmp_path / "state" / "journal.renew").exists())
+            with journal.open("r+b") as file:  # the same file: neither inode nor machine tells
+                file.write(older)
+                file.truncate()
+            async with floord(tmp_path, broker) as (_, running):
+                assert await asyncio.wait_for(running, 20) == 70
+
+    run(scenario)
+    marker = (tmp_path / "state" / "journal.renew").read_text()
+    assert "the journal is an older image of itself: the broker was told of" in marker
+    assert marker.strip() in capfd.readouterr().err
