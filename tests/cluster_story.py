@@ -21,7 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from controller.cluster import MESSAGES, Cluster, Node
-from controller.jetstream import JetStream
+from controller.jetstream import JetStream, Refused
 from controller.journal_rows import Row
 from controller.outbox import Outbox
 from controller.uplink import Options, Uplink
@@ -236,7 +236,7 @@ async def tell(cluster: Cluster, victim: str, rows: int, rate: float) -> Story:
     return Story(
         victim,
         rows,
-        stored(next(node for node in cluster.nodes if node is not killed), first),
+        stored(cluster, first),
         centre.seqs,
         publisher.sent,
         publisher.downs,
@@ -252,9 +252,15 @@ def longest_pause(times: list[float], begun: float) -> float:
     return max((later - earlier for earlier, later in itertools.pairwise(times) if later > begun), default=0.0)
 
 
-def stored(node: Node, first: int) -> list[int]:
+def stored(cluster: Cluster, first: int) -> list[int]:
     """The sequences of the events in the stream, in its order, from the stream's number `first` on."""
-    with JetStream(node.clients, timeout_s=5.0) as api:
-        last = int(api.ask(f"STREAM.INFO.{MESSAGES}")["state"]["last_seq"])
-        messages = [api.ask(f"STREAM.MSG.GET.{MESSAGES}", {"seq": number}) for number in range(first, last + 1)]
-    return [seq_of(base64.b64decode(message["message"]["data"])) for message in messages]
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        node = next(node for node in cluster.nodes if node.child.running)
+        try:
+            with JetStream(node.clients, timeout_s=5.0) as api:
+                last = int(api.ask(f"STREAM.INFO.{MESSAGES}")["state"]["last_seq"])
+                asked = [api.ask(f"STREAM.MSG.GET.{MESSAGES}", {"seq": number}) for number in range(first, last + 1)]
+            return [seq_of(base64.b64decode(answer["message"]["data"])) for answer in asked]
+        except (OSError, Refused):  # a node that has just come back answers soon
+            assert time.monotonic() < deadline, "the stream cannot be read"
