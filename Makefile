@@ -5,6 +5,9 @@
 # make sim         seeds of the whole hub in virtual time; make sim ARGS="--seeds 1000 --minutes 5"
 # make plc-power   a full belt, and the PLC's power goes, the daemon dies, or the disk is slow; ARGS="--runs 10"
 # make plc-load    parcels an hour that a PLC's wire carries, beside the limit of the wire
+# make faults      the faults of docs/faults.md, at every place; ARGS="--row 4"; a fast part of them is in make test
+# make kill-points   a writer of the journal is killed before and after everything that it does to its disk
+# make crash-images  what a power cut can leave of the journal, at every place in a run
 # make cluster     three nats-servers as one JetStream cluster, until Ctrl-C; ARGS="--folder F --sync always"
 # make mutants     whether the rule tests see a wrong rule; make mutants ARGS="--module matching"
 # make lock        write the lock files anew (LOCK_FLAGS=--upgrade takes newer versions)
@@ -16,7 +19,7 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 CODE := controller devices firmware_stubs tests
 
-.PHONY: demo test check bench sim plc-power plc-load cluster mutants lock mosquitto clean
+.PHONY: demo test check bench sim plc-power plc-load kill-points crash-images faults cluster mutants lock mosquitto clean
 .DELETE_ON_ERROR:
 
 demo: $(if $(findstring mosquitto,$(ARGS)),mosquitto) .venv/run.stamp
@@ -40,6 +43,12 @@ sim: .venv/dev.stamp
 
 plc-power plc-load: .venv/dev.stamp
 	$(BIN)/python -m tests.$(subst -,_,$@) $(ARGS)
+
+kill-points crash-images: .venv/dev.stamp
+	$(BIN)/python -m tests.faults.$(subst -,_,$@) $(ARGS)
+
+faults: mosquitto .venv/dev.stamp
+	$(BIN)/python -m tests.faults $(ARGS)
 
 cluster: .venv/run.stamp
 	$(BIN)/python -m controller.run_cluster $(ARGS)

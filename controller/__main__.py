@@ -22,6 +22,8 @@ Exit codes, the same for every command:
   65  a recording is none, or is damaged
   69  a broker, a port or the daemon is not available
   70  the journal's disk failed
+  71  an error in hubfloor itself; the log has the stack
+  72  the daemon stood still for 10 s; the log has every stack
   75  already running
   78  the configuration or the plan is wrong
 """

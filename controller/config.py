@@ -26,6 +26,7 @@ from controller.sections import (
     Config,
     Customs,
     Head,
+    Journal,
     Lane,
     Line,
     Plc,
@@ -92,7 +93,7 @@ def read(path: Path | str, text: str | None = None) -> Floor:
     floor = Floor(sheet)
     if not sheet.readable:
         return floor
-    tables = (*SECTIONS, "broker", "customs", "promise", "ask", "switch", *FLOORSIM_TABLES)
+    tables = (*SECTIONS, "broker", "customs", "promise", "ask", "journal", "switch", *FLOORSIM_TABLES)
     head = sheet.fill(Head, (), {key: value for key, value in sheet.data.items() if key not in tables}, also=tables)
     if "broker" not in sheet.data and ("broker",) not in sheet.broken:
         sheet.report(("broker",), "missing", 'write [broker] and url = "mqtt://…"')
@@ -101,6 +102,7 @@ def read(path: Path | str, text: str | None = None) -> Floor:
         "customs": _single(sheet, "customs", Customs),
         "promise": _single(sheet, "promise", Promise),
         "ask": _single(sheet, "ask", Ask),
+        "journal": _single(sheet, "journal", Journal),
     }
     floor.switch = _list(sheet, "switch", Switch)
     floor.line = _many(sheet, "line", Line)

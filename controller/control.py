@@ -73,7 +73,7 @@ class Client(asyncio.Protocol):
         try:
             request = json.loads(line)
             verb = request["do"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return {"ok": False, "error": 'not a request; write {"do": "status"} and a line feed'}
         if verb == "tail":
             self.tailing = True

@@ -76,6 +76,8 @@ class Book:
     head_at: float | None = None
     head_time_ms: int = 0
     """when the newest beat was made"""
+    last_beat: CustomsHead | None = None
+    """that beat"""
     caught_up: bool = False
     """nothing has been missing at some moment of this connection"""
     behind_at: float | None = None
@@ -95,11 +97,11 @@ class Book:
         """Take a head beat; False when the feed has gone back behind what was heard: nothing is believed then.
 
         It is as old as its time says, however long it was on its way. A feed that moved its start forward takes a newer
-        node with it.
+        node with it. A beat that the broker delivers once more says nothing new, above all not that the feed went back.
         """
-        if head.time_ms < max(self.asked_utc_ms, self.head_time_ms):
+        if head.time_ms < max(self.asked_utc_ms, self.head_time_ms) or head == self.last_beat:
             return True
-        self.head_time_ms = head.time_ms
+        self.head_time_ms, self.last_beat = head.time_ms, head
         self._advance(head.since - 1)
         if head.sequence < self.position:
             self.head, self.head_at, self.caught_up = None, None, False

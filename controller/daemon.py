@@ -4,308 +4,208 @@ All of its work happens in callbacks of one loop: bytes arrive, Node is asked wh
 before anything else is done (`_pump`), then rows go to the journal and publishes to the broker. While one transaction
 is being written the next one gathers in Node, so the disk sets the size of a commit and never delays an answer.
 
-Exit codes: 0 stopped by a signal; 70 the journal's disk failed (a restart reads what is really there); 75 another
-floord holds the state_dir; 78 the configuration is wrong.
+What fails stays where it fails. A driver that raises is made anew by Node, and its port is hung up here. A link, the
+uplink or the control socket that raises is ended and begun anew (parts.py). An exception of Node itself ends the
+process, for what is in memory may no longer fit what is on disk: nothing of that step is recorded, and the next start
+reads the journal. Exit codes: commands/run.py and docs/operation.md.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
-import secrets
 import signal
-import sys
-import time
+import threading
 from collections.abc import Mapping
-from pathlib import Path
-from random import Random
-from typing import TextIO
+from functools import partial
 
+from controller import logs, reaching
 from controller.config import Config
 from controller.control import Answer, Control
-from controller.journal import Journal, Writer
-from controller.journal_rows import Batch
-from controller.node import Node, Start
+from controller.core import EXIT_DISK, EXIT_OK, EXIT_OWN, Core, monotonic_ms
+from controller.logs import say
+from controller.notify import Notify
+from controller.parts import Parts
 from controller.plan import Plan
-from controller.recording import Recorder, Texts
-from controller.recording_file import RecordingFile
+from controller.recording import Texts
 from controller.sections import Plc, Scanner
-from controller.stamps import rfc3339
-from controller.status import status
-from controller.uplink import Options, Uplink
+from controller.stalls import Stalls
+from controller.uplink import Uplink
+from controller.wellbeing import Wellbeing
 from devices import links
 from devices.driver import SpeaksMqtt
-from devices.links import Link, OnBroker, open_link
+from devices.links import open_link
 from devices.types import Message
 
-EXIT_OK, EXIT_DISK, EXIT_RUNNING = 0, 70, 75
-LONGEST_SLEEP_S = 1.0
-CLOCK_EVERY_MS = 1000.0
 STOP_S = 5.0
 
 
-def monotonic_ms() -> float:
-    """The one clock: CLOCK_MONOTONIC in ms."""
-    return time.monotonic() * 1000
-
-
-class AlreadyRunning(RuntimeError):
-    """Another floord holds the state_dir."""
-
-
-class Daemon:
+class Daemon(Core):
     """One running node. Also the handler of its links and of its uplink."""
 
-    def __init__(self, config: Config, plans: Mapping[str, Plan], record: tuple[Texts, int] | None = None) -> None:
-        """`record`: the texts of the floor and so many bytes at most, to record its steps below the state_dir."""
-        self.config = config
-        self._loop = asyncio.get_running_loop()
-        self._done: asyncio.Future[int] = self._loop.create_future()
-        config.state_dir.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(config.state_dir / "lock")
-        rng = Random(secrets.randbits(128))
-        self._journal = Journal.open(config.state_dir / "journal.db", rng=rng, utc_ms=round(time.time() * 1000))
-        restored = self._journal.restored()
-        same_boot = _same_boot(config.state_dir / "boot-id")
-        start = Start(monotonic_ms(), time.time() * 1000, same_boot, rng)
-        self.node = Node(config, plans, restored, self._journal.look, start)
-        self._recording: RecordingFile | None = None
-        if record is not None:
-            self.node.recorder = Recorder(record[0], restored, start)
-            name = rfc3339(start.utc_ms).replace("-", "").replace(":", "")
-            path = config.state_dir / "recordings" / f"{name}.jsonl"
-            self._recording = RecordingFile(path, record[1], self._loop, self._recording_stopped)
-            say(f"recording to {path}")
-        self._writer = Writer(self._journal, self._loop, self._committed, self._disk_failed)
-        self._committing = False
-        self._timer: asyncio.TimerHandle | None = None
-        self.links: dict[str, Link] = {}
+    def __init__(
+        self,
+        config: Config,
+        plans: Mapping[str, Plan],
+        record: tuple[Texts, int] | None = None,
+        stalls: Stalls | None = None,
+    ) -> None:
+        """`record`: the texts of the floor and so many bytes at most, to record its steps below the state_dir.
+        `stalls`: what watches the loop."""
+        super().__init__(config, plans, record, stalls)
         self._said = ""
-        self._clock_due = 0.0
+        self._lost_at: dict[str, float] = {}
+        self._parts = Parts(self._loop, self, self._part_told)
         devices: dict[str, Scanner | Plc] = {**config.scanner, **config.plc}
+        self._connections = {port for port in self.node.ports if links.parse(devices[port].link).is_connection}
+        self.links = {}
         for port in self.node.ports:
             device, driver = devices[port], self.node.drivers[port]
-            on_broker = _on_broker(config, port, device, driver) if isinstance(driver, SpeaksMqtt) else None
-            self.links[port] = open_link(port, device.link, self, self._loop, rng, on_broker)
-        self._connections = {port for port in self.node.ports if links.parse(devices[port].link).is_connection}
-        self._uplink = Uplink(self._loop, _options(config, self.node), self)
+            on_broker = reaching.on_broker(config, port, device, driver) if isinstance(driver, SpeaksMqtt) else None
+            link = self.links[port] = open_link(port, device.link, self, self._loop, self._rng, on_broker)
+            self._parts.add(port, link, partial(self._link_failed, port), link.start)
+        self._uplink = Uplink(self._loop, reaching.centre(config, self.node), self)
+        self._parts.add("uplink", self._uplink, self._uplink_failed, self._uplink.start)
         self.control = Control(config.state_dir / "control.sock", {"status": self._status})
+        self._parts.add("control", self.control, self._control_failed, self._begin_control)
+        self._notify = Notify(os.environ)
+        self._wellbeing = Wellbeing(self.node, self.links, self._notify, self._stalls, self._parts)
 
     async def run(self) -> int:
         """Run until a signal or a failure; the exit code."""
-        await self.control.start()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop_by, number)
+        threading.excepthook = self._thread_died
+        self._begin_control()
         for link in self.links.values():
             link.start()
         self._uplink.start()
-        self._pump(monotonic_ms())
+        self._stalls.keep(self.config.state_dir / "stacks")
+        self._step(self.node.tick, monotonic_ms())
+        say(
+            f"{self.config.site}/{self.config.node} runs: {len(self.links)} links, broker {self.config.broker.url}, "
+            f"journal {self.node.origin.journal} boot {self.node.boot}, {self._wellbeing.waiting()}"
+        )
+        self._notify.ready()
+        self._beat()
         code = await self._done
-        await self._close()
-        return code
+        self._notify.stopping()
+        return await self._close(code)
 
     # --- links ---------------------------------------------------------------------------------------------------
 
     def up(self, link_name: str, at: float) -> None:
         """A link is open."""
-        self.node.link_up(link_name, at)
-        self._pump(at)
+        lost = self._lost_at.pop(link_name, None)
+        say(f"{link_name}: connected" if lost is None else f"{link_name}: back after {(at - lost) / 1000:.1f} s")
+        self._step(self.node.link_up, link_name, at)
 
     def down(self, link_name: str, why: str, at: float) -> None:
         """A link is gone; it reopens by itself."""
-        say(f"{link_name}: {why}")
-        self.node.link_down(link_name, at, why)
-        self._pump(at)
+        say(f"{link_name}: {why}; trying again")
+        self._lost_at[link_name] = at
+        self._step(self.node.link_down, link_name, at, why)
 
     def received(self, link_name: str, data: bytes | Message, at: float) -> None:
         """Bytes or a message of a device."""
-        self.node.received(link_name, data, at)
-        self._pump(at)
+        self._step(self.node.received, link_name, data, at)
 
     # --- broker --------------------------------------------------------------------------------------------------
 
     def connected(self, session_present: bool) -> None:
         """The broker is there."""
         self._said = ""
-        now = monotonic_ms()
-        self.node.connected(now)
-        self._pump(now)
+        say(f"broker: connected to {self.config.broker.url}, {self._wellbeing.waiting()}")
+        self._step(self.node.connected, monotonic_ms())
 
     def disconnected(self, why: str) -> None:
         """The broker is gone; the uplink reconnects by itself."""
         if why != self._said and "Unsupported protocol version" not in why:  # 3.1.1 follows at once, and is told
             self._said = why
-            say(f"broker: {why}")
-        now = monotonic_ms()
-        self.node.disconnected(now)
-        self._pump(now)
+            say(f"broker: {why}; trying again, {self._wellbeing.waiting()}")
+        self._step(self.node.disconnected, monotonic_ms())
 
     def puback(self, key: int, code: int) -> None:
         """The broker's answer to a publish."""
         if key > 0:
-            now = monotonic_ms()
-            self.node.puback(key, code, now)
-            self._pump(now)
+            self._step(self.node.puback, key, code, monotonic_ms())
 
     def message(self, topic: str, payload: bytes, retain: bool, token: int) -> None:
         """A message of the centre."""
-        now = monotonic_ms()
-        self.node.message(topic, payload, token, now, retain)
-        self._pump(now)
+        self._step(self.node.message, topic, payload, token, monotonic_ms(), retain)
 
-    # --- the one way out -----------------------------------------------------------------------------------------
-
-    def _pump(self, now: float) -> None:
-        node = self.node
-        if now >= self._clock_due:
-            self._clock_due = now + CLOCK_EVERY_MS
-            node.clock(time.time() * 1000, monotonic_ms())
-        while node.dirty:
-            link = next(iter(node.dirty))
-            data = node.take(link)
-            if data:
-                self.links[link].write(data)
-        for link, why in node.hang_ups():
-            if link in self._connections:
-                self.links[link].hang_up(why)
-        if not self._committing:
-            batch = node.rows()
-            if batch is not None:
-                self._committing = True
-                self._writer.submit(batch)
-        wanted = node.outbox.wants()
-        if wanted is not None and node.online:
-            node.backlog(self._journal.backlog(*wanted))
-        for publish in node.publishes(now):
-            self._uplink.publish(publish.key, publish.topic, publish.payload, 1, publish.retain)
-        for token in node.acks():
-            self._uplink.ack(token)
-        if node.recorder is not None and self._recording is not None:
-            try:
-                self._recording.write(node.recorder.lines())
-            except Exception as error:  # whatever it was: the floor goes on without a recording
-                self._recording_stopped(f"the recording has ended: {type(error).__name__}: {error}")
-        self._wake_at(node.next_at(), now)
-
-    def _wake_at(self, due: float | None, now: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        delay = LONGEST_SLEEP_S if due is None else min(max(0.0, due - now) / 1000, LONGEST_SLEEP_S)
-        self._timer = self._loop.call_later(delay, self._tick)
-
-    def _tick(self) -> None:
-        now = monotonic_ms()
-        self.node.tick(now)
-        self._pump(now)
-
-    def _committed(self, batch: Batch) -> None:
-        self._committing = False
-        now = monotonic_ms()
-        self.node.committed(batch, now)
-        self.control.events(batch.events)
-        self._pump(now)
-
-    def _disk_failed(self, error: Exception) -> None:
-        say(f"the journal cannot be written: {error}; stopping, so that the next start reads what is really on disk")
-        self._finish(EXIT_DISK)
-
-    def _recording_stopped(self, why: str) -> None:
-        say(why)
-        self.node.recording_stops(why, monotonic_ms())
+    # --- the parts -----------------------------------------------------------------------------------------------
 
     def _status(self, request: Answer) -> Answer:
-        return status(self.node, {name: link.health for name, link in self.links.items()}, monotonic_ms())
+        return self._wellbeing.status(monotonic_ms())
+
+    def _beat(self) -> None:
+        self._loop.call_later(self._notify.every_s, self._beat)
+        self._step(self._wellbeing.beat, monotonic_ms(), self._pumped, self._committing_since)
+
+    def _part_told(self, part: str, why: str | None) -> None:
+        self._step(self.node.alarm, f"fault-{part}", why, monotonic_ms())
+
+    def _link_failed(self, port: str, why: str) -> None:
+        self._step(self.node.link_down, port, monotonic_ms(), why)
+        self.links[port].stop()
+
+    def _uplink_failed(self, why: str) -> None:
+        self._step(self.node.disconnected, monotonic_ms())
+        self._uplink.abandon()
+
+    def _control_failed(self, why: str) -> None:
+        self.control.stop()
+
+    def _begin_control(self) -> None:
+        def begun(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (error := task.exception()):
+                self._parts.fails("control", error)
+
+        self._control_begins = self._loop.create_task(self.control.start())
+        self._control_begins.add_done_callback(begun)
 
     # --- the end -------------------------------------------------------------------------------------------------
 
     def _stop_by(self, number: int) -> None:
-        say(f"stopping: {signal.Signals(number).name}")
-        self.node.stopping(monotonic_ms(), signal.Signals(number).name)
+        name = signal.Signals(number).name
+        if self._done.done():
+            say(f"{name} again: ending at once; what is recorded stays")
+            logs.end()
+            os._exit(self._done.result())
+        say(f"stopping: {name}")
+        self._step(self.node.stopping, monotonic_ms(), name)
         self._finish(EXIT_OK)
 
-    def _finish(self, code: int) -> None:
-        if not self._done.done():
-            self._done.set_result(code)
-
-    async def _close(self) -> None:
-        for link in self.links.values():
-            link.stop()
-        await self._drain(monotonic_ms() + STOP_S * 1000)
-        await self._loop.run_in_executor(None, self._writer.close, STOP_S)
+    async def _close(self, code: int) -> int:
+        """Let go of everything, within 20 s; the exit code. A failure says no goodbye: the broker tells the will."""
+        self._parts.stop()
+        for port, link in self.links.items():
+            self._contained(port, link.stop)
+        if code == EXIT_OK:
+            await self._drain(monotonic_ms() + STOP_S * 1000)
+            code = EXIT_OWN if self._over else code
+        self._over = True
+        written = await self._loop.run_in_executor(None, self._writer.close, STOP_S)
         if self._recording is not None:
-            await self._loop.run_in_executor(None, self._recording.close)
-        await self._uplink.stop()
+            await self._loop.run_in_executor(None, self._recording.close, STOP_S / 2)
+        if code == EXIT_OK and written:
+            await self._uplink.stop()
         self.control.stop()
-        self._journal.close()
+        if written:
+            self._journal.close()
+        elif code == EXIT_OK:
+            say("the disk did not take the last events in time; the next start reads what is really there")
+            return EXIT_DISK
+        return code
 
     async def _drain(self, until: float) -> None:
         """Give what is recorded a last chance to reach the broker; what does not stays in the journal."""
-        while (now := monotonic_ms()) < until:
-            self._pump(now)
-            waiting = self._committing or (self.node.online and self.node.outbox.queued)
+        while (now := monotonic_ms()) < until and not self._over:
+            self._step(self.node.tick, now)
+            waiting = self._committing_since is not None or (self.node.online and self.node.outbox.queued)
             if not waiting:
                 break
             await asyncio.sleep(0.005)
         if self._timer is not None:
             self._timer.cancel()
-
-
-def say(text: str) -> None:
-    """One line for the service's log."""
-    print(f"floord: {text}", file=sys.stderr, flush=True)
-
-
-def _lock(path: Path) -> TextIO:
-    """Hold the state_dir for this process, for as long as it lives."""
-    file = path.open("a+")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        holder = file.read().strip() or "unknown"
-        file.close()
-        raise AlreadyRunning(f"{path.parent} is in use by the floord with process id {holder}") from None
-    file.seek(0)
-    file.truncate()
-    file.write(f"{os.getpid()}\n")
-    file.flush()
-    return file
-
-
-def _same_boot(path: Path) -> bool:
-    """Whether the machine has not been rebooted since the last start; notes the boot for the next one."""
-    kernel = Path("/proc/sys/kernel/random/boot_id")
-    now = kernel.read_text().strip() if kernel.exists() else ""
-    before = path.read_text().strip() if path.exists() else ""
-    if now != before:
-        path.write_text(now + "\n")
-    return bool(now) and now == before
-
-
-def _on_broker(config: Config, name: str, device: Scanner | Plc, driver: SpeaksMqtt) -> OnBroker:
-    password = device.password_file.read_text().strip() if device.password_file else None
-    return OnBroker(
-        f"floord-{config.site}-{config.node}-{name}",
-        driver.subscriptions(),
-        driver.will(),
-        username=device.username,
-        password=password,
-        ca_file=str(device.ca_file) if device.ca_file else None,
-    )
-
-
-def _options(config: Config, node: Node) -> Options:
-    will = node.will()
-    broker = config.broker
-    password = broker.password_file.read_text().strip() if broker.password_file else None
-    return Options(
-        broker.url,
-        f"floord-{config.site}-{config.node}",
-        username=broker.username,
-        password=password,
-        ca_file=str(broker.ca_file) if broker.ca_file else None,
-        keepalive_s=broker.keepalive_s,
-        subscriptions=[(topic, 1) for topic in node.subscriptions()],
-        will=Message(will.topic, will.payload, 1, True),
-    )

@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Mode = Literal["production", "test", "maintenance", "simulated"]
+Priority = Literal["low", "medium", "high", "critical"]
 Evidence = Literal["commanded", "gate", "chute_eye", "cell_empty", "scanned"]
 
 EVIDENCE: dict[str, Evidence] = {"C": "commanded", "G": "gate", "E": "chute_eye", "X": "cell_empty"}
@@ -213,7 +214,7 @@ class Alarm(Data):
 
     alarm: str = Field(description="id of the alarm, stable while it stands")
     what: str
-    priority: Literal["low", "medium", "high", "critical"] = "medium"
+    priority: Priority = "medium"
 
 
 class NodeChanged(Data):
@@ -221,7 +222,7 @@ class NodeChanged(Data):
 
     boot: int
     version: str
-    why: str = ""
+    why: str = Field("", description="why it stops, or was made anew while it ran")
 
 
 EVENTS: dict[str, type[Data]] = {

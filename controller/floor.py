@@ -37,6 +37,7 @@ from controller.inputs import (
     Reached,
     Replied,
     Stood,
+    Stored,
     Tick,
     Told,
 )
@@ -93,6 +94,10 @@ class Floor(FloorState):
                 ordering.handle(self, what, now, look)
             case Clock(utc_ms):
                 self.follow(utc_ms, now)
+            case Stored(room):
+                self.room = room
+                for line in self.lines.values():
+                    inhibiting.inhibit(self, line, now)
             case Planned(departures):
                 booking.planned(self, departures, now, look)
             case Stood(containers):

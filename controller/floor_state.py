@@ -79,6 +79,8 @@ class FloorState:
     """those that a PLC has not answered yet, by the ref of what was sent"""
     online: bool = False
     """the broker is there"""
+    room: bool = True
+    """the journal has room for what is inducted"""
     utc_offset: float = 0.0
     """UTC minus monotonic ms, 0 = not known yet"""
     utc_said: float = float("-inf")

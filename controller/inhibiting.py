@@ -1,7 +1,8 @@
 """When a line may take nothing more: the last two steps before an item without a release has nowhere to go.
 
 No supervised lane free: induction is inhibited until one is. If an item comes to its last moment all the same, its line
-is asked to stop; people start it again. A loop that carries as much as it may is inhibited, too.
+is asked to stop; people start it again. A loop that carries as much as it may is inhibited, too, and every line while
+the journal's disk takes nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ LOAD_AGAIN = 0.9
 
 def inhibit(floor: FloorState, line: LineState, now: float) -> None:
     """Inhibit induction or allow it again. Asked until the PLC has taken it."""
-    wish = _nowhere_to_go(floor, line, now) or _overloaded(line)
+    wish = not floor.room or _nowhere_to_go(floor, line, now) or _overloaded(line)
     if wish != line.inhibited:
         line.inhibited = wish
         floor.keep("line", line.id, line)

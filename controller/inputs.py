@@ -54,6 +54,13 @@ class Parted:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """The journal's disk has room for what is inducted, or not any more."""
+
+    room: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Clock:
     """UTC now, for cut-offs, promises, plan switches and the expiry of commands. Never goes back."""
 
@@ -123,6 +130,7 @@ Input: TypeAlias = (
     | Told
     | Reached
     | Parted
+    | Stored
     | Clock
     | Replied
     | Planned

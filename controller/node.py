@@ -19,22 +19,24 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from controller import __version__, ending, inbound
+from controller import __version__, ending, inbound, room
 from controller.advices import Advices, Fetch
 from controller.clock import Clock
 from controller.config import Config
 from controller.effects import Ask, Effect, Emit, Keep, Reply, Send
 from controller.envelope import Origin
-from controller.events import Alarm, Data, DeviceChanged, NodeChanged
-from controller.inputs import CameBack, Connection, Heard, Input, Parted, Reached, Tick
+from controller.events import Alarm, Data, DeviceChanged, NodeChanged, Priority
+from controller.inputs import CameBack, Connection, Heard, Input, Parted, Reached, Stored, Tick
 from controller.inputs import Clock as ClockSaid
 from controller.journal_rows import Batch, Restored, Row
 from controller.machines import Machines
 from controller.outbox import Outbox
 from controller.plan import Plan
+from controller.poison import Poison
 from controller.recording import Recorder
 from controller.replies import Replies
 from controller.reporting import Complaints, Gathering, concerned
+from controller.room import Disk, Room
 from controller.starting import Start, floor_of
 from controller.states import Publish, States
 from devices.types import Answered, Destination, GivenUp, Item, Message, SessionLost, Synchronised
@@ -69,10 +71,14 @@ class Node(Machines):
         """commands of lines with `durable_first`, each waiting for the commit of a sequence"""
         self._durable = restored.last_seq
         self._complaints = Complaints()
+        self._room = Room(config.journal)
+        self.standing: dict[str, str] = {}
+        """alarms of the daemon itself that stand, in words"""
+        self.poison = Poison()
         site_base = f"hub/v1/{config.site}"
         self._replies = Replies(self.origin.base, site_base, config.node, restored.last_seq)
         name = "node/restarted" if restored.last_seq else "node/started"
-        self._emit(name, f"node/{config.node}", start.now, self._changed(""))
+        self._emit(name, f"node/{config.node}", start.now, self._changed(start.why))
         for alarm in self.floor.earlier:
             self._apply([Keep("alarm", alarm.alarm, None)], start.now)
             self._emit("alarm/cleared", f"alarm/{alarm.alarm}", start.now, alarm)
@@ -84,6 +90,11 @@ class Node(Machines):
 
     def link_up(self, port: str, now: float) -> None:
         """A port is open, and with it the channels of its devices."""
+        self._contain(now)
+        if not self._settled(port):
+            self._waiting[port] = None
+            return
+        self._runs(port, now)
         for link in self.ports[port]:
             self._opened(link, self.boot, self.utc_ms(now), now)
             self._emit("device/online", f"device/{link}", now, DeviceChanged(device=link, why="link open"))
@@ -91,18 +102,23 @@ class Node(Machines):
 
     def link_down(self, port: str, now: float, why: str) -> None:
         """A port is gone."""
+        self._contain(now)
+        self._waiting.pop(port, None)
         for link in self.ports[port]:
             self.links_up[link] = False
             self._moved[link] = None
-            self._items(link, self.drivers[link].closed(now), now)
+            self._items(link, self._guard(link, (), self.drivers[link].closed, now), now)
             self._emit("device/offline", f"device/{link}", now, DeviceChanged(device=link, why=why))
             self._step(Connection(link, False), now)
 
     def received(self, port: str, data: bytes | Message, at: float) -> None:
         """Bytes or a message of a port, stamped when they arrived."""
+        if port in self._deaf:
+            return
         self.dirty[port] = None
+        self._last[port] = data
         for link in self.ports[port]:
-            self._items(link, self.drivers[link].feed(data, at), at)
+            self._items(link, self._guard(link, (), self.drivers[link].feed, data, at), at)
 
     # --- in: the centre ---------------------------------------------------------------------------------------------
 
@@ -124,6 +140,8 @@ class Node(Machines):
     def message(self, topic: str, payload: bytes, token: int, now: float, retained: bool = False) -> None:
         """A message of the centre. Its acknowledgement leaves after the commit of what it caused."""
         self._next.batch.tokens.append(token)
+        if self._dropped(topic, payload, now):
+            return
         name = inbound.name_of(topic, self.config.site, self.config.node)
         understood = inbound.read(name, payload, self._advices, self.config, retained=retained)
         before = self.floor.sequence
@@ -144,16 +162,21 @@ class Node(Machines):
 
     def clock(self, system_utc_ms: float, now: float) -> None:
         """What the system's clock says; call it about once a second. A step of it is an alarm and is not followed."""
-        had_stepped = self._clock.stepped != 0
         self._clock.compare(system_utc_ms, now)
         off = self._clock.stepped
-        if (off != 0) != had_stepped:
-            what = f"the system's clock stepped: it is {off / 1000:+.1f} s off, and not followed until a restart"
-            alarm = Alarm(alarm="clock-step", what=what if off else "the system's clock is back", priority="high")
-            self._emit("alarm/raised" if off else "alarm/cleared", "alarm/clock-step", now, alarm)
+        what = f"the system's clock stepped: it is {off / 1000:+.1f} s off, and not followed until a restart"
+        self.alarm("clock-step", what if off else None, now)
         utc_ms = self.utc_ms(now)
         if abs(utc_ms - self.floor.utc(now)) > CLOCK_MS:
             self._step(ClockSaid(utc_ms), now)
+
+    def disk(self, disk: Disk, now: float) -> None:
+        """What the journal's disk is like; call it about once a second, and when it takes nothing or takes it again."""
+        self._room.judge(disk, self.floor.sequence - self._durable)
+        for name in room.PRIORITY:
+            self.alarm(name, self._room.alarms.get(name), now, room.PRIORITY[name])
+        if self._room.inhibit == self.floor.room:
+            self._step(Stored(not self._room.inhibit), now)
 
     def puback(self, seq: int, code: int, now: float) -> None:
         """The broker answered a publish of the journal with this reason code."""
@@ -168,6 +191,9 @@ class Node(Machines):
     def committed(self, batch: Batch, now: float) -> None:
         """This batch of `rows()` is on disk."""
         self._confirm(batch.channels, now)
+        for port in [port for port in self._waiting if self._settled(port)]:
+            del self._waiting[port]
+            self.link_up(port, now)
         self._acks.extend(batch.tokens)
         self._advices.committed((parcel for parcel, _, _ in batch.advice), (body for _, _, body in batch.advice))
         self.outbox.offer(batch.events)
@@ -179,9 +205,10 @@ class Node(Machines):
 
     def tick(self, now: float) -> None:
         """Time has passed."""
+        self._contain(now)
         for link, due in list(self._driver_dues().items()):
             if due is not None and due <= now:
-                self._items(link, self.drivers[link].tick(now), now)
+                self._items(link, self._guard(link, (), self.drivers[link].tick, now), now)
                 self._soil(link)
         due = self.floor.next_at()
         if due is not None and due <= now:
@@ -194,6 +221,15 @@ class Node(Machines):
         """The daemon is about to end."""
         self._emit("node/stopping", f"node/{self.config.node}", now, self._changed(why))
 
+    def alarm(self, alarm: str, what: str | None, now: float, priority: Priority = "high") -> None:
+        """Raise an alarm of the daemon itself, once while it stands; `what` None: it stands no more."""
+        if (what is None) == (alarm not in self.standing):
+            return
+        said = self.standing.pop(alarm, "") if what is None else self.standing.setdefault(alarm, what)
+        self._apply([Keep("alarm", alarm, None if what is None else priority)], now)
+        data = Alarm(alarm=alarm, what=said, priority=priority)
+        self._emit("alarm/cleared" if what is None else "alarm/raised", f"alarm/{alarm}", now, data)
+
     def recording_stops(self, why: str, now: float) -> None:
         """Nothing is recorded any more; the floor goes on as it is."""
         self.recorder = None
@@ -204,8 +240,9 @@ class Node(Machines):
     def next_at(self) -> float | None:
         """When `tick` (or, for a paced outbox, `publishes`) wants to be called next."""
         states = self._states.next_at if self.online else None
-        others = (self.floor.next_at(), self.outbox.next_at(), states, *self._time_at.values())
-        return min((due for due in (*self._driver_dues().values(), *others) if due is not None), default=None)
+        others = (self.floor.next_at(), self.outbox.next_at(), states, *self._time_at.values(), *self._well_at.values())
+        due = min((due for due in (*self._driver_dues().values(), *others) if due is not None), default=None)
+        return due if not self._untold else 0.0
 
     def rows(self) -> Batch | None:
         """One transaction: everything since the last call; None when there is nothing."""
@@ -249,7 +286,8 @@ class Node(Machines):
             if isinstance(item, Answered | GivenUp):
                 self._came_back(link, item, now)
                 continue
-            self._step(Heard(link, item), now)
+            if not self._dropped(link, item, now):
+                self._step(Heard(link, item), now)
             token = getattr(item, "token", None)
             if token is not None:
                 self.channels[link] = self._next.batch.channels[link] = token
@@ -259,6 +297,24 @@ class Node(Machines):
                 self._tell_time(link, line.synchronised, self.utc_ms(now), now)
             if isinstance(item, SessionLost) and item.hang_up:
                 self._hang_ups.append((self._port_of[link], item.why))
+
+    def _dropped(self, about: str, what: object, now: float) -> bool:
+        """Whether this input is poison (poison.py), which is an alarm."""
+        if not self.poison.drops(about, what):
+            return False
+        why = f"an input of {about} that ended the daemon twice was dropped; all of it is in the log"
+        self.alarm("poison", why, now, "critical")
+        return True
+
+    def _contain(self, now: float) -> None:
+        """Tell the floor of drivers that failed, and of those that are well again."""
+        if self._untold:
+            for link, why, items in self._bereaved(now):
+                if link in self._well_at:
+                    self.alarm(f"driver-{link}", why, now)
+                self._items(link, items, now)
+        for link in self._recovered(now):
+            self.alarm(f"driver-{link}", None, now)
 
     def _came_back(self, link: str, item: Answered | GivenUp, now: float) -> None:
         ref = self._refs.pop((link, item.id), None)

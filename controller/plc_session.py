@@ -70,7 +70,10 @@ def _arrived_since(travel: Travel, on_belt: said.TrackOnBelt) -> bool:
 
 
 def _at_decision_point(floor: FloorState, line: LineState, travel: Travel, on_belt: said.TrackOnBelt) -> None:
-    """Its ARRV is not known here (or not yet again): what it has left follows from geometry, and the PLC judges."""
+    """Its ARRV is not known here (or not yet again): what it has left follows from geometry, and the PLC judges.
+
+    The belt may have slowed down after the item had come by: it counts as fast as the line is meant to be.
+    """
     travel.move("arrive")
     travel.point = on_belt.point
     place = floor.config.point[on_belt.point].position_mm
@@ -78,7 +81,7 @@ def _at_decision_point(floor: FloorState, line: LineState, travel: Travel, on_be
         ways = [line.way(place, lane.config.position_mm) for lane in floor.lanes_of[line.id]]
         reach = line.next_decision(place) if line.lap_mm else float("inf")
         last = max((way for way in ways if way <= reach), default=0.0)
-        left = last * 1000 / line.odometer.speed if line.odometer.speed else 0.0
+        left = last * 1000 / max(line.odometer.speed, line.config.speed_mm_s)
         travel.decide_by = on_belt.edge + left - line.config.margin_ms
 
 

@@ -95,6 +95,15 @@ class Ask(Section):
     wait_ms: int = Field(0, ge=0, le=60_000)
 
 
+class Journal(Section):
+    """The disk of the journal. `warn_mb`: with less free there is an alarm; `stop_mb`: with less nothing is inducted
+    any more, unless `when_full` is `continue`. What is on the belts is sorted in any case."""
+
+    warn_mb: int = Field(2000, ge=0, le=100_000_000)
+    stop_mb: int = Field(200, ge=0, le=100_000_000)
+    when_full: Literal["inhibit", "continue"] = "inhibit"
+
+
 class Switch(Section):
     """At this local time (of `time_zone`) of these days the plan is put in force, with this wave or its own."""
 
@@ -223,6 +232,7 @@ class Config(Head):
     customs: Customs = Customs()
     promise: Promise = Promise()
     ask: Ask = Ask()
+    journal: Journal = Journal()
     switch: tuple[Switch, ...] = ()
     line: dict[LineKey, Line] = Field(default_factory=dict)
     point: dict[FloorKey, Point] = Field(default_factory=dict)

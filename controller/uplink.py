@@ -109,6 +109,16 @@ class Uplink:
             connection.abandon()
         self._connection = self._up_at = None
 
+    def abandon(self) -> None:
+        """Drop the connection without a goodbye and without a word to the handler; `start` begins anew."""
+        if self._timer:
+            self._timer.cancel()
+        connection, self._connection, self._up_at = self._connection, None, None
+        self._keys.clear()
+        self._queue.clear()
+        if connection:
+            connection.abandon()
+
     def _connect(self) -> None:
         self._generation += 1
         self._connection = Connection(self._loop, self._options, self._protocol, self)

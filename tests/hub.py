@@ -256,6 +256,7 @@ class Hub:
     def _pump(self) -> None:
         node = self.node
         assert node is not None
+        assert not (failures := node.failures()), failures[0].stack
         while node.dirty:
             link = next(iter(node.dirty))
             data = node.take(link)

@@ -28,8 +28,9 @@ EDGES = (
     *LINKS,
     *(
         f"controller/{name}.py"
-        for name in "__main__ broker cluster control daemon jetstream run_cluster uplink".split()
+        for name in "__main__ broker cluster control core crashes daemon jetstream run_cluster uplink".split()
     ),
+    *(f"controller/{name}.py" for name in "logs notify parts reaching stalls state_dir wellbeing".split()),
     *(f"controller/{name}.py" for name in "demo demo_centre demo_picture".split()),
     *(f"controller/{name}.py" for name in "journal journal_file journal_reader journal_writer recording_file".split()),
     *("controller/commands/", "firmware_stubs/commands/"),

@@ -506,6 +506,14 @@ def test_a_beat_is_as_old_as_it_says() -> None:
     assert made.stale_at() == 69_000, "but not from the future"
 
 
+def test_a_beat_that_is_delivered_again_does_not_take_the_feed_back() -> None:
+    made = book(("release", 1), position=1)
+    made.take(record("hold", 1, 2, ("parcel", "P2")), 5.0)
+    assert made.beat(head(1), 6.0), "the broker has not had its acknowledgement yet"
+    assert made.fresh(6.0)
+    assert not made.beat(head(1, time=7), 7.0), "a new beat that says so does"
+
+
 def test_a_feed_that_starts_later_takes_a_node_with_it() -> None:
     made = book(("release", 1))
     for feed in (4, 6, 8):

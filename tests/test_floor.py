@@ -324,6 +324,17 @@ def test_an_answer_to_an_older_decision_says_what_is_obeyed() -> None:
     assert bench.last("parcel/refused").standing == 1
 
 
+@pytest.mark.parametrize(("speed", "left"), [(1000, 13_000), (250, 13_000), (2000, 6_500)])
+def test_what_an_unknown_arrival_has_left_is_never_overestimated(speed: int, left: int) -> None:
+    """The PLC names an item that came to the decision point meanwhile. A belt that is slow now was not always so."""
+    bench = ready(parcels=(advice(customs="none"),))
+    bench.indu(1)
+    bench.floor.lines["S1"].belt(bench.now, speed=float(speed))
+    bench.after(3000)
+    bench.session(found(bench, age=500))
+    assert bench.travel().decide_by == bench.now - 500 + left - 50
+
+
 # --- doubt ------------------------------------------------------------------------------------------------------------
 
 

@@ -50,6 +50,8 @@ def test_status_is_shown_whether_or_not_a_plc_ever_answered(tmp_path: Path) -> N
     up = {link: Health(up=True, last_byte=hub.now) for link in health}
     after = status(hub.node, up, hub.now)
     assert "\n".join(shown(after, 80)).endswith("all well")
+    troubled = after | {"alarms": {"fault-uplink": "ValueError", "driver-plc-1": "x"}, "disk": "the disk is full"}
+    assert shown(troubled, 200)[-1] == "not well: the disk is full; alarm: fault-uplink, driver-plc-1"
     counters = hub.node.drivers["plc-1"].counters
     for _ in range(12):
         counters.bad("checksum")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
+import os
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -14,8 +17,9 @@ if TYPE_CHECKING:
     from controller.config import Config
     from controller.plan import Plan
     from controller.recording import Texts
+    from controller.stalls import Stalls
 
-EXIT_CONFIG, EXIT_RUNNING, EXIT_DISK = 78, 75, 70
+EXIT_DISK, EXIT_OWN, EXIT_RUNNING, EXIT_CONFIG = 70, 71, 75, 78
 
 
 @click.command("run")
@@ -26,9 +30,12 @@ def command(floor_file: Path, record: bool, record_mb: int) -> None:
     """Run the floor of FLOOR.toml until SIGTERM or Ctrl-C.
 
     Everything is checked first, as by `floord check`; with a problem nothing is started and the exit code is 78.
+    docs/operation.md tells of signals, exit codes and systemd.
     """
+    from controller import logs
     from controller.plans import ConfigErrors, load_floor
     from controller.recording_file import texts
+    from controller.stalls import Stalls
 
     try:
         config, plans = load_floor(floor_file)
@@ -36,19 +43,42 @@ def command(floor_file: Path, record: bool, record_mb: int) -> None:
         click.echo(str(errors), err=True)
         sys.exit(EXIT_CONFIG)
     recorded = (texts(floor_file, config), record_mb * 1_000_000) if record else None
-    sys.exit(asyncio.run(_run(config, plans, recorded)))
+    logs.begin()
+    if sys.stderr is not None:
+        faulthandler.enable()  # a watchdog's SIGABRT leaves every stack
+    for number in (signal.SIGTERM, signal.SIGINT):  # until the daemon runs there is nothing to be ended
+        signal.signal(number, lambda *_: _leave(0))
+    stalls = Stalls()
+    with asyncio.Runner(loop_factory=stalls.new_loop) as runner:
+        runner.run(_run(config, plans, recorded, stalls))
 
 
-async def _run(config: Config, plans: Mapping[str, Plan], record: tuple[Texts, int] | None) -> int:
-    from controller.daemon import AlreadyRunning, Daemon, say
+async def _run(config: Config, plans: Mapping[str, Plan], record: tuple[Texts, int] | None, stalls: Stalls) -> NoReturn:
+    from controller.daemon import Daemon
     from controller.journal import JournalError
+    from controller.logs import say, stack
+    from controller.state_dir import AlreadyRunning, UnusableStateDir
 
     try:
-        daemon = Daemon(config, plans, record)
+        code = await Daemon(config, plans, record, stalls).run()
     except AlreadyRunning as error:
         say(str(error))
-        return EXIT_RUNNING
+        _leave(EXIT_RUNNING)
+    except UnusableStateDir as error:
+        say(str(error))
+        _leave(EXIT_DISK if error.disk else EXIT_CONFIG)
     except JournalError as error:
         say(str(error))
-        return EXIT_DISK
-    return await daemon.run()
+        _leave(EXIT_DISK)
+    except Exception as error:
+        say(f"an error of our own; the next start reads the journal\n{stack(error)}")
+        _leave(EXIT_OWN)
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End at once: nobody waits for a thread that a disk or a name server holds. All that matters is written by now."""
+    from controller import logs
+
+    logs.end()
+    os._exit(code)

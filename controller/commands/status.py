@@ -149,7 +149,9 @@ def _problems(s: dict[str, Any]) -> list[str]:
     found = [] if s["broker"]["online"] else ["the broker is away"]
     if s["customs"]["expected"] and not s["customs"]["fresh"]:
         found.append("the customs feed is not fresh: what needs a release counts as held")
-    for what, names in (("link down", down), ("line without session", lost)):
+    alarms, disk = list(s.get("alarms", ())), s.get("disk", "")
+    found += [disk] if disk else []
+    for what, names in (("link down", down), ("line without session", lost), ("alarm", alarms)):
         if names:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             found.append(f"{what}: {', '.join(names[:3])}{more}")

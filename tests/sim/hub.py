@@ -16,6 +16,7 @@ from zlib import crc32
 from controller.journal_rows import Batch
 from controller.node import Node, Start
 from controller.plans import load_floor
+from controller.room import Disk
 from devices.links import parse as parse_link
 from devices.types import Message
 from firmware_stubs import floor_file
@@ -41,6 +42,8 @@ QUEUE_MS = 1_200_000.0
 """What waits at the inductions at the end of a run is inducted within this time."""
 A_MINUTE_MS = 60_000.0
 BITS_A_CHARACTER = 10
+AGAIN_FULL_MS = 1000.0
+"""A disk that was full is tried again after this time."""
 AGAIN_MS = 200.0
 """A broken connection stands again after this time."""
 AHEAD_MS = 4000.0
@@ -92,6 +95,8 @@ class Hub:
         self.clock_step = 0.0
         """how far the machine's system clock is from the truth"""
         self.disk_ms: Callable[[], float] = lambda: DISK_MS
+        self.full: str | None = None
+        """why the disk takes nothing"""
         self.broker = Broker(self)
         self.speak: Callable[[Parcel], None] = self.announce
         """what the centre does with a parcel that comes"""
@@ -136,7 +141,13 @@ class Hub:
             if self.open[link]:
                 self._link_up(link)
         self.clock.after(BROKER_MS, self.broker.connect, self.life)
-        self.pump()
+        self.disk_is()
+
+    def disk_is(self) -> None:
+        """The node is told what its disk is like."""
+        if self.node is not None:
+            self.node.disk(Disk(0 if self.full else None, self.full), self.clock.now)
+            self.pump()
 
     def kill(self, dead_ms: float = DEAD_MS) -> None:
         """kill -9: all that is not committed or on a wire is gone; it is started again a little later."""
@@ -450,7 +461,9 @@ class Hub:
 
     def _commit(self, what: tuple[Batch, int]) -> None:
         """On disk; that the daemon learns of it is a step of its own: it may be killed in between."""
-        if what[1] == self.life:
+        if what[1] == self.life and self.full:
+            self.clock.after(AGAIN_FULL_MS, self._commit, what)
+        elif what[1] == self.life:
             self.journal.commit(what[0])
             for row in what[0].events:
                 self.digest = crc32(row.body, self.digest)

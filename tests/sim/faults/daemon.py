@@ -1,4 +1,4 @@
-"""What befalls the daemon's machine: kill -9, a slow disk, a reboot."""
+"""What befalls the daemon's machine: kill -9, a slow or full disk, a reboot."""
 
 from __future__ import annotations
 
@@ -46,6 +46,23 @@ class SlowDisk(Fault):
         hub.disk_ms = lambda: DISK_MS
 
 
+class FullDisk(Fault):
+    """The disk takes nothing for a while: no item is inducted, those on the belts are sorted."""
+
+    name, rate, lasts = "full disk", 0.5, (2_000.0, 60_000.0)
+
+    def hit(self, hub: Hub, strike: Strike) -> None:
+        """It is full."""
+        hub.say(f"the disk is full for {strike.lasts / 1000:.1f} s")
+        hub.full = "database or disk is full"
+        hub.disk_is()
+
+    def heal(self, hub: Hub, strike: Strike) -> None:
+        """There is room again."""
+        hub.full = None
+        hub.disk_is()
+
+
 class ClockStep(Fault):
     """The system clock of the machine jumps by up to two days: an alarm, and followed only by a restart."""
 
@@ -62,4 +79,4 @@ class ClockStep(Fault):
         hub.clock_step = 0.0
 
 
-FAULTS: tuple[Fault, ...] = (Kill(), Reboot(), SlowDisk(), ClockStep())
+FAULTS: tuple[Fault, ...] = (Kill(), Reboot(), SlowDisk(), FullDisk(), ClockStep())

@@ -1,0 +1,134 @@
+"""A process that writes the journal is killed before and after each of its writes, syncs, truncations, renames and
+removals in turn; then its file is opened and judged.
+
+    python -m tests.faults.kill_points [SCENARIO ...]
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.faults.commits import RAM, SCENARIOS, Reports, begin, judge
+from tests.faults.preload import CHANGE, Action, Kind, Panel, Rule, environment
+
+ROOT = Path(__file__).parents[2]
+KILLS = (Action.KILL_BEFORE, Action.KILL_AFTER)
+SEVERAL = ("small", "from-1", "from-2")
+
+
+class Processes:
+    """One process on a failing disk that forks for each run: its imports are paid for once."""
+
+    def __init__(self, folder: Path, scenario: str) -> None:
+        self.scenario = SCENARIOS[scenario]
+        self.panel = Panel(folder / "panel")
+        self.root = folder / "disk"
+        self.root.mkdir()
+        self._runs = 0
+        command = [sys.executable, "-m", "tests.faults.commits", str(self.panel.path), scenario, "-"]
+        self._process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(self.root, self.panel),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *rules: Rule) -> tuple[Path, Reports, int]:
+        """A run under rules: its folder, what it told, and its exit code."""
+        self._runs += 1
+        folder = self.root / str(self._runs)
+        folder.mkdir()
+        begin(folder, self.scenario)
+        self.panel.set(*rules)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{folder}\n")
+        self._process.stdin.flush()
+        reports = Reports()
+        for line in self._process.stdout:
+            told = json.loads(line)
+            if told["what"] == "over":
+                return folder, reports, told["number"]
+            reports.hear(told)
+        raise AssertionError(f"the process that forks ended with {self._process.wait()}")
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+@dataclass
+class Found:
+    """`bad`: place -> what was wrong."""
+
+    places: int = 0
+    kills: int = 0
+    batches: int = 0
+    """told durable, over all runs"""
+    lost: int = 0
+    """of them not there in full"""
+    bad: dict[str, list[str]] = field(default_factory=dict)
+
+
+def everywhere(scenario: str, kinds: Kind = CHANGE, suffix: str = "", step: int = 1) -> Found:
+    """Kill at each place (`step`-th) until a run has no such place any more."""
+    found = Found()
+    with (
+        TemporaryDirectory(dir=RAM if RAM.is_dir() else None) as folder,
+        Processes(Path(folder), scenario) as processes,
+    ):
+        for action in KILLS:
+            place, missed = 1 - step, 0
+            while missed < 3:  # threads make a run a little longer or shorter than the one before
+                place += step
+                where, reports, code = processes.run(Rule(kinds, action, first=place, suffix=suffix))
+                if code == -signal.SIGKILL:
+                    found.kills, missed = found.kills + 1, 0
+                else:
+                    missed += 1
+                    assert code == 0, f"{scenario}: the process ended with {code}"
+                    assert reports.ended
+                found.batches += reports.durable
+                judged = judge(where, processes.scenario, reports)
+                if judged.bad:
+                    found.bad[f"{action.name} {place}"] = judged.bad
+                found.lost += judged.lost
+                shutil.rmtree(where)
+            found.places = max(found.places, place - missed * step)
+    return found
+
+
+def main() -> int:
+    failed = 0
+    for scenario in sys.argv[1:] or ["many", "busy", *SEVERAL]:
+        since = time.monotonic()
+        found = everywhere(scenario)
+        print(
+            f"{scenario}: {found.places} places, {found.kills} kills, {found.batches} batches told durable, "
+            f"lost {found.lost}, {len(found.bad)} runs with a complaint ({time.monotonic() - since:.0f} s)",
+            flush=True,
+        )
+        for place, bad in list(found.bad.items())[:10]:
+            print(f"    {place}: {'; '.join(bad)}")
+        failed += len(found.bad)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+"""The broker and the way to it fail in every way there is; what was recorded arrives, and nobody helps.
+
+Promises P2, P3, P4, P6, P10 and P14. Each test prints how long the centre heard nothing (stall) and how long it took
+from the end of the fault until it had everything (recovery).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from controller.broker import Child, free_port
+from tests.faults.brokers import PERSISTENT, mosquitto, nats
+from tests.faults.consumer import Consumer, stall
+from tests.faults.figures import GROWTH_MB, KEEPALIVE_S, NOTHING, RECOVERY_S, accepted_to, told
+from tests.faults.hub import NODE, SITE, Hub, Samples
+from tests.faults.proxy import DOWN, UP, Proxy
+from tests.faults.threads import until
+
+BURST = 5000
+
+
+# --- brokers that die ------------------------------------------------------------------------------------------------
+
+STARTS: dict[str, Callable[[Path, int | None], Child]] = {
+    "mosquitto, default persistence": lambda folder, port: mosquitto(folder, *PERSISTENT, port=port),
+    "mosquitto, no persistence": lambda folder, port: mosquitto(folder, "persistence false", port=port),
+    "nats": nats,
+}
+
+
+REPAIRS = pytest.mark.xfail(run=False, reason="nothing is repaired by `ack` yet")
+
+
+@pytest.mark.parametrize("kind", ["nats", *(pytest.param(kind, marks=REPAIRS) for kind in STARTS if kind != "nats")])
+def test_a_broker_is_killed_and_what_it_had_acknowledged_comes_again(kind: str, tmp_path: Path) -> None:
+    start = STARTS[kind]
+    ack_s = None if kind == "nats" else 0.5  # nats keeps what it acknowledged: there nobody has to ask
+    child = start(tmp_path / "broker", None)
+    try:
+        with Hub(tmp_path / "hub", child.url) as hub, Consumer(child.url, SITE, NODE, ack_s=ack_s) as consumer:
+            hub.start()
+            hub.online()
+            hub.fed(300)
+            hub.heard_by(consumer.book)
+            consumer.leave()
+            hub.feeder.feed(3000, rate=1500)
+            start_of_loss = accepted_to(hub)
+            until(lambda: accepted_to(hub) > start_of_loss + 300, "the broker acknowledges what nobody hears")
+            killed, acknowledged = time.monotonic(), accepted_to(hub)
+            child.kill()
+            heard_before = consumer.book.count
+            child = start(tmp_path / "broker", child.port)
+            again = time.monotonic()
+            consumer.back()
+            until(lambda: consumer.book.count > heard_before, "the centre hears again")
+            stalled = time.monotonic() - killed
+            until(lambda: hub.feeder.done, "all is read")
+            until(lambda: hub.last() >= hub.feeder.total, "all is in the journal")
+            hub.heard_by(consumer.book, RECOVERY_S)
+            told(
+                f"{kind} killed",
+                stall=stalled,
+                recovery=time.monotonic() - again,
+                acknowledged_and_unheard=str(acknowledged - start_of_loss),
+                came_behind=str(len(consumer.book.late)),
+                twice=str(consumer.book.duplicates),
+            )
+            if kind == "nats":
+                assert consumer.book.late == []
+            else:
+                assert len(consumer.book.late) >= 300, "the broker forgot nothing: this test proves nothing"
+            assert hub.compare(consumer.book) == NOTHING
+            assert consumer.errors == []
+    finally:
+        child.stop()
+
+
+def test_a_broker_that_is_not_there_at_the_start(tmp_path: Path) -> None:
+    port = free_port()
+    with Hub(tmp_path / "hub", f"mqtt://127.0.0.1:{port}") as hub:
+        hub.start()
+        hub.fed(2000)
+        assert not hub.broker()["online"]
+        assert hub.broker()["queued"] >= 2000
+        with mosquitto(tmp_path / "broker", port=port) as child, Consumer(child.url, SITE, NODE) as consumer:
+            there = time.monotonic()
+            took = hub.online()
+            hub.heard_by(consumer.book)
+            told("broker down at the start", found_after=took, recovery=time.monotonic() - there)
+            assert took < 10
+            assert hub.compare(consumer.book) == NOTHING
+
+
+# --- the way to it ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="it is noticed after two keepalives")
+def test_a_dead_link_is_noticed_and_costs_nothing(tmp_path: Path, full: bool) -> None:
+    """Packets stop without FIN or RST, in both directions, in one, in the other."""
+    keepalive_s, dead_s, ways = (5, 60.0, ((), (UP,), (DOWN,))) if full else (KEEPALIVE_S, 4.0, ((),))
+    with (
+        mosquitto(tmp_path / "broker") as child,
+        Proxy(child.port) as proxy,
+        Hub(tmp_path / "hub", proxy.url, keepalive_s=keepalive_s) as hub,
+        Consumer(child.url, SITE, NODE) as consumer,
+    ):
+        hub.start()
+        hub.online()
+        hub.fed(500)
+        for way in ways:
+            hub.feeder.feed(200_000, rate=500)
+            with Samples(hub) as samples:
+                before = hub.rss_mb()
+                cut = time.monotonic()
+                proxy.blackhole(*way, connects=not way)
+                noticed = hub.offline()
+                left = dead_s - (time.monotonic() - cut)
+                until(lambda left=left, cut=cut: time.monotonic() >= cut + dead_s, "the link is dead")  # type: ignore[misc]
+                assert left > 0
+                until(lambda: hub.broker()["queued"] > 500, "what is read meanwhile waits")
+                proxy.normal()
+                back = hub.online(RECOVERY_S)
+                hub.feeder.stop()
+                hub.drained(RECOVERY_S)
+                hub.heard_by(consumer.book)
+            recovered = time.monotonic() - cut - dead_s
+            told(
+                f"link dead for {dead_s:g} s ({' '.join(way) or 'both ways'}), keepalive {keepalive_s} s",
+                noticed_after=noticed,
+                stall=stall(consumer.times, cut - 1),
+                online_after=back,
+                recovery=recovered,
+                memory=samples.told(),
+            )
+            assert noticed <= 1.5 * keepalive_s + 0.5
+            assert max(samples.rss) - before < GROWTH_MB
+            assert recovered < RECOVERY_S
+        assert hub.compare(consumer.book) == NOTHING
+        assert consumer.book.late == []
+
+
+def test_a_slow_way_is_used_as_it_is_and_memory_stays(tmp_path: Path, full: bool) -> None:
+    """1 KB/s: one event takes most of a second. Progress all the same, and nothing piles up in the daemon."""
+    slow_s = 60.0 if full else 5.0
+    with (
+        mosquitto(tmp_path / "broker") as child,
+        Proxy(child.port) as proxy,
+        Hub(tmp_path / "hub", proxy.url, keepalive_s=KEEPALIVE_S) as hub,
+        Consumer(child.url, SITE, NODE) as consumer,
+    ):
+        hub.start()
+        hub.online()
+        hub.fed(BURST)  # what a burst alone costs, with a broker that takes everything
+        hub.heard_by(consumer.book)
+        with Samples(hub) as samples:
+            before, heard, began = hub.rss_mb(), consumer.book.count, time.monotonic()
+            proxy.trickle(1024)
+            hub.fed(BURST)
+            until(lambda: time.monotonic() >= began + slow_s, "it was slow for long enough", slow_s + 1)
+            progress = consumer.book.count - heard
+            over = time.monotonic()
+            proxy.normal()
+            hub.heard_by(consumer.book)
+        told(
+            f"1 KB/s for {slow_s:g} s",
+            events_meanwhile=str(progress),
+            recovery=time.monotonic() - over,
+            connections=str(proxy.accepted),
+            memory=samples.told(),
+        )
+        assert progress >= 1
+        assert proxy.accepted <= 2 + slow_s / KEEPALIVE_S
+        assert max(samples.rss) - before < GROWTH_MB
+        assert hub.compare(consumer.book) == NOTHING
+
+
+def test_a_way_that_breaks_in_every_manner(tmp_path: Path) -> None:
+    with (
+        mosquitto(tmp_path / "broker") as child,
+        Proxy(child.port) as proxy,
+        Hub(tmp_path / "hub", proxy.url, keepalive_s=KEEPALIVE_S) as hub,
+        Consumer(child.url, SITE, NODE) as consumer,
+    ):
+        hub.start()
+        hub.online()
+        hub.feeder.feed(100_000, rate=1000)
+
+        def passing() -> None:
+            before = consumer.book.count
+            until(lambda: consumer.book.count > before + 100, "events pass")
+
+        def delayed() -> None:
+            proxy.delay(100)
+            before = proxy.accepted
+            passing()
+            assert proxy.accepted == before, "a slow answer is no broken connection"
+
+        def refused() -> None:
+            proxy.refuse()
+            hub.offline()
+
+        breaks: dict[str, Callable[[], None]] = {
+            "reset": proxy.reset,
+            "half-closed": proxy.half_close,
+            "cut after 1000 bytes": lambda: proxy.cut_after(1000),
+            "cut after 3 bytes of answers": lambda: proxy.cut_after(3, DOWN),
+            "delayed by 100 ms": delayed,
+            "refused": refused,
+        }
+        for what, fault in breaks.items():
+            passing()
+            began = time.monotonic()
+            fault()
+            proxy.normal() if what in ("refused", "delayed by 100 ms") else None
+            passing()
+            told(what, stall=stall(consumer.times, began - 0.2), recovery=time.monotonic() - began)
+            assert stall(consumer.times, began - 0.2) < 10
+        hub.feeder.stop()
+        hub.heard_by(consumer.book)
+        assert hub.compare(consumer.book) == NOTHING
+        assert consumer.book.late == []
