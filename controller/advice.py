@@ -140,7 +140,17 @@ Look: TypeAlias = Callable[[str], tuple[Advice, ...]]
 """The floor's one question: advice by alias or parcel id; none, one or several."""
 
 
+ELEMENTS = 20_000
+"""Of an array: the floor waits while a message is read, however little is in each."""
+
+
 def items(body: bytes) -> list[Any]:
-    """One message or an array of them -> a list. Raises ValueError where it is no JSON."""
-    value = from_json(body)
-    return value if isinstance(value, list) else [value]
+    """One message or an array of them -> a list. Raises ValueError where it is no JSON, or has too many elements."""
+    try:
+        value = from_json(body)
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from None
+    found = value if isinstance(value, list) else [value]
+    if len(found) > ELEMENTS:
+        raise ValueError(f"{len(found)} elements; send them in arrays of at most {ELEMENTS}")
+    return found

@@ -21,6 +21,8 @@ from controller.journal_rows import Row
 Answer: TypeAlias = dict[str, Any]
 MAX_LINE = 65_536
 MAX_CLIENTS = 32
+BACKLOG = 32
+"""Clients that may wait to be accepted; asyncio tries as often at once, and complains as often where it cannot."""
 MAX_UNREAD = 1_000_000
 """Bytes that may wait for a client of `tail`."""
 
@@ -104,7 +106,7 @@ class Control:
         before = os.umask(0o117)
         try:
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_unix_server(lambda: Client(self), str(self.path))
+            self._server = await loop.create_unix_server(lambda: Client(self), str(self.path), backlog=BACKLOG)
         finally:
             os.umask(before)
 

@@ -27,6 +27,7 @@ from controller.parts import Parts
 from controller.plan import Plan
 from controller.recording import Recorder, Texts
 from controller.recording_file import RecordingFile
+from controller.room import Disk
 from controller.stalls import Stalls
 from controller.stamps import rfc3339
 from controller.uplink import Uplink
@@ -61,7 +62,8 @@ class Core:
         self._lock = state_dir.take(config.state_dir)
         self._stalls = stalls or Stalls()
         self._rng = rng = Random(secrets.randbits(128))
-        self._journal = Journal.open(config.state_dir / "journal.db", rng=rng, utc_ms=round(time.time() * 1000))
+        utc_ms = round(time.time() * 1000)
+        self._journal = Journal.open(config.state_dir / "journal.db", rng=rng, utc_ms=utc_ms, rules=config.journal)
         restored = self._journal.restored()
         same_boot = state_dir.same_boot(config.state_dir / "boot-id")
         start = Start(monotonic_ms(), time.time() * 1000, same_boot, rng)
@@ -74,7 +76,10 @@ class Core:
             path = config.state_dir / "recordings" / f"{name}.jsonl"
             self._recording = RecordingFile(path, record[1], self._loop, self._recording_stopped)
             say(f"recording to {path}")
-        self._writer = Writer(self._journal, self._loop, self._committed, self._disk_failed)
+        told = (self._committed, self._disk_failed, self._disk_held)
+        self._writer = Writer(self._journal, self._loop, *told, keeps=self._journal)
+        self._held: str | None = None
+        """why the disk takes nothing"""
         self._committing_since: float | None = None
         self._over = False
         """Node is not asked any more"""
@@ -91,7 +96,9 @@ class Core:
             self._pump(monotonic_ms())
         except JournalError as error:
             self._disk_failed(error)
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # native code that panics raises no Exception
             self._own_fault(error)
 
     def _pump(self, now: float) -> None:
@@ -99,6 +106,7 @@ class Core:
         if now >= self._clock_due:
             self._clock_due = now + CLOCK_EVERY_MS
             node.clock(time.time() * 1000, monotonic_ms())
+            node.disk(Disk(state_dir.free(self.config.state_dir), self._held), now)
             self._stalls.alive()
         while node.dirty:
             link = next(iter(node.dirty))
@@ -169,11 +177,18 @@ class Core:
         if died.thread is not None and died.thread.name == "journal":
             self._loop.call_soon_threadsafe(self._disk_failed, error)
 
+    def _disk_held(self, error: Exception | None) -> None:
+        """The disk takes nothing for now (or it does again): nothing is lost, and the floor goes on with what it has."""
+        self._held = str(error) if error else None
+        say(f"the journal waits for its disk: {error}" if error else "the journal's disk takes events again")
+        self._clock_due = 0.0
+        self._step(self.node.tick, monotonic_ms())
+
     def _disk_failed(self, error: BaseException) -> None:
         say(f"the journal cannot be written: {error}; stopping, so that the next start reads what is really on disk")
         self._finish(EXIT_DISK)
 
-    def _own_fault(self, error: Exception) -> None:
+    def _own_fault(self, error: BaseException) -> None:
         """Ours: nothing of this step may be recorded, told or sent; the end comes without Node."""
         self._over = True
         about, what = self.node.poison.at_work or ("", None)

@@ -11,9 +11,13 @@ from controller.poison import NOTED, Crash
 
 
 def read(path: Path) -> list[Crash]:
-    """What is noted, the oldest first; a line that is none is left out."""
+    """What is noted, the oldest first; a line that is none is left out, and so is a file that cannot be read."""
     found = []
-    for line in path.read_text(errors="replace").splitlines()[-NOTED:] if path.exists() else ():
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError:
+        return []
+    for line in lines[-NOTED:]:
         try:
             one = json.loads(line)
             found.append(Crash(int(one["utc_ms"]), str(one["about"]), str(one["mark"]), str(one["why"])))

@@ -55,7 +55,7 @@ class Daemon(Core):
         super().__init__(config, plans, record, stalls)
         self._said = ""
         self._lost_at: dict[str, float] = {}
-        self._parts = Parts(self._loop, self, self._part_told)
+        self._parts = Parts(self._loop, self, self._part_told, self._own_fault)
         devices: dict[str, Scanner | Plc] = {**config.scanner, **config.plc}
         self._connections = {port for port in self.node.ports if links.parse(devices[port].link).is_connection}
         self.links = {}
@@ -138,6 +138,10 @@ class Daemon(Core):
 
     def _status(self, request: Answer) -> Answer:
         return self._wellbeing.status(monotonic_ms())
+
+    def _disk_held(self, error: Exception | None) -> None:
+        self._wellbeing.held = str(error) if error else ""
+        super()._disk_held(error)
 
     def _beat(self) -> None:
         self._loop.call_later(self._notify.every_s, self._beat)

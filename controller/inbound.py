@@ -45,7 +45,7 @@ ATTESTED = frozenset(("hold", "release", "recall_clear", "container_close", "ide
 """Commands whose messages are kept as evidence, as those on `customs` are."""
 
 PROBLEMS_SAID, PROBLEM_LENGTH = 50, 300
-"""Of a plan that is wrong in more places, so many are told."""
+"""Of a message that is wrong in more places, so many are told."""
 
 SUBJECTS = get_args(Subject)
 
@@ -107,7 +107,7 @@ def _items(payload: bytes, understood: Understood) -> list[Any] | None:
     try:
         return items(payload)
     except ValueError as error:
-        understood.refused.append(f"not JSON: {error}")
+        understood.refused.append(str(error))
         return None
 
 
@@ -216,7 +216,11 @@ def _command(verb: str, payload: bytes, retained: bool, understood: Understood) 
 def _valid(model: type[M], found: list[Any], understood: Understood) -> list[M]:
     numbered = [(f"element {number}: " if len(found) > 1 else "", value) for number, value in enumerate(found, 1)]
     made = (_first(model.model_validate, value, understood, which) for which, value in numbered)
-    return [value for value in made if value is not None]
+    good = [value for value in made if value is not None]
+    more = len(understood.refused) - PROBLEMS_SAID
+    if more > 0:
+        understood.refused[PROBLEMS_SAID:] = [f"and {more} more"]
+    return good
 
 
 R = TypeVar("R")

@@ -8,118 +8,207 @@ fits its events, and a machine is told "durable" only about what a power cut lea
 - **One writer.** All writing goes through one connection, in the daemon through the one thread of `Writer`. Reading has
   a connection of its own and never waits for the sync; it sees what is committed, nothing else.
 - **Group commit.** While one transaction is being synced the next one gathers: at once when idle, 1 ms more when busy.
-- **The first error of the disk is the last.** After a failed sync the kernel may have dropped the pages, and the next
-  sync would succeed over the hole. So nothing is retried in place: no further commit, `on_failed` once, the process
-  ends, and the next start reads what is really there.
+- **A failure of the disk is the end.** After a failed sync the kernel may have dropped the pages, and the next sync
+  would succeed over the hole. So nothing is retried in place: no further commit, `on_failed` once, the process ends,
+  and the next start checks the whole file (`journal.check` beside it says so) and reads what is really there.
+- **A full disk is not.** Nothing was written then and nothing is lost: the same transaction is tried again until there
+  is room (journal_writer.py); a reserve (journal_reserve.py) makes some for the last events of what is on the belts.
 - **Events are never changed.** Whether one was delivered stands beside it: `outbox` holds the sequences that the broker
   has not accepted, with the code of the last refusal and the boot in which it was given. A row refused in this boot is
   not in the `backlog` (who publishes retries it); after a restart it is, so that no refusal is for ever.
-- **journal id** names the stream of sequences, **boot** this run of it. A copy that ran on beside its original would
-  give the same sequences to other events, and the same boots to machines; so both are made anew when the file is not
-  the one that was made here: another machine, or another inode, as after restoring a backup or cloning a disk. What
-  this does not see: an older image of the same disk on the same machine, or a backup written into the existing file.
+- **journal id** names the stream of sequences, **boot** this run of it; both are made anew wherever sequences may have
+  been given that this file does not know (journal_identity.py).
 - **Evidence** lies beside the events: messages about customs as they came, with their hash and what was done.
-- **Each event carries a CRC** of what is published; one that does not fit is noted and never published.
+- **Every row proves itself** by a checksum (journal_sums.py). One that does not fit is never used, and what follows is
+  the safe consequence (journal_sift.py). A damaged file is salvaged when it is opened (journal_salvage.py).
+- **Nothing is kept for ever** but what was not delivered (journal_retention.py).
 """
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
+from controller import sections
 from controller.journal_file import (
     EVENT,
+    Damaged,
+    Held,
     JournalError,
-    attested,
-    begin_boot,
-    checked,
     connect,
     explained,
-    prepare,
-    stored,
-    trouble,
+    fetch,
+    may_wait,
+    noted,
+    suspect,
 )
+from controller.journal_identity import Witness, testify
+from controller.journal_opening import opened
 from controller.journal_reader import Reader
-from controller.journal_rows import Batch, Counts, Evidence, Restored, Row
+from controller.journal_reserve import Reserve
+from controller.journal_retention import Removed, Retention
+from controller.journal_rows import Batch, Counts, Evidence, Finding, Restored, Row
+from controller.journal_sums import attested, checked, proof, proves, queued, stored
 from controller.journal_writer import Writer
 
-__all__ = ["Batch", "Counts", "Evidence", "Journal", "JournalError", "Reader", "Restored", "Row", "Writer"]
+__all__ = [
+    "Batch",
+    "Counts",
+    "Damaged",
+    "Evidence",
+    "Finding",
+    "Held",
+    "Journal",
+    "JournalError",
+    "Reader",
+    "Removed",
+    "Restored",
+    "Row",
+    "Writer",
+]
+
+NO_RESERVE = sections.Journal(reserve_mb=0)
+
+BACKLOG = f"""
+SELECT outbox.seq, code, boot, outbox.crc, {", ".join(f"event.{name}" for name in EVENT.split(", "))}
+FROM outbox LEFT JOIN event USING (seq) WHERE outbox.seq > ? AND boot IS NOT ? ORDER BY outbox.seq LIMIT ?
+"""
+LOOK = """
+SELECT alias, parcel, alias.crc, parcel, body, utc_ms, advice.crc FROM alias JOIN advice USING (parcel)
+WHERE alias = ? ORDER BY parcel
+"""
+ADVISE = """
+INSERT INTO advice VALUES (?, ?, ?, ?)
+ON CONFLICT (parcel) DO UPDATE SET body = excluded.body, utc_ms = excluded.utc_ms, crc = excluded.crc
+"""
 
 
 class Journal:
     """The open journal of a running daemon. Not locked against a second daemon: that is the caller's work."""
 
-    def __init__(self, path: Path, writing: sqlite3.Connection, reading: sqlite3.Connection, boot: int) -> None:
+    def __init__(
+        self, path: Path, writing: sqlite3.Connection, witness: Witness, utc_ms: int, rules: sections.Journal
+    ) -> None:
         self.path = path
-        self.boot = boot
+        self.boot = witness.boot
         self.damaged: set[int] = set()
-        """Sequences of events whose CRC does not fit, as far as `backlog` has met them."""
+        """Sequences of undelivered events that are damaged or gone, as far as `backlog` has met them."""
+        self._witness = witness
         self._writing = writing
-        self._reading = reading
+        self._reading = connect(path, "ro")
+        self._opened = utc_ms - time.monotonic() * 1000
+        self._retention = Retention(writing, rules)
+        self._reserve = Reserve(path.parent, rules.reserve_mb)
+        self._findings = bool(self._reading.execute("SELECT 1 FROM finding").fetchone())
 
     @classmethod
-    def open(cls, path: Path | str, *, create: bool = True, rng: Random, utc_ms: int) -> Journal:
-        """Open it, make it where there is none and `create` says so, and durably begin the next boot.
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        create: bool = True,
+        rng: Random,
+        utc_ms: int,
+        rules: sections.Journal = NO_RESERVE,
+    ) -> Journal:
+        """Open it, make it where there is none and `create` says so, and durably begin the next boot. A damaged one is
+        salvaged first; `Restored.findings` says what was met.
 
-        Raises JournalError: missing, not a journal, of a newer hubfloor, or unreadable.
+        Raises JournalError: missing, not a journal, of a newer hubfloor, unreadable, or no room on the disk.
         """
         path = Path(path)
         if not create and not path.exists():
             raise JournalError(f"{path}: there is no journal; look for it in the state_dir of the floor file")
+        writing, witness = opened(path, rng, utc_ms, Reserve(path.parent, rules.reserve_mb))
         with contextlib.ExitStack() as undo, explained(path):
-            writing = undo.enter_context(contextlib.closing(connect(path, "rwc")))
-            prepare(writing, path)
-            boot = begin_boot(writing, path, rng, utc_ms)
-            reading = undo.enter_context(contextlib.closing(connect(path, "ro")))
+            undo.enter_context(contextlib.closing(writing))
+            journal = cls(path, writing, witness, utc_ms, rules)
             undo.pop_all()
-        return cls(path, writing, reading, boot)
+        return journal
+
+    @property
+    def removed(self) -> Removed:
+        """What retention has taken out since the start."""
+        return self._retention.removed
 
     def restored(self) -> Restored:
         """Everything a start needs, as committed. Raises JournalError."""
-        with explained(self.path):
+        with explained(self.path, mark=True):
             ask = self._reading.execute
+            meta = noted(self._reading)
             pending, oldest = ask("SELECT count(*), min(seq) FROM outbox").fetchone()
+            last = ask("SELECT max(seq) FROM event").fetchone()[0] or 0
             return Restored(
-                journal=ask("SELECT value FROM meta WHERE key = 'journal'").fetchone()[0],
+                journal=str(meta["journal"]),
                 boot=self.boot,
-                last_seq=ask("SELECT max(seq) FROM event").fetchone()[0] or 0,
-                channels={name: (epoch, evt) for name, epoch, evt in ask("SELECT name, epoch, evt FROM channel")},
-                state={(kind, key): body for kind, key, body in ask("SELECT kind, key, body FROM state")},
+                last_seq=max(last, int(meta.get("first", 1)) - 1),
+                channels={name: (epoch, evt) for name, epoch, evt in self._proven("channel")},
+                state={(kind, key): body for kind, key, body in self._proven("state")},
                 pending=pending,
                 oldest_pending=oldest,
                 parcels=ask("SELECT count(*) FROM advice").fetchone()[0],
+                first=int(meta.get("first", 1)),
+                findings=tuple(
+                    Finding(*row[1:-1]) for row in fetch(self._reading, "SELECT * FROM finding ORDER BY id")
+                ),
             )
+
+    def _proven(self, table: str) -> Iterator[tuple[Any, ...]]:
+        rows = fetch(self._reading, f"SELECT * FROM {table}")
+        return (row[:-1] for row in rows if proves(table, row))
 
     def commit(self, batch: Batch) -> None:
         """Write one transaction; when this returns, it is durable.
 
-        Raises sqlite3.Error with nothing written; then this journal must not be written any more.
+        Raises Held where the disk has no room or takes no writing at present: nothing is written, and the same batch
+        may come again. Raises sqlite3.Error, nothing written, where the disk failed: then this journal must not be
+        written any more, and its next opening checks the whole file.
         """
-        self._writing.execute("BEGIN IMMEDIATE")
         try:
+            self._writing.execute("BEGIN IMMEDIATE")
             self._write(batch)
             self._advise(batch.advice)
             self._attest(batch.evidence)
+            if self._findings and batch.events:
+                self._writing.execute("DELETE FROM finding")
             self._writing.execute("COMMIT")
-        except BaseException:
-            if self._writing.in_transaction:
+        except BaseException as error:
+            self._undo()
+            raise self._judged(error) from error
+        self._findings = self._findings and not batch.events
+
+    def _undo(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            if self._writing.in_transaction:  # a full disk may have ended it already
                 self._writing.rollback()
-            raise
+
+    def _judged(self, error: BaseException) -> BaseException:
+        """What to raise for an error of a commit; leaves the marker for the next opening where the disk failed."""
+        if not isinstance(error, sqlite3.Error) or isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+            return error
+        if may_wait(self.path, error):
+            return Held(str(error))
+        suspect(self.path)
+        return error
 
     def _write(self, batch: Batch) -> None:
         many = self._writing.executemany
         many("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(stored, batch.events))
-        many("INSERT INTO outbox (seq) VALUES (?)", ((row.seq,) for row in batch.events))
-        many("REPLACE INTO channel VALUES (?, ?, ?)", ((name, *last) for name, last in batch.channels.items()))
+        many("INSERT INTO outbox VALUES (?, ?, ?, ?)", (queued(row.seq) for row in batch.events))
+        heard = ((name, *last) for name, last in batch.channels.items())
+        many("REPLACE INTO channel VALUES (?, ?, ?, ?)", ((*row, proof("channel", *row)) for row in heard))
         kept = ((*key, body) for key, body in batch.state.items() if body is not None)
-        many("REPLACE INTO state VALUES (?, ?, ?)", kept)
+        many("REPLACE INTO state VALUES (?, ?, ?, ?)", ((*row, proof("state", *row)) for row in kept))
         gone = (key for key, body in batch.state.items() if body is None)
         many("DELETE FROM state WHERE kind = ? AND key = ?", gone)
-        refused = ((code, self.boot, seq) for seq, code in batch.quarantined)
-        many("UPDATE outbox SET code = ?, boot = ? WHERE seq = ?", refused)
+        refused = (queued(seq, code, self.boot) for seq, code in batch.quarantined)
+        many("UPDATE outbox SET code = ?, boot = ?, crc = ? WHERE seq = ?", ((*row[1:], row[0]) for row in refused))
         many("DELETE FROM outbox WHERE seq = ?", ((seq,) for seq in batch.delivered))
 
     def _advise(self, advice: Iterable[tuple[str, tuple[str, ...], bytes | None]]) -> None:
@@ -129,42 +218,78 @@ class Journal:
         gone = ((parcel,) for parcel, (_, body) in latest.items() if body is None)
         many("DELETE FROM advice WHERE parcel = ?", gone)
         kept = [(parcel, aliases, body) for parcel, (aliases, body) in latest.items() if body is not None]
-        upsert = "INSERT INTO advice VALUES (?, ?) ON CONFLICT (parcel) DO UPDATE SET body = excluded.body"
-        many(upsert, ((parcel, body) for parcel, _, body in kept))
+        now = round(self._utc_ms())
+        rows = ((parcel, body, now) for parcel, _, body in kept)
+        many(ADVISE, ((*row, proof("advice", *row)) for row in rows))
         pairs = ((alias, parcel) for parcel, aliases, _ in kept for alias in (parcel, *aliases))
-        many("INSERT OR IGNORE INTO alias VALUES (?, ?)", pairs)
+        many("INSERT OR IGNORE INTO alias VALUES (?, ?, ?)", ((*pair, proof("alias", *pair)) for pair in pairs))
 
     def _attest(self, evidence: Iterable[Evidence]) -> None:
         for one in evidence:
             made = self._writing.execute("INSERT INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?)", attested(one))
             pairs = ((subject, made.lastrowid) for subject in one.subjects or ("",))
-            self._writing.executemany("INSERT OR IGNORE INTO evidence_subject VALUES (?, ?)", pairs)
+            rows = ((*pair, proof("evidence_subject", *pair)) for pair in pairs)
+            self._writing.executemany("INSERT OR IGNORE INTO evidence_subject VALUES (?, ?, ?)", rows)
 
     def backlog(self, after_seq: int, limit: int) -> list[Row]:
         """Up to `limit` rows after `after_seq` in order: not delivered, not refused in this boot.
 
-        A row whose CRC does not fit is left out and noted in `damaged`. Fewer rows than `limit` = there are no more.
+        An event that is damaged or gone is left out and noted in `damaged`. Fewer rows than `limit` = there are no
+        more. Raises JournalError.
         """
-        ask = f"SELECT {EVENT} FROM outbox JOIN event USING (seq) WHERE seq > ? AND boot IS NOT ? ORDER BY seq LIMIT ?"
         good: list[Row] = []
-        with explained(self.path):
+        with explained(self.path, mark=True):
             while wanted := limit - len(good):
-                found = self._reading.execute(ask, (after_seq, self.boot, wanted)).fetchall()
-                good += checked(found, self.damaged)
+                found = fetch(self._reading, BACKLOG, (after_seq, self.boot, wanted))
+                for row in found:
+                    if not proves("outbox", row[:4]):
+                        suspect(self.path)  # which event it stood for is unknown: the next start queues them all
+                    elif row[4] is None:
+                        self.damaged.add(row[0])
+                good += checked((row[4:] for row in found if row[4] is not None), self.damaged)
                 if len(found) < wanted:
                     break
                 after_seq = found[-1][0]
         return good
 
     def look(self, key: str) -> list[tuple[str, bytes]]:
-        """(parcel, JSON) of every committed advice that has `key` as its parcel id or as an alias, by parcel id."""
-        ask = "SELECT parcel, body FROM alias JOIN advice USING (parcel) WHERE alias = ? ORDER BY parcel"
-        try:  # not explained(): this is asked for every read code
-            return self._reading.execute(ask, (key,)).fetchall()
+        """(parcel, JSON) of every committed advice that has `key` as its parcel id or as an alias, by parcel id.
+
+        Advice that is damaged is left out: its parcel is one without advice. Raises JournalError.
+        """
+        try:  # this is asked for every read code
+            found = fetch(self._reading, LOOK, (key,))
+        except sqlite3.Error:
+            with explained(self.path, mark=True):
+                raise
+        good = [row for row in found if proves("alias", row[:3]) and proves("advice", row[3:])]
+        return [(row[3], row[4]) for row in good]
+
+    def give_up(self) -> bool:
+        """Let go of the reserve on the disk. False: there is none."""
+        return self._reserve.give_up()
+
+    def recover(self) -> bool:
+        """Whether the reserve is there again, or was never to be."""
+        return self._reserve.make()
+
+    def tidy(self) -> float:
+        """Take out a little of what need not be kept; how many seconds to leave it alone. For the writer's thread.
+
+        Raises what `commit` raises.
+        """
+        try:
+            return self._retention.work(self._utc_ms())
         except sqlite3.Error as error:
-            raise trouble(self.path, error) from error
+            raise self._judged(error) from error
+
+    def _utc_ms(self) -> float:
+        """UTC of the opening, counted on: a system clock that jumps later on takes nothing out."""
+        return self._opened + time.monotonic() * 1000
 
     def close(self) -> None:
         """Close it; the write-ahead log goes into the file where it can."""
         self._reading.close()
+        with contextlib.suppress(OSError, JournalError):
+            testify(self.path.parent, replace(self._witness, running=False))
         self._writing.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,22 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about the journal that people must know: the alarm's id, what in words, and how bad it is."""
+
+    alarm: str
+    what: str
+    priority: Literal["low", "medium", "high", "critical"]
+
+
+@dataclass(frozen=True, slots=True)
 class Restored:
     """What a start finds.
 
     `last_seq` is 0 where there is no event yet. `pending` counts the rows the broker has not accepted, refused ones
-    included; `oldest_pending` is the lowest of them. `parcels` counts the parcels with advice.
+    included; `oldest_pending` is the lowest of them. `parcels` counts the parcels with advice. `first` is the first
+    sequence of this journal id: what is lower was given under another id and keeps its source. `findings`: what the
+    opening met; each of them is found again until something was committed after it.
     """
 
     journal: str
@@ -90,13 +102,19 @@ class Restored:
     pending: int
     oldest_pending: int | None
     parcels: int
+    first: int = 1
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Figures of a journal. `refused` are those of `pending` whose last answer was a refusal."""
+    """Figures of a journal. `refused` are those of `pending` whose last answer was a refusal. `used` and `free`: bytes
+    of the file that hold something, and that the next rows will take. `evidence_ms`: UTC of the oldest evidence."""
 
     first_seq: int | None
     last_seq: int | None
     pending: int
     refused: int
+    used: int = 0
+    free: int = 0
+    evidence_ms: int | None = None

@@ -162,6 +162,8 @@ class Machines:
         """Call a driver; `otherwise` where it raises."""
         try:
             return call(*arguments)
+        except MemoryError:  # no affair of the driver
+            raise
         except Exception as error:
             self._failed(link, call.__name__.removeprefix("_").removesuffix("_bytes"), error)
             return otherwise

@@ -84,6 +84,8 @@ class Node(Machines):
             self._emit("alarm/cleared", f"alarm/{alarm.alarm}", start.now, alarm)
         for alarm in self.floor.restored:
             self._emit("alarm/raised", f"alarm/{alarm.alarm}", start.now, alarm)
+        for finding in restored.findings:
+            self.alarm(finding.alarm, finding.what, start.now, finding.priority)
         self._apply(ending.orphaned(self.floor, start.now), start.now)
 
     # --- in: devices ------------------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 An exception that gets out of a callback or a task of one of them is told with its stack. That part alone is ended, and
 begun anew after 1 s, then 2, up to 60; a minute without another one, and it counts as well again. What belongs to none
-of them is the part `loop`, of which nothing can be ended.
+of them is the part `loop`, of which nothing can be ended. Where there is no memory nobody knows what was left undone:
+that is no part's own affair.
 """
 
 from __future__ import annotations
@@ -31,10 +32,17 @@ class _Part:
 
 
 class Parts:
-    """`told(part, why)` on the loop when a part has failed, with `why` None when it is well again."""
+    """`told(part, why)` on the loop when a part has failed, with `why` None when it is well again; `ends(error)` when
+    it is everybody's end."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, owner: object, told: Callable[[str, str | None], None]) -> None:
-        self._loop, self._owner, self._told = loop, owner, told
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        owner: object,
+        told: Callable[[str, str | None], None],
+        ends: Callable[[BaseException], None],
+    ) -> None:
+        self._loop, self._owner, self._told, self._ends = loop, owner, told, ends
         self._parts: dict[str, _Part] = {}
         self.add("loop", None, lambda why: None, lambda: None)
         loop.set_exception_handler(self._caught)
@@ -64,6 +72,8 @@ class Parts:
     def _fail(self, name: str, error: BaseException) -> None:
         part = self._parts[name]
         part.count += 1
+        if isinstance(error, MemoryError):
+            return self._ends(error)
         if part.down:  # ended already; so are its other callbacks
             return say(f"{name} failed:\n{stack(error)}")
         why = f"{type(error).__name__}: {error}"[:300]

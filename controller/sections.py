@@ -96,11 +96,19 @@ class Ask(Section):
 
 
 class Journal(Section):
-    """The disk of the journal. `warn_mb`: with less free there is an alarm; `stop_mb`: with less nothing is inducted
-    any more, unless `when_full` is `continue`. What is on the belts is sorted in any case."""
+    """How long rows are kept. `keep_days`, `keep_gb`: events that were delivered, by age and while the pages in use
+    are more. `evidence_days`: messages about customs, 0 = for ever. `advice_days`: advice that was not sent again.
+    `warn_mb`: with less free on the disk there is an alarm; `stop_mb`: with less it counts as full. `reserve_mb`: room
+    that is kept for that moment. `when_full`: what the floor does then: `inhibit` = induction is inhibited and what is
+    on the belts goes on, `continue` = everything goes on."""
 
+    keep_days: int = Field(7, ge=1, le=3650)
+    keep_gb: int = Field(10, ge=1, le=100_000)
+    evidence_days: int = Field(90, ge=0, le=36_500)
+    advice_days: int = Field(30, ge=1, le=3650)
     warn_mb: int = Field(2000, ge=0, le=100_000_000)
     stop_mb: int = Field(200, ge=0, le=100_000_000)
+    reserve_mb: int = Field(16, ge=0, le=100_000)
     when_full: Literal["inhibit", "continue"] = "inhibit"
 
 

@@ -102,8 +102,12 @@ class Stalls:
 
     def keep(self, path: Path) -> None:
         """Begin: what happened before, a long check of the journal perhaps, was no stand. `path`: where the last stacks
-        go if the interpreter is held; those of an earlier run are told. May raise OSError."""
-        self._file = path.open("a+b")
+        go if the interpreter is held; those of an earlier run are told. Without room for it they are lost."""
+        try:
+            self._file = path.open("a+b")
+        except OSError as error:
+            logs.say(f"{path}: {error.strerror or error}")
+            self._file = os.fdopen(os.open(os.devnull, os.O_RDWR), "r+b")
         self._file.seek(0)
         if earlier := self._file.read(logs.MOST).decode(errors="replace"):
             logs.say(f"the last run was ended because nothing moved for {self._last_s:.0f} s; it stood in\n{earlier}")

@@ -46,11 +46,21 @@ def _lock(path: Path) -> TextIO:
         holder = file.read().strip() or "unknown"
         file.close()
         raise AlreadyRunning(f"{path.parent} is in use by the floord with process id {holder}") from None
-    file.seek(0)
-    file.truncate()
-    file.write(f"{os.getpid()}\n")
-    file.flush()
+    try:
+        file.truncate(0)
+        os.write(file.fileno(), f"{os.getpid()}\n".encode())
+    except OSError:
+        pass  # a full disk: the lock holds without the number in it
     return file
+
+
+def free(folder: Path) -> int | None:
+    """Bytes that its disk has left for this user; None where nobody knows."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return None
+    return disk.f_bavail * disk.f_frsize
 
 
 def same_boot(path: Path) -> bool:
@@ -59,5 +69,8 @@ def same_boot(path: Path) -> bool:
     now = kernel.read_text().strip() if kernel.exists() else ""
     before = path.read_text(errors="replace").strip() if path.exists() else ""
     if now != before:
-        path.write_text(now + "\n")
+        try:
+            path.write_text(now + "\n")
+        except OSError:
+            pass  # a full disk: the next start takes it for another boot, which is the safe way
     return bool(now) and now == before

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from controller.journal import Batch, Journal, JournalError, Reader, Row, Writer
+from controller.journal_file import note
+from controller.journal_tables import SCHEMA
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 10.0
@@ -107,7 +109,9 @@ def test_boot_wraps_and_is_never_zero(tmp_path: Path) -> None:
     assert len(boots) == 5
     with opened(path):
         pass
-    altered(path, "UPDATE meta SET value = 65534 WHERE key = 'boot'")
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        note(db, {"boot": 65534})
+        db.commit()
     seen = []
     for _ in range(3):
         with opened(path) as journal:
@@ -138,17 +142,16 @@ def test_what_is_not_our_journal_is_refused_in_plain_words(tmp_path: Path) -> No
         Reader(path)
     with opened(path):
         pass
-    altered(path, "PRAGMA user_version = 3")
-    with pytest.raises(JournalError, match=r"newer hubfloor \(schema 3, this one knows 2\)"):
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        note(db, {"schema": SCHEMA + 1})
+        db.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+        db.commit()
+    with pytest.raises(JournalError, match=r"newer hubfloor \(schema 4, this one knows 3\)"):
         Journal.open(path, rng=random.Random(1), utc_ms=1)
     foreign = tmp_path / "foreign.db"
     altered(foreign, "CREATE TABLE t (x)")
     with pytest.raises(JournalError, match="not a journal of hubfloor"):
         Journal.open(foreign, rng=random.Random(1), utc_ms=1)
-    rubbish = tmp_path / "rubbish.db"
-    rubbish.write_bytes(b"rubbish " * 1000)
-    with pytest.raises(JournalError, match=r"rubbish\.db: file is not a database"):
-        Journal.open(rubbish, rng=random.Random(1), utc_ms=1)
 
 
 def test_a_later_batch_wins() -> None:

@@ -367,6 +367,7 @@ RECORD = record("hold").model_dump(mode="json")
         ("advice", b"{", "not JSON"),
         ("advice", b"null", "message"),
         ("advice", b"[" * 5000, "not JSON"),
+        ("advice", b"[" + b"7," * 20_000 + b"7]", "20001 elements; send them in arrays of at most 20000"),
         ("advice", {"version": 1}, "parcel"),
         ("advice", {**GOOD, "country": "fr"}, "country"),
         ("advice", {**GOOD, "pieces": 0}, "pieces"),

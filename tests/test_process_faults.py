@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import resource
 import signal
 import socket
 import threading
@@ -358,3 +359,16 @@ def test_the_log_tells_a_technician_what_happens(tmp_path: Path) -> None:
         assert one.status()["faults"] == {}
         assert one.stop() == 0
         assert one.text().endswith("floord: stopping: SIGTERM\n")
+
+
+def test_a_full_disk_does_not_keep_it_from_holding_its_folder(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))  # no file may have a byte
+    try:
+        held = state_dir.take(tmp_path)
+        assert not state_dir.same_boot(tmp_path / "boot-id"), "another boot is the safe answer"
+        with pytest.raises(state_dir.AlreadyRunning):
+            state_dir.take(tmp_path)
+        held.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

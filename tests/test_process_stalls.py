@@ -120,3 +120,16 @@ def test_watching_costs_next_to_nothing() -> None:
 
     plain, seen = one(asyncio.SelectorEventLoop), one(Stalls().new_loop)
     assert seen - plain < 3.0, f"{plain:.2f} us a turn, watched {seen:.2f} us"
+
+
+def test_without_room_for_the_last_stacks_it_watches_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(logs, "say", said.append)
+    stalls = Stalls()
+    stalls.keep(tmp_path / "none" / "stacks")
+    assert said == [f"{tmp_path}/none/stacks: No such file or directory"]
+    stalls.over(time.monotonic() - 1)
+    assert stalls.status()["count"] == 1
+    stalls.end()
