@@ -34,14 +34,14 @@ class JetStream:
     hangs up; the connection is of no use after that.
     """
 
-    def __init__(self, port: int, timeout_s: float = 1.0) -> None:
+    def __init__(self, port: int, timeout_s: float = 1.0, user: str = "", password: str = "") -> None:
         self._timeout_s = timeout_s
         self._socket = socket.create_connection((LOOPBACK, port), timeout=timeout_s)
         self._lines = self._socket.makefile("rb")
         self._inbox = f"_INBOX.{secrets.token_hex(11)}"
         self._asked = 0
-        hello = 'CONNECT {"verbose":false,"pedantic":false,"lang":"python","version":"1"}'
-        self._socket.sendall(f"{hello}\r\nSUB {self._inbox}.* 1\r\n".encode())
+        hello = {"verbose": False, "pedantic": False, "lang": "python", "version": "1", "user": user, "pass": password}
+        self._socket.sendall(f"CONNECT {json.dumps(hello)}\r\nSUB {self._inbox}.* 1\r\n".encode())
 
     def ask(self, verb: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """The answer to `$JS.API.{verb}`; `body` is sent as JSON. Raises Refused for an error in the answer."""

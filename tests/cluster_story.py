@@ -21,7 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from controller.cluster import MESSAGES, Cluster, Node
-from controller.jetstream import JetStream
+from controller.jetstream import JetStream, Refused
 from controller.journal_rows import Row
 from controller.outbox import Outbox
 from controller.uplink import Options, Uplink
@@ -121,8 +121,7 @@ class Publisher:
     sent: int = 0
     offered: int = 0
     downs: list[str] = field(default_factory=list)
-    _uplink: Uplink | None = None
-    _url: int = 0
+    _lost: bool = False
 
     def due(self, seq: int) -> float:
         """When row `seq` was given to the outbox, or should have been."""
@@ -133,9 +132,7 @@ class Publisher:
 
     def disconnected(self, why: str, by_broker: bool = False) -> None:
         self.downs.append(why)
-        if self._uplink and "protocol version" not in why:
-            self._url = (self._url + 1) % len(self.urls)
-            self._uplink._options = Options(self.urls[self._url], NAME)
+        self._lost = self._lost or "protocol version" not in why  # that one is tried again with MQTT 3.1.1
         self.outbox.disconnected()
 
     def puback(self, key: int, code: int) -> None:
@@ -151,24 +148,33 @@ class Publisher:
 
     async def run(self, rows: int, on_turn: Callable[[], None]) -> None:
         """Until every one of `rows` rows is acknowledged; `on_turn` is called again and again."""
-        loop, self.begun = asyncio.get_running_loop(), time.monotonic()
+        loop, urls, self.begun = asyncio.get_running_loop(), itertools.cycle(self.urls), time.monotonic()
         self.outbox.wants()
         self.outbox.backlog([])
-        self._uplink = Uplink(loop, Options(self.urls[0], NAME), self, random.Random(1))
-        self._uplink.start()
+        uplink = self._started(next(urls))
         try:
             async with asyncio.timeout(PATIENCE_S):
                 while len(self.acked_at) < rows:
+                    if self._lost:
+                        await uplink.stop()
+                        self.outbox.disconnected()  # it may have come back meanwhile
+                        uplink = self._started(next(urls))
                     due = min(rows, int((time.monotonic() - self.begun) * self.rate))
                     self.outbox.offer([row(seq) for seq in range(self.offered + 1, due + 1)])
                     self.offered = max(due, self.offered)
                     for taken in self.outbox.take(loop.time() * 1000):
-                        assert self._uplink.publish(taken.seq, taken.topic, taken.body, 1, False)
+                        assert uplink.publish(taken.seq, taken.topic, taken.body, 1, False)
                         self.sent += 1
                     on_turn()
                     await asyncio.sleep(TURN_S / 5)
         finally:
-            await self._uplink.stop()
+            await uplink.stop()
+
+    def _started(self, url: str) -> Uplink:
+        self._lost = False
+        uplink = Uplink(asyncio.get_running_loop(), Options(url, NAME), self, random.Random(1))
+        uplink.start()
+        return uplink
 
 
 @dataclass(frozen=True)
@@ -236,7 +242,7 @@ async def tell(cluster: Cluster, victim: str, rows: int, rate: float) -> Story:
     return Story(
         victim,
         rows,
-        stored(next(node for node in cluster.nodes if node is not killed), first),
+        stored(cluster, first),
         centre.seqs,
         publisher.sent,
         publisher.downs,
@@ -252,9 +258,15 @@ def longest_pause(times: list[float], begun: float) -> float:
     return max((later - earlier for earlier, later in itertools.pairwise(times) if later > begun), default=0.0)
 
 
-def stored(node: Node, first: int) -> list[int]:
+def stored(cluster: Cluster, first: int) -> list[int]:
     """The sequences of the events in the stream, in its order, from the stream's number `first` on."""
-    with JetStream(node.clients, timeout_s=5.0) as api:
-        last = int(api.ask(f"STREAM.INFO.{MESSAGES}")["state"]["last_seq"])
-        messages = [api.ask(f"STREAM.MSG.GET.{MESSAGES}", {"seq": number}) for number in range(first, last + 1)]
-    return [seq_of(base64.b64decode(message["message"]["data"])) for message in messages]
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        node = next(node for node in cluster.nodes if node.child.running)
+        try:
+            with JetStream(node.clients, timeout_s=5.0) as api:
+                last = int(api.ask(f"STREAM.INFO.{MESSAGES}")["state"]["last_seq"])
+                asked = [api.ask(f"STREAM.MSG.GET.{MESSAGES}", {"seq": number}) for number in range(first, last + 1)]
+            return [seq_of(base64.b64decode(answer["message"]["data"])) for answer in asked]
+        except (OSError, Refused):  # a node that has just come back answers soon
+            assert time.monotonic() < deadline, "the stream cannot be read"

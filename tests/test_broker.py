@@ -39,25 +39,25 @@ class Peer:
     """A paho client whose network loop runs only while something is waited for."""
 
     def __init__(self, port: int, name: str, *, clean: bool = True, will: str | None = None) -> None:
-        self.got: list[paho.MQTTMessage] = []
-        self.connected: paho.ConnectFlags | None = None
-        self.subscribed = False
+        # What paho calls knows these lists and not the peer: without a circle the last to use it closes its sockets.
+        self.got = got = list[paho.MQTTMessage]()
+        self._connected = connected = list[paho.ConnectFlags]()
+        self._granted = granted = list[ReasonCode]()
         self.client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id=name, clean_session=clean, protocol=paho.MQTTv311
         )
-        self.client.on_connect = self._on_connect
-        self.client.on_subscribe = self._on_subscribe
-        self.client.on_message = lambda client, data, message: self.got.append(message)
+        self.client.on_connect = lambda client, data, flags, *_: connected.append(flags)
+        self.client.on_subscribe = lambda client, data, mid, codes, *_: granted.extend(codes)
+        self.client.on_message = lambda client, data, message: got.append(message)
         if will is not None:
             self.client.will_set(will, b"gone", qos=1, retain=True)
         self.client.connect("127.0.0.1", port)
         self.until(lambda: self.connected is not None)
 
-    def _on_connect(self, client: paho.Client, data: object, flags: paho.ConnectFlags, *_: object) -> None:
-        self.connected = flags
-
-    def _on_subscribe(self, *_: object) -> None:
-        self.subscribed = True
+    @property
+    def connected(self) -> paho.ConnectFlags | None:
+        """What the broker said last when it accepted."""
+        return self._connected[-1] if self._connected else None
 
     def until(self, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + WAIT_S
@@ -67,7 +67,7 @@ class Peer:
 
     def subscribe(self, topic: str) -> None:
         self.client.subscribe(topic, qos=1)
-        self.until(lambda: self.subscribed)
+        self.until(lambda: bool(self._granted))
 
     def publish(self, topic: str, payloads: list[bytes], *, retain: bool = False) -> None:
         sent = [self.client.publish(topic, payload, qos=1, retain=retain) for payload in payloads]

@@ -67,6 +67,11 @@ def test_with_interest_retention_it_would_be_acknowledged_and_gone(three: Cluste
     node.leave()
 
 
+def test_the_judge_of_order_sees_what_is_late() -> None:
+    assert out_of_order([1, 2, 21, 1, 22, 41]) == []
+    assert out_of_order([1, 41, 2, 21, 61]) == [21]
+
+
 def test_a_session_goes_from_node_to_node_and_gets_everything(three: Cluster) -> None:
     """Not always in order: what was sent to its old connection in vain comes again later than what was not yet sent."""
     wanted = {b"%d" % number for number in range(50)}
