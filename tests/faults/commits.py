@@ -27,7 +27,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from controller.daemon import EXIT_DISK
+from controller.core import EXIT_DISK
 from controller.journal import Batch, Evidence, Journal, JournalError, Row, Writer
 from tests.faults.preload import Panel
 

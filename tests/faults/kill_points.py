@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from controller.daemon import EXIT_DISK
+from controller.core import EXIT_DISK
 from tests.faults.commits import RAM, SCENARIOS, Reports, begin, judge
 from tests.faults.preload import CHANGE, Action, Kind, Panel, Rule, environment
 
