@@ -54,10 +54,16 @@ def _lock(path: Path) -> TextIO:
 
 
 def same_boot(path: Path) -> bool:
-    """Whether the machine has not been rebooted since the last start; notes the boot for the next one."""
+    """Whether the machine has not been rebooted since the last start; notes the boot for the next one.
+
+    Raises UnusableStateDir.
+    """
     kernel = Path("/proc/sys/kernel/random/boot_id")
     now = kernel.read_text().strip() if kernel.exists() else ""
-    before = path.read_text(errors="replace").strip() if path.exists() else ""
-    if now != before:
-        path.write_text(now + "\n")
+    try:
+        before = path.read_text(errors="replace").strip() if path.exists() else ""
+        if now != before:
+            path.write_text(now + "\n")
+    except OSError as error:
+        raise UnusableStateDir(path.parent, error) from None
     return bool(now) and now == before

@@ -358,3 +358,9 @@ def test_the_log_tells_a_technician_what_happens(tmp_path: Path) -> None:
         assert one.status()["faults"] == {}
         assert one.stop() == 0
         assert one.text().endswith("floord: stopping: SIGTERM\n")
+
+
+def test_what_stands_beside_the_journal_fails_in_words_too(tmp_path: Path) -> None:
+    (tmp_path / "boot-id").mkdir()
+    with pytest.raises(state_dir.UnusableStateDir, match=r"state_dir .*: Is a directory"):
+        state_dir.same_boot(tmp_path / "boot-id")
