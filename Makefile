@@ -9,6 +9,8 @@
 # make kill-points   a writer of the journal is killed before and after everything that it does to its disk
 # make crash-images  what a power cut can leave of the journal, at every place in a run
 # make cluster     three nats-servers as one JetStream cluster, until Ctrl-C; ARGS="--folder F --sync always"
+# make kills         floord is killed 500 times under load; make kills ARGS="--kills 50 --broker mosquitto"
+# make disk-faults   a floor on a disk that is full, read-only, slow or broken, and under a clock that steps
 # make mutants     whether the rule tests see a wrong rule; make mutants ARGS="--module matching"
 # make lock        write the lock files anew (LOCK_FLAGS=--upgrade takes newer versions)
 #
@@ -19,7 +21,7 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 CODE := controller devices firmware_stubs tests
 
-.PHONY: demo test check bench sim plc-power plc-load kill-points crash-images faults cluster mutants lock mosquitto clean
+.PHONY: demo test check bench sim plc-power plc-load kill-points crash-images kills disk-faults faults cluster mutants lock mosquitto clean
 .DELETE_ON_ERROR:
 
 demo: $(if $(findstring mosquitto,$(ARGS)),mosquitto) .venv/run.stamp
@@ -44,7 +46,7 @@ sim: .venv/dev.stamp
 plc-power plc-load: .venv/dev.stamp
 	$(BIN)/python -m tests.$(subst -,_,$@) $(ARGS)
 
-kill-points crash-images: .venv/dev.stamp
+kill-points crash-images kills disk-faults: .venv/dev.stamp
 	$(BIN)/python -m tests.faults.$(subst -,_,$@) $(ARGS)
 
 faults: mosquitto .venv/dev.stamp

@@ -64,13 +64,20 @@ def free(folder: Path) -> int | None:
 
 
 def same_boot(path: Path) -> bool:
-    """Whether the machine has not been rebooted since the last start; notes the boot for the next one."""
+    """Whether the machine has not been rebooted since the last start; notes the boot for the next one.
+
+    Raises UnusableStateDir.
+    """
     kernel = Path("/proc/sys/kernel/random/boot_id")
     now = kernel.read_text().strip() if kernel.exists() else ""
-    before = path.read_text(errors="replace").strip() if path.exists() else ""
+    try:
+        before = path.read_text(errors="replace").strip() if path.exists() else ""
+    except OSError as error:
+        raise UnusableStateDir(path.parent, error) from None
     if now != before:
         try:
-            path.write_text(now + "\n")
+            path.write_text(now + "
+")
         except OSError:
             pass  # a full disk: the next start takes it for another boot, which is the safe way
     return bool(now) and now == before

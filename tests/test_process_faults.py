@@ -372,3 +372,9 @@ def test_a_full_disk_does_not_keep_it_from_holding_its_folder(tmp_path: Path) ->
         held.close()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_what_stands_beside_the_journal_fails_in_words_too(tmp_path: Path) -> None:
+    (tmp_path / "boot-id").mkdir()
+    with pytest.raises(state_dir.UnusableStateDir, match=r"state_dir .*: Is a directory"):
+        state_dir.same_boot(tmp_path / "boot-id")

@@ -27,7 +27,8 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from controller.journal import Batch, Evidence, Journal, Row, Writer
+from controller.core import EXIT_DISK
+from controller.journal import Batch, Evidence, Journal, JournalError, Row, Writer
 from tests.faults.preload import Panel
 
 JOURNAL = "journal.db"
@@ -209,13 +210,18 @@ def run(folder: Path, scenario: Scenario, panel: Panel) -> None:
         journal._writing.execute(f"PRAGMA wal_autocheckpoint = {scenario.pages}")
         if scenario.planted == "NORMAL":
             journal._writing.execute("PRAGMA synchronous = NORMAL")
-        asyncio.run(_session(journal, mine, panel))
+        worked = asyncio.run(_session(journal, mine, panel))
         journal.close()
+        if not worked:
+            raise JournalError("the disk failed")
     tell("ended")
 
 
-async def _session(journal: Journal, mine: list[Batch], panel: Panel) -> None:
-    """One at a time, but each fourth with the two after it, so that they become one transaction, or two."""
+async def _session(journal: Journal, mine: list[Batch], panel: Panel) -> bool:
+    """One at a time, but each fourth with the two after it, so that they become one transaction, or two.
+
+    False: the disk failed.
+    """
     loop, last = asyncio.get_running_loop(), asyncio.Event()
     wanted = 0
 
@@ -226,6 +232,7 @@ async def _session(journal: Journal, mine: list[Batch], panel: Panel) -> None:
 
     def failed(error: Exception) -> None:
         tell("failed", why=str(error))
+        mine.clear()
         last.set()
 
     writer = Writer(journal, loop, committed, failed)
@@ -235,10 +242,10 @@ async def _session(journal: Journal, mine: list[Batch], panel: Panel) -> None:
             wanted = int(batch.state["batch", "last"] or 0)
             tell("begun", wanted, changes=panel.changes)
             writer.submit(replace(batch, state=dict(batch.state)))
-        mine = mine[together:]
+        del mine[:together]
         await last.wait()
         last.clear()
-    writer.close()
+    return writer.close()
 
 
 def main(panel_path: str, name: str, folder: str) -> None:
@@ -253,6 +260,9 @@ def main(panel_path: str, name: str, folder: str) -> None:
             try:
                 run(Path(line.strip()), scenario, panel)
                 code = 0
+            except JournalError as error:
+                tell("refused", why=str(error))
+                code = EXIT_DISK
             finally:
                 os._exit(code)
         _, status = os.waitpid(child, 0)
@@ -272,6 +282,8 @@ class Reports:
     """(journal, boot) of each opening"""
     ended: bool = False
     failed: str = ""
+    after_failure: bool = False
+    """something was told durable after an error of the disk"""
 
     def hear(self, line: dict[str, Any]) -> None:
         """One line of it."""
@@ -279,17 +291,23 @@ class Reports:
             case "begun":
                 self.begun = line["number"]
             case "committed" | "told":
+                self.after_failure |= bool(self.failed)
                 self.durable = max(self.durable, line["number"])
             case "opened":
                 self.boots += ((line["journal"], line["boot"]),)
             case "ended":
                 self.ended = True
-            case "failed":
+            case "failed" | "refused":
                 self.failed = line["why"]
 
 
-NOT_CONTENT = {"meta": (), "outbox": ("seq", "code")}
-"""table -> the columns that count; all of others. Whose file it is and what boot it was is checked by itself."""
+COUNTS: dict[str, tuple[str, ...]] = {
+    "meta": (),
+    "finding": (),
+    "outbox": ("seq", "code"),
+    "advice": ("parcel", "body"),
+}
+"""table -> the columns that count; all of others. What differs from run to run, or is looked at by itself, does not."""
 
 
 def content(db: sqlite3.Connection) -> str:
@@ -297,7 +315,7 @@ def content(db: sqlite3.Connection) -> str:
     digest = hashlib.blake2b()
     ask = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
     for (table,) in db.execute(ask).fetchall():
-        columns = NOT_CONTENT.get(table)
+        columns = COUNTS.get(table)
         if columns == ():
             continue
         rows = db.execute(f"SELECT {', '.join(columns) if columns else '*'} FROM {table}").fetchall()
@@ -349,6 +367,8 @@ def judge(folder: Path, scenario: Scenario, reports: Reports) -> Judged:
 
 def _judge(journal: Journal, scenario: Scenario, reports: Reports, judged: Judged) -> None:
     restored, bad = journal.restored(), judged.bad
+    if findings := getattr(restored, "findings", ()):
+        bad.append(f"it was salvaged, though nothing but the power went: {findings}")
     if reports.boots:
         if restored.journal != reports.boots[-1][0]:
             bad.append(f"journal {restored.journal}, it was {reports.boots[-1][0]}")

@@ -36,7 +36,7 @@ enum { RULES = 8, FILES = 4096 };
 
 struct rule {
     int64_t kinds, first, last, step, action, value, seen, hits;
-    char suffix[64];
+    char suffix[64], met[64]; /* `met`: the name that it acted on last */
 };
 
 struct panel {
@@ -131,6 +131,7 @@ static struct orders meet(int kind, const char *name, int changes) {
         if (number < rule->first || number > rule->last || (number - rule->first) % (rule->step ? rule->step : 1))
             continue;
         rule->hits++;
+        strncpy(rule->met, name, sizeof rule->met - 1);
         if (rule->action == FAIL) orders.error = (int)rule->value;
         if (rule->action == SHORT) orders.shorter = 1;
         if (rule->action == DELAY) delay_ms = rule->value;

@@ -1,11 +1,12 @@
 """A process that writes the journal is killed before and after each of its writes, syncs, truncations, renames and
-removals in turn; then its file is opened and judged.
+removals in turn; then its file is opened and judged. The same with an error at each place instead.
 
     python -m tests.faults.kill_points [SCENARIO ...]
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import signal
@@ -16,11 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from controller.core import EXIT_DISK
 from tests.faults.commits import RAM, SCENARIOS, Reports, begin, judge
 from tests.faults.preload import CHANGE, Action, Kind, Panel, Rule, environment
 
 ROOT = Path(__file__).parents[2]
 KILLS = (Action.KILL_BEFORE, Action.KILL_AFTER)
+ERRORS = (Kind.SYNC, Kind.WRITE, Kind.READ, Kind.OPEN, Kind.TRUNCATE, Kind.UNLINK)
 SEVERAL = ("small", "from-1", "from-2")
 
 
@@ -114,20 +117,56 @@ def everywhere(scenario: str, kinds: Kind = CHANGE, suffix: str = "", step: int 
     return found
 
 
+def errors_everywhere(scenario: str, kind: Kind, error: int = errno.EIO, step: int = 1) -> Found:
+    """An error at each place (`step`-th) in turn instead of a kill: nothing may be told durable after it, and the next
+    start must find everything that was. `kills` counts the runs that it ended; one that harms nothing ends none."""
+    found = Found()
+    with (
+        TemporaryDirectory(dir=RAM if RAM.is_dir() else None) as folder,
+        Processes(Path(folder), scenario) as processes,
+    ):
+        place, missed = 1 - step, 0
+        while missed < 3:
+            place += step
+            where, reports, code = processes.run(Rule(kind, Action.FAIL, error, first=place, last=place))
+            missed = 0 if processes.panel.hits() else missed + 1
+            processes.panel.set()
+            judged = judge(where, processes.scenario, reports)
+            if code not in (0, EXIT_DISK) or (code == 0) != reports.ended:
+                judged.bad.append(f"the process ended with {code}")
+            if reports.after_failure:
+                judged.bad.append("told durable after an error")
+            if judged.bad:
+                found.bad[f"{kind.name} {place}"] = judged.bad
+            found.kills, found.batches = found.kills + (code != 0), found.batches + reports.durable
+            found.lost += judged.lost
+            shutil.rmtree(where)
+        found.places = place - missed * step
+    return found
+
+
 def main() -> int:
+    """0 when every run was as it must be."""
     failed = 0
     for scenario in sys.argv[1:] or ["many", "busy", *SEVERAL]:
         since = time.monotonic()
-        found = everywhere(scenario)
-        print(
-            f"{scenario}: {found.places} places, {found.kills} kills, {found.batches} batches told durable, "
-            f"lost {found.lost}, {len(found.bad)} runs with a complaint ({time.monotonic() - since:.0f} s)",
-            flush=True,
-        )
-        for place, bad in list(found.bad.items())[:10]:
-            print(f"    {place}: {'; '.join(bad)}")
-        failed += len(found.bad)
+        failed += _told(scenario, everywhere(scenario), "kills", since)
+        for kind in ERRORS:
+            since = time.monotonic()
+            found = errors_everywhere(scenario, kind)
+            failed += _told(f"{scenario}, an error of each {kind.name}", found, "ended", since)
     return 1 if failed else 0
+
+
+def _told(what: str, found: Found, ends: str, since: float) -> int:
+    print(
+        f"{what}: {found.places} places, {found.kills} {ends}, {found.batches} batches told durable, "
+        f"lost {found.lost}, {len(found.bad)} runs with a complaint ({time.monotonic() - since:.0f} s)",
+        flush=True,
+    )
+    for place, bad in list(found.bad.items())[:10]:
+        print(f"    {place}: {'; '.join(bad)}")
+    return len(found.bad)
 
 
 if __name__ == "__main__":

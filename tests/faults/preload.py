@@ -14,10 +14,10 @@ from enum import IntEnum, IntFlag
 from functools import cache
 from pathlib import Path
 
-RULES, RULE, HEAD = 8, struct.Struct("<8q64s"), struct.Struct("<16q")
+RULES, RULE, HEAD = 8, struct.Struct("<8q64s64s"), struct.Struct("<16q")
 RECORD = struct.Struct("<IIIIq")
 CHANGES, CLOCK, LIMIT, READ_ONLY = range(4)
-SEEN, HITS = 6, 7
+SEEN, HITS, MET = 6, 7, 16
 EVERY = 2**62
 
 
@@ -83,7 +83,7 @@ class Panel:
             self._put(HEAD.size + number * RULE.size, 0)
         for number, rule in enumerate(rules):
             place = HEAD.size + number * RULE.size
-            fields = (0, rule.first, rule.last, rule.step, rule.action, rule.value, 0, 0, rule.suffix.encode())
+            fields = (0, rule.first, rule.last, rule.step, rule.action, rule.value, 0, 0, rule.suffix.encode(), b"")
             self._map[place : place + RULE.size] = RULE.pack(*fields)
             self._put(place, rule.kinds)
 
@@ -94,6 +94,11 @@ class Panel:
     def hits(self, number: int = 0) -> int:
         """How often a rule has acted."""
         return self._get(HEAD.size + number * RULE.size + HITS * 8)
+
+    def met(self, number: int = 0) -> str:
+        """The name that it acted on last."""
+        place = HEAD.size + number * RULE.size + MET * 8
+        return self._map[place : place + 64].rstrip(b"\0").decode()
 
     def limit(self, size: int) -> None:
         """The folder has room for so many bytes; 0: the limit is gone."""

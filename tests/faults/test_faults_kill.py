@@ -20,6 +20,6 @@ def test_killed_before_and_after_everything_it_does_to_its_disk(full: bool) -> N
 
 @pytest.mark.parametrize(("planted", "said"), [("hasty", "told durable"), ("halves", "half a batch")])
 def test_a_writer_that_lies_is_found(planted: str, said: str) -> None:
-    found = kill_points.everywhere(planted, Kind.WRITE, "-wal", step=5)
+    found = kill_points.everywhere(planted, Kind.WRITE, "-wal", step=9)
     assert any(said in text for bad in found.bad.values() for text in bad), found
     assert found.lost or planted != "hasty"
