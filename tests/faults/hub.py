@@ -93,11 +93,13 @@ class Samples:
 class Hub:
     """The floor's files and its floord, which the test starts and ends as it likes. A context manager."""
 
-    def __init__(self, folder: Path, url: str, scanners: int = 2, keepalive_s: int = 1, rate: float = 4.0) -> None:
+    def __init__(
+        self, folder: Path, url: str, scanners: int = 2, keepalive_s: int = 1, rate: float = 4.0, lines: int = 1
+    ) -> None:
         folder.mkdir(exist_ok=True, parents=True)
         self.folder = folder
         self.feeder = Feeder(scanners)
-        self.floor = demo_floor.write(folder, 1, rate, url, 7, SITE)
+        self.floor = demo_floor.write(folder, lines, rate, url, 7, SITE)
         text = self.floor.read_text()
         text = text.replace(f'url = "{url}"\n', f'url = "{url}"\nkeepalive_s = {keepalive_s}\n')
         self.floor.write_text(text + self.feeder.sections())
