@@ -12,8 +12,9 @@ from controller.broker import BrokerMissing, Child
 PERSISTENT = ("persistence true", "persistence_location {folder}/")
 """mosquitto's own defaults otherwise: the store is written every 30 minutes and at a SIGTERM, not at a SIGKILL."""
 
-ROOM = ("max_queued_messages 0", "max_inflight_messages 100")
-"""As controller/broker.py has it: with mosquitto's own 20 in flight, 0.2 s of delay leave 100 events/s."""
+ROOM = ("max_queued_messages 2000000", "max_inflight_messages 100")
+"""With mosquitto's own 20 in flight, 0.2 s of delay leave 100 events/s. And not 0 = any number: mosquitto 2.0.11 then
+ends the connection after each publish that its access list denies."""
 
 
 def mosquitto(folder: Path, *lines: str, port: int | None = None) -> Child:

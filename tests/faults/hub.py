@@ -11,13 +11,14 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -195,8 +196,9 @@ class Hub:
 
     def last(self) -> int:
         """The last sequence in the journal."""
-        with self.journal() as reader:
-            return reader.counts().last_seq or 0
+        file = self.folder / "state" / "journal.db"
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as journal:
+            return int(journal.execute("SELECT max(seq) FROM event").fetchone()[0] or 0)
 
     def stream(self) -> str:
         """The journal's id."""

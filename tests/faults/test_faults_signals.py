@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from controller.demo_ledger import Ledger
 from controller.demo_parcels import Parcels
 from tests.faults.brokers import mosquitto
@@ -79,7 +81,9 @@ def test_sigterm_twice_while_the_broker_is_dead(tmp_path: Path) -> None:
         assert hub.compare(consumer.book, killed=True) == NOTHING
 
 
-def test_sigterm_while_a_broker_acknowledges_nothing(tmp_path: Path) -> None:
+def test_sigterm_while_a_broker_acknowledges_nothing(tmp_path: Path, full: bool) -> None:
+    if not full:
+        pytest.skip("with --full")
     with FakeBroker() as broker, Hub(tmp_path, broker.url, keepalive_s=KEEPALIVE_S) as hub:
         hub.start()
         hub.online()
@@ -98,7 +102,7 @@ def test_sigterm_while_a_broker_acknowledges_nothing(tmp_path: Path) -> None:
 
 def test_a_suspended_daemon_does_not_do_what_is_old(tmp_path: Path, full: bool) -> None:
     """SIGSTOP, as a frozen virtual machine: the belt runs on, customs speaks, commands expire. Then it goes on."""
-    still_s = 60.0 if full else 4.0
+    still_s = 60.0 if full else 2.5
     with (
         mosquitto(tmp_path / "broker") as child,
         Hub(tmp_path / "hub", child.url, keepalive_s=KEEPALIVE_S) as hub,
@@ -108,7 +112,7 @@ def test_a_suspended_daemon_does_not_do_what_is_old(tmp_path: Path, full: bool) 
         hub.start()
         hub.online()
         parcels = Parcels(["S1"], 7)
-        for _ in range(round(4 * (still_s + 4))):
+        for _ in range(round(4 * (still_s + 2))):
             simulator.give(parcels.next().manifest())
         until(lambda: simulator.count("dest") >= 3, "parcels get destinations")
         stopped = time.monotonic()
