@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,3 +43,14 @@ def nats(folder: Path, port: int | None = None) -> Child:
         return broker.start_nats(folder, port)
     except BrokerMissing as missing:
         pytest.skip(str(missing))
+
+
+@contextmanager
+def kept_free(port: int) -> Iterator[None]:
+    """While nobody listens on a port: that no connection of this machine gets it as its own, which would keep it."""
+    with socket.socket() as holder:
+        holder.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # so a broker, which sets it too, may bind beside it
+        holder.bind(("127.0.0.1", port))
+        yield

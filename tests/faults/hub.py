@@ -18,7 +18,7 @@ import threading
 import time
 from array import array
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -159,6 +159,12 @@ class Hub:
         """Resident memory of floord."""
         assert self.process is not None
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * PAGE_KB / 1024
+
+    def own_mb(self) -> float:
+        """The part of it that is no file: heaps and stacks."""
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("RssAnon:")[1].split()[0]) / 1024
 
     def online(self, limit_s: float = 60.0) -> float:
         """Wait until the broker is there; the seconds."""
@@ -305,4 +311,5 @@ class Simulator:
             self.process.kill()
         self.process.wait()
         self._thread.join(10)
-        self._in.close()
+        with suppress(BrokenPipeError):
+            self._in.close()

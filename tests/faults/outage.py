@@ -20,7 +20,7 @@ from pathlib import Path
 from controller import demo_floor
 from controller.demo_ledger import Ledger
 from controller.demo_parcels import Parcels
-from tests.faults.brokers import PERSISTENT, mosquitto
+from tests.faults.brokers import PERSISTENT, kept_free, mosquitto
 from tests.faults.consumer import Consumer
 from tests.faults.figures import NOTHING
 from tests.faults.hub import NODE, SITE, Hub, Samples, Simulator
@@ -100,10 +100,11 @@ class Outage:
                 until(lambda: simulator.count("dest") >= 5, "parcels get destinations")
                 self._quietly("broker there")
                 child.stop()
-                hub.offline()
-                self._flood(hub, samples)
-                self._quietly("broker away, no flood")
-                child = mosquitto(options.folder / "broker", *PERSISTENT, port=child.port)
+                with kept_free(child.port):
+                    hub.offline()
+                    self._flood(hub, samples)
+                    self._quietly("broker away, no flood")
+                    child = mosquitto(options.folder / "broker", *PERSISTENT, port=child.port)
                 self._drain(hub, consumer)
                 self._over.set()
                 feeding.join(10)
@@ -136,6 +137,7 @@ class Outage:
         events = self.options.events
         phase = self._begin("broker away, flood")
         stored, first, tenth = 0, hub.last(), phase.began
+        marks: list[str] = []
         while stored < events:
             assert time.monotonic() < phase.began + 120 + events / 500, f"only {stored} of {events} are stored"
             given = hub.feeder.total
@@ -145,6 +147,8 @@ class Outage:
             stored = hub.last() - first
             if stored < events / 10:
                 tenth = time.monotonic()
+            if stored >= (len(marks) + 1) * events / 10:
+                marks.append(f"{hub.rss_mb():.0f}/{hub.own_mb():.0f}")
         phase.ended = time.monotonic()
         took = phase.ended - phase.began
         during = [mb for at, mb in zip(samples.at, samples.rss, strict=False) if phase.began <= at <= phase.ended]
@@ -153,7 +157,8 @@ class Outage:
         print(
             f"{events} events into the journal in {took:.1f} s: {events / took:.0f} events/s\n"
             f"memory during the outage: min {min(during, default=0):.1f} MB, max {max(during, default=0):.1f} MB, "
-            f"growth from a tenth to all {growth:+.1f} MB, slope {_slope(late):+.2f} MB/min"
+            f"growth from a tenth to all {growth:+.1f} MB, slope {_slope(late):+.2f} MB/min\n"
+            f"resident/own MB at each tenth: {' '.join(marks)}"
         )
         if growth > FLAT_MB:
             self.wrong.append(f"memory grew by {growth:.1f} MB while events gathered; it shall be flat")
