@@ -82,8 +82,9 @@ class Daemon(Core):
         self._uplink.start()
         self._stalls.keep(self.config.state_dir / "stacks")
         self._step(self.node.tick, monotonic_ms())
+        brokers = " or ".join(self.config.broker.url)
         say(
-            f"{self.config.site}/{self.config.node} runs: {len(self.links)} links, broker {' or '.join(self.config.broker.url)}, "
+            f"{self.config.site}/{self.config.node} runs: {len(self.links)} links, broker {brokers}, "
             f"journal {self.node.origin.journal} boot {self.node.boot}, {self._wellbeing.waiting()}"
         )
         self._notify.ready()

@@ -76,8 +76,7 @@ def same_boot(path: Path) -> bool:
         raise UnusableStateDir(path.parent, error) from None
     if now != before:
         try:
-            path.write_text(now + "
-")
+            path.write_text(now + "\n")
         except OSError:
             pass  # a full disk: the next start takes it for another boot, which is the safe way
     return bool(now) and now == before

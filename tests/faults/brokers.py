@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,8 +15,9 @@ from controller.broker import BrokerMissing, Child
 PERSISTENT = ("persistence true", "persistence_location {folder}/")
 """mosquitto's own defaults otherwise: the store is written every 30 minutes and at a SIGTERM, not at a SIGKILL."""
 
-ROOM = ("max_queued_messages 0", "max_inflight_messages 100")
-"""As controller/broker.py has it: with mosquitto's own 20 in flight, 0.2 s of delay leave 100 events/s."""
+ROOM = ("max_queued_messages 2000000", "max_inflight_messages 100")
+"""With mosquitto's own 20 in flight, 0.2 s of delay leave 100 events/s. And not 0 = any number: mosquitto 2.0.11 then
+ends the connection after each publish that its access list denies."""
 
 
 def mosquitto(folder: Path, *lines: str, port: int | None = None) -> Child:
@@ -39,3 +43,14 @@ def nats(folder: Path, port: int | None = None) -> Child:
         return broker.start_nats(folder, port)
     except BrokerMissing as missing:
         pytest.skip(str(missing))
+
+
+@contextmanager
+def kept_free(port: int) -> Iterator[None]:
+    """While nobody listens on a port: that no connection of this machine gets it as its own, which would keep it."""
+    with socket.socket() as holder:
+        holder.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # so a broker, which sets it too, may bind beside it
+        holder.bind(("127.0.0.1", port))
+        yield

@@ -103,9 +103,8 @@ class Feeder:
             with self._more:
                 if not self._more.wait_for(lambda: self._target[name] > self.said[name] or self._over.is_set(), 0.2):
                     began, before = time.monotonic(), self.said[name]
-                    with contextlib.suppress(TimeoutError):
-                        if not client.recv(1):
-                            return
+                    if _ended(client):
+                        return
                     continue
             first, last = self.said[name] + 1, min(self.said[name] + CHUNK, self._target[name])
             if self._rate is not None:
@@ -118,3 +117,14 @@ class Feeder:
                 with contextlib.suppress(TimeoutError):
                     left = left[client.send(left) :]
             self.said[name] = last
+
+
+def _ended(client: socket.socket) -> bool:
+    """Whether the node has closed the connection."""
+    client.setblocking(False)
+    try:
+        return not client.recv(1)
+    except BlockingIOError:
+        return False
+    finally:
+        client.settimeout(0.2)

@@ -26,9 +26,9 @@ NOTHING = dict.fromkeys(
 )
 
 
-def told(what: str, **figures: float | str) -> None:
-    """Print the figures of a test."""
-    print(f"{what}: " + ", ".join(f"{name} {_shown(value)}" for name, value in figures.items()))
+def told(what: str, **figures: float | str) -> str:
+    """The figures of a test, in words; numbers are seconds."""
+    return f"{what}: " + ", ".join(f"{name.replace('_', ' ')} {_shown(value)}" for name, value in figures.items())
 
 
 def _shown(value: float | str) -> str:

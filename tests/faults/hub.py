@@ -11,13 +11,14 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -93,11 +94,13 @@ class Samples:
 class Hub:
     """The floor's files and its floord, which the test starts and ends as it likes. A context manager."""
 
-    def __init__(self, folder: Path, url: str, scanners: int = 2, keepalive_s: int = 1, rate: float = 4.0) -> None:
+    def __init__(
+        self, folder: Path, url: str, scanners: int = 2, keepalive_s: int = 1, rate: float = 4.0, lines: int = 1
+    ) -> None:
         folder.mkdir(exist_ok=True, parents=True)
         self.folder = folder
         self.feeder = Feeder(scanners)
-        self.floor = demo_floor.write(folder, 1, rate, url, 7, SITE)
+        self.floor = demo_floor.write(folder, lines, rate, url, 7, SITE)
         text = self.floor.read_text()
         text = text.replace(f'url = "{url}"\n', f'url = "{url}"\nkeepalive_s = {keepalive_s}\n')
         self.floor.write_text(text + self.feeder.sections())
@@ -157,6 +160,12 @@ class Hub:
         assert self.process is not None
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * PAGE_KB / 1024
 
+    def own_mb(self) -> float:
+        """The part of it that is no file: heaps and stacks."""
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("RssAnon:")[1].split()[0]) / 1024
+
     def online(self, limit_s: float = 60.0) -> float:
         """Wait until the broker is there; the seconds."""
         return until(lambda: bool(self.broker()["online"]), "floord is online", limit_s)
@@ -193,8 +202,9 @@ class Hub:
 
     def last(self) -> int:
         """The last sequence in the journal."""
-        with self.journal() as reader:
-            return reader.counts().last_seq or 0
+        file = self.folder / "state" / "journal.db"
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as journal:
+            return int(journal.execute("SELECT max(seq) FROM event").fetchone()[0] or 0)
 
     def stream(self) -> str:
         """The journal's id."""
@@ -301,4 +311,5 @@ class Simulator:
             self.process.kill()
         self.process.wait()
         self._thread.join(10)
-        self._in.close()
+        with suppress(BrokenPipeError):
+            self._in.close()

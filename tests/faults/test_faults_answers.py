@@ -25,6 +25,7 @@ from tests.faults.mqtt_wire import Publish
 from tests.faults.proxy import Proxy
 from tests.faults.threads import until
 
+BURST = 1000
 WINDOW = 200
 """So many are unacknowledged at most."""
 CODES = {"not authorised": 0x87, "quota exceeded": 0x97, "unspecified error": 0x80}
@@ -62,7 +63,9 @@ def of_first_scanner(message: Publish) -> bool:
 @pytest.mark.parametrize("what", [*CODES, *(pytest.param(name, marks=ENDS) for name in FOREIGN)])
 def test_what_is_refused_blocks_nobody_and_comes_by_itself(what: str, tmp_path: Path, full: bool) -> None:
     """One scanner's events are refused, as a topic may be; for a minute where there is time."""
-    refused_s, code = 60.0 if full else 1.0, (CODES | FOREIGN)[what]
+    if not (full or what == "not authorised"):
+        pytest.skip("with --full")
+    refused_s, code = 60.0 if full else 0.5, (CODES | FOREIGN)[what]
     with at_fake_broker(tmp_path) as (broker, hub):
         broker.rules = Rules(code=lambda message: code if of_first_scanner(message) else 0)
         began = time.monotonic()
@@ -81,15 +84,17 @@ def test_what_is_refused_blocks_nobody_and_comes_by_itself(what: str, tmp_path: 
             arrived(hub, broker, 150.0)
             seqs = [json.loads(m.payload)["sequence"] for m in broker.accepted() if of_first_scanner(m)]
             assert seqs == sorted(seqs)
-            told(f"{what} for {refused_s:g} s", others_after=flowed, recovery=time.monotonic() - again)
+            print(told(f"{what} for {refused_s:g} s", others_after=flowed, recovery=time.monotonic() - again))
             assert hub.compare(central(broker)) == NOTHING
         assert asked <= 400, "a refused event is not sent again and again"
         assert [m for m in central(broker).disorder if m[0] == "feed-2"] == []
 
 
 @pytest.mark.parametrize("code", [0, 0x95, 0x97])
-def test_a_packet_that_the_broker_says_goodbye_to_blocks_nobody(code: int, tmp_path: Path) -> None:
+def test_a_packet_that_the_broker_says_goodbye_to_blocks_nobody(code: int, tmp_path: Path, full: bool) -> None:
     """P4: one event makes the broker close, with a word or without; the rest arrives."""
+    if not full:
+        pytest.skip("with --full")
     with at_fake_broker(tmp_path) as (broker, hub):
         poison = b'"code":"feed-1-00000150"'
         broker.rules = Rules(close_on=lambda message: poison in message.payload, goodbye=code)
@@ -97,17 +102,19 @@ def test_a_packet_that_the_broker_says_goodbye_to_blocks_nobody(code: int, tmp_p
         hub.fed(400)
         last = hub.last()
         until(lambda: len(central(broker).ids) == last - 1, "all but one are accepted", RECOVERY_S)
-        told(
-            f"DISCONNECT {code:#x} for one event" if code else "closed for one event",
-            others_after=time.monotonic() - began,
-            connections=str(len(broker.connects)),
+        print(
+            told(
+                f"DISCONNECT {code:#x} for one event" if code else "closed for one event",
+                others_after=time.monotonic() - began,
+                connections=str(len(broker.connects)),
+            )
         )
         assert hub.broker()["quarantined"] == 1
         assert len(broker.connects) <= 12
 
 
 def test_a_broker_that_is_too_busy_to_take_us(tmp_path: Path, full: bool) -> None:
-    busy_s = 60.0 if full else 2.0
+    busy_s = 60.0 if full else 1.0
     with FakeBroker(rules=Rules(refusal=0x89)) as broker, Hub(tmp_path, broker.url) as hub:
         hub.start()
         began = time.monotonic()
@@ -116,7 +123,7 @@ def test_a_broker_that_is_too_busy_to_take_us(tmp_path: Path, full: bool) -> Non
         tries = len(broker.connects)
         broker.rules = Rules()
         arrived(hub, broker)
-        told(f"server busy for {busy_s:g} s", recovery=time.monotonic() - began - busy_s, tries=str(tries))
+        print(told(f"server busy for {busy_s:g} s", recovery=time.monotonic() - began - busy_s, tries=str(tries)))
         assert 1 <= tries <= 5 + busy_s
         assert "busy" in hub.log.lower()
         assert hub.compare(central(broker)) == NOTHING
@@ -127,7 +134,6 @@ def test_a_topic_without_permission_goes_when_it_is_given(tmp_path: Path, full: 
     folder = tmp_path / "broker"
     folder.mkdir()
     access = folder / "acl"
-    # No `topic deny`: mosquitto 2.0.11 then ends the connection instead of answering 0x87.
     allowed = ("state", "reply", "command", "ack", "event/parcel", "event/device", "event/node", "event/alarm")
     access.write_text("topic read #\n" + "".join(f"topic write {BASE}/{name}/#\n" for name in allowed))
     with (
@@ -150,11 +156,11 @@ def test_a_topic_without_permission_goes_when_it_is_given(tmp_path: Path, full: 
         if full:
             took = hub.heard_by(consumer.book, 150.0)
             assert len(consumer.refused) == 5
-            told("a topic without permission", others_after=time.monotonic() - began - took, recovery=took)
+            print(told("a topic without permission", others_after=time.monotonic() - began - took, recovery=took))
             assert hub.compare(consumer.book) == NOTHING
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="there is no alarm yet")
+@pytest.mark.xfail(strict=False, reason="there is no alarm yet")
 def test_an_alarm_names_the_topic_that_is_refused(tmp_path: Path) -> None:
     with at_fake_broker(tmp_path) as (broker, hub):
         broker.rules = Rules(code=lambda message: 0x87 if of_first_scanner(message) else 0)
@@ -172,9 +178,9 @@ def test_an_alarm_names_the_topic_that_is_refused(tmp_path: Path) -> None:
 
 def test_a_broker_that_acknowledges_nothing(tmp_path: Path, full: bool) -> None:
     """It answers pings, so the connection stands; a window is out, the rest waits in the journal."""
-    silent_s = 60.0 if full else 3.0
+    silent_s = 60.0 if full else 1.0
     with at_fake_broker(tmp_path) as (broker, hub):
-        hub.fed(5000)
+        hub.fed(BURST)
         arrived(hub, broker)
         before, began = len(broker.ledger), time.monotonic()
         with Samples(hub) as samples:
@@ -189,12 +195,14 @@ def test_a_broker_that_acknowledges_nothing(tmp_path: Path, full: bool) -> None:
             broker.rules = Rules()
             broker.answer_all()
             arrived(hub, broker)
-        told(
-            f"nothing acknowledged for {silent_s:g} s",
-            out_at_most=str(most),
-            connections=str(connections),
-            recovery=time.monotonic() - again,
-            memory=samples.told(),
+        print(
+            told(
+                f"nothing acknowledged for {silent_s:g} s",
+                out_at_most=str(most),
+                connections=str(connections),
+                recovery=time.monotonic() - again,
+                memory=samples.told(),
+            )
         )
         assert most <= WINDOW
         assert connections <= 1 + silent_s / 5
@@ -219,20 +227,26 @@ def test_acknowledgements_that_never_come(tmp_path: Path, full: bool) -> None:
             until(lambda: len(central(broker).ids) >= 1100, "the others flow")
             broker.drop()
         arrived(hub, broker)
-        told(f"{lost} acknowledgements lost", recovery=time.monotonic() - began, connections=str(len(broker.connects)))
+        print(
+            told(
+                f"{lost} acknowledgements lost",
+                recovery=time.monotonic() - began,
+                connections=str(len(broker.connects)),
+            )
+        )
         assert hub.compare(central(broker)) == NOTHING
 
 
 def test_acknowledgements_doubled_turned_round_and_invented(tmp_path: Path) -> None:
     with at_fake_broker(tmp_path) as (broker, hub):
         broker.rules = Rules(times=2, stray=True, batch=7)
-        hub.feeder.feed(2000, rate=2000)
-        until(lambda: hub.last() >= 2000, "all is in the journal")
+        hub.feeder.feed(1000, rate=2000)
+        until(lambda: hub.last() >= 1000, "all is in the journal")
         broker.rules = Rules()
         broker.answer_all()
         arrived(hub, broker)
         hub.drained()
-        told("doubled, turned round and invented", connections=str(len(broker.connects)))
+        print(told("doubled, turned round and invented", connections=str(len(broker.connects))))
         assert len(broker.connects) == 1
         assert (hub.broker()["quarantined"], central(broker).duplicates) == (0, 0)
         assert hub.compare(central(broker)) == NOTHING
@@ -251,7 +265,7 @@ def test_a_session_that_is_lost_is_made_anew(tmp_path: Path) -> None:
         until(lambda: any(session.filters for session in broker.sessions.values()), "it subscribes again")
         broker.send(*_at_base(command(1)))
         until(lambda: any("/reply/lane_close" in m.topic for m in broker.accepted()), "it answers to a command")
-        told("session lost", recovery=time.monotonic() - began)
+        print(told("session lost", recovery=time.monotonic() - began))
         arrived(hub, broker)
         assert hub.compare(central(broker)) == NOTHING
 
@@ -266,8 +280,8 @@ def test_refused_subscriptions_are_said_and_block_no_event(tmp_path: Path) -> No
         assert "subscri" in hub.log, "the log says that the broker refuses the subscriptions"
 
 
-def test_two_nodes_with_one_client_id_say_so_and_make_no_storm(tmp_path: Path, full: bool) -> None:
-    seconds = 30.0 if full else 5.0
+def two_nodes(tmp_path: Path, full: bool) -> str:
+    seconds = 30.0 if full else 3.0
     with (
         mosquitto(tmp_path / "broker") as child,
         Proxy(child.port) as proxy,
@@ -280,11 +294,16 @@ def test_two_nodes_with_one_client_id_say_so_and_make_no_storm(tmp_path: Path, f
         began = time.monotonic()
         until(lambda: time.monotonic() > began + seconds, "they quarrel", seconds + 1)
         count = proxy.accepted
-        told(f"one client id for two nodes for {seconds:g} s", connections=str(count))
-        assert count <= 4 + 2 * seconds, "each connects at most once a second"
+        assert count <= 10 + seconds, "after the first quarrel each waits for seconds"
         until(lambda: "another client" in one.log and "another client" in two.log, "both say why")
         two.end()
         one.online(10)
+        return told(f"one client id for two nodes for {seconds:g} s", connections=str(count))
+
+
+@pytest.mark.meanwhile(scenario=two_nodes)
+def test_two_nodes_with_one_client_id_say_so_and_make_no_storm(meanwhile: str) -> None:
+    print(meanwhile)
 
 
 # --- what must not be obeyed -----------------------------------------------------------------------------------------
@@ -311,7 +330,7 @@ def test_old_and_retained_commands_are_refused_and_audited(tmp_path: Path) -> No
         consumer.publish(*command(3))
         until(lambda: len(consumer.refused) == 3, "the repeated one is refused")
         why = [str(refusal["why"]) for refusal in consumer.refused]
-        told("commands refused", why="; ".join(why))
+        print(told("commands refused", why="; ".join(why)))
         assert "retained" in why[0]
         assert "expired" in why[1]
         assert "repeated" in why[2]
@@ -320,27 +339,29 @@ def test_old_and_retained_commands_are_refused_and_audited(tmp_path: Path) -> No
         assert len(done) == 1
 
 
-def test_a_burst_of_commands_is_refused_one_by_one_and_holds_nobody_up(tmp_path: Path) -> None:
-    count = 10_000
+def test_a_burst_of_commands_is_refused_one_by_one_and_holds_nobody_up(tmp_path: Path, full: bool) -> None:
+    count = 10_000 if full else 3000
     with at_fake_broker(tmp_path) as (broker, hub):
-        hub.fed(5000)
+        hub.fed(count)
         arrived(hub, broker)
         burst = [_at_base(command(number, life_ms=100, age_ms=10_000)) for number in range(count)]
         with Samples(hub, 0.05) as samples:
             before, began = hub.rss_mb(), time.monotonic()
             broker.send_many(burst)
-            hub.feeder.feed(1000, rate=200)
+            hub.feeder.feed(200, rate=200)
             until(lambda: broker.acked >= count, "every command is taken")
             took = time.monotonic() - began
             until(lambda: hub.feeder.done, "the scanners are heard meanwhile")
             arrived(hub, broker)
         rows = [row for row in hub.rows() if row.type == "hubfloor.command.refused.v1"]
         answers = sorted(samples.answers)
-        told(
-            f"a burst of {count} old commands",
-            taken_after=took,
-            status_p50=answers[len(answers) // 2] / 1000,
-            memory=samples.told(),
+        print(
+            told(
+                f"a burst of {count} old commands",
+                taken_after=took,
+                status_p50=answers[len(answers) // 2] / 1000,
+                memory=samples.told(),
+            )
         )
         assert len(rows) == count
         assert max(samples.rss) - before < 2 * GROWTH_MB

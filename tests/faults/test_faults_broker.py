@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from tests.faults.hub import NODE, SITE, Hub, Samples
 from tests.faults.proxy import DOWN, UP, Proxy
 from tests.faults.threads import until
 
-BURST = 5000
+BURST = 2000
 
 
 # --- brokers that die ------------------------------------------------------------------------------------------------
@@ -32,51 +33,60 @@ STARTS: dict[str, Callable[[Path, int | None], Child]] = {
 }
 
 
-REPAIRS = pytest.mark.xfail(run=False, reason="nothing is repaired by `ack` yet")
-
-
-@pytest.mark.parametrize("kind", ["nats", *(pytest.param(kind, marks=REPAIRS) for kind in STARTS if kind != "nats")])
-def test_a_broker_is_killed_and_what_it_had_acknowledged_comes_again(kind: str, tmp_path: Path) -> None:
+def killed(kind: str, folder: Path, full: bool) -> str:
+    """A broker is killed while it holds what it has acknowledged; the figures."""
     start = STARTS[kind]
     ack_s = None if kind == "nats" else 0.5  # nats keeps what it acknowledged: there nobody has to ask
-    child = start(tmp_path / "broker", None)
+    child = start(folder / "broker", None)
     try:
-        with Hub(tmp_path / "hub", child.url) as hub, Consumer(child.url, SITE, NODE, ack_s=ack_s) as consumer:
+        with Hub(folder / "hub", child.url) as hub, Consumer(child.url, SITE, NODE, ack_s=ack_s) as consumer:
             hub.start()
             hub.online()
             hub.fed(300)
             hub.heard_by(consumer.book)
             consumer.leave()
             hub.feeder.feed(3000, rate=1500)
-            start_of_loss = accepted_to(hub)
-            until(lambda: accepted_to(hub) > start_of_loss + 300, "the broker acknowledges what nobody hears")
+            before = accepted_to(hub)
+            until(lambda: accepted_to(hub) > before + 300, "the broker acknowledges what nobody hears")
             killed, acknowledged = time.monotonic(), accepted_to(hub)
             child.kill()
             heard_before = consumer.book.count
-            child = start(tmp_path / "broker", child.port)
+            child = start(folder / "broker", child.port)
             again = time.monotonic()
             consumer.back()
             until(lambda: consumer.book.count > heard_before, "the centre hears again")
             stalled = time.monotonic() - killed
-            until(lambda: hub.feeder.done, "all is read")
-            until(lambda: hub.last() >= hub.feeder.total, "all is in the journal")
+            until(lambda: hub.last() >= hub.feeder.total == 3300, "all is in the journal")
             hub.heard_by(consumer.book, RECOVERY_S)
-            told(
-                f"{kind} killed",
-                stall=stalled,
-                recovery=time.monotonic() - again,
-                acknowledged_and_unheard=str(acknowledged - start_of_loss),
-                came_behind=str(len(consumer.book.late)),
-                twice=str(consumer.book.duplicates),
-            )
             if kind == "nats":
                 assert consumer.book.late == []
             else:
                 assert len(consumer.book.late) >= 300, "the broker forgot nothing: this test proves nothing"
             assert hub.compare(consumer.book) == NOTHING
             assert consumer.errors == []
+            return (
+                f"{kind} killed: stall {stalled:.2f} s, recovery {time.monotonic() - again:.2f} s, "
+                f"{acknowledged - before} acknowledged and not heard, {len(consumer.book.late)} came behind later "
+                f"ones, {consumer.book.duplicates} came twice"
+            )
     finally:
         child.stop()
+
+
+REPAIRS = pytest.mark.xfail(strict=False, reason="nothing is repaired by `ack` yet")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(
+            kind, marks=[pytest.mark.meanwhile(scenario=partial(killed, kind)), *((REPAIRS,) if kind != "nats" else ())]
+        )
+        for kind in STARTS
+    ],
+)
+def test_a_broker_is_killed_and_what_it_had_acknowledged_comes_again(kind: str, meanwhile: str) -> None:
+    print(meanwhile)
 
 
 def test_a_broker_that_is_not_there_at_the_start(tmp_path: Path) -> None:
@@ -90,7 +100,7 @@ def test_a_broker_that_is_not_there_at_the_start(tmp_path: Path) -> None:
             there = time.monotonic()
             took = hub.online()
             hub.heard_by(consumer.book)
-            told("broker down at the start", found_after=took, recovery=time.monotonic() - there)
+            print(told("broker down at the start", found_after=took, recovery=time.monotonic() - there))
             assert took < 10
             assert hub.compare(consumer.book) == NOTHING
 
@@ -98,10 +108,9 @@ def test_a_broker_that_is_not_there_at_the_start(tmp_path: Path) -> None:
 # --- the way to it ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="it is noticed after two keepalives")
-def test_a_dead_link_is_noticed_and_costs_nothing(tmp_path: Path, full: bool) -> None:
+def dead_link(tmp_path: Path, full: bool) -> str:
     """Packets stop without FIN or RST, in both directions, in one, in the other."""
-    keepalive_s, dead_s, ways = (5, 60.0, ((), (UP,), (DOWN,))) if full else (KEEPALIVE_S, 4.0, ((),))
+    keepalive_s, dead_s, ways = (5, 60.0, ((), (UP,), (DOWN,))) if full else (KEEPALIVE_S, 3.5, ((),))
     with (
         mosquitto(tmp_path / "broker") as child,
         Proxy(child.port) as proxy,
@@ -111,6 +120,7 @@ def test_a_dead_link_is_noticed_and_costs_nothing(tmp_path: Path, full: bool) ->
         hub.start()
         hub.online()
         hub.fed(500)
+        figures = []
         for way in ways:
             hub.feeder.feed(200_000, rate=500)
             with Samples(hub) as samples:
@@ -128,24 +138,35 @@ def test_a_dead_link_is_noticed_and_costs_nothing(tmp_path: Path, full: bool) ->
                 hub.drained(RECOVERY_S)
                 hub.heard_by(consumer.book)
             recovered = time.monotonic() - cut - dead_s
-            told(
-                f"link dead for {dead_s:g} s ({' '.join(way) or 'both ways'}), keepalive {keepalive_s} s",
-                noticed_after=noticed,
-                stall=stall(consumer.times, cut - 1),
-                online_after=back,
-                recovery=recovered,
-                memory=samples.told(),
+            figures.append(
+                told(
+                    f"link dead for {dead_s:g} s ({' '.join(way) or 'both ways'}), keepalive {keepalive_s} s",
+                    noticed_after=noticed,
+                    stall=stall(consumer.times, cut - 1),
+                    online_after=back,
+                    recovery=recovered,
+                    memory=samples.told(),
+                )
             )
             assert noticed <= 1.5 * keepalive_s + 0.5
             assert max(samples.rss) - before < GROWTH_MB
             assert recovered < RECOVERY_S
         assert hub.compare(consumer.book) == NOTHING
         assert consumer.book.late == []
+    return "\n".join(figures)
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="it is noticed after two keepalives")
+@pytest.mark.meanwhile(scenario=dead_link)
+def test_a_dead_link_is_noticed_and_costs_nothing(meanwhile: str) -> None:
+    print(meanwhile)
 
 
 def test_a_slow_way_is_used_as_it_is_and_memory_stays(tmp_path: Path, full: bool) -> None:
     """1 KB/s: one event takes most of a second. Progress all the same, and nothing piles up in the daemon."""
-    slow_s = 60.0 if full else 5.0
+    if not full:
+        pytest.skip("with --full")
+    slow_s = 60.0
     with (
         mosquitto(tmp_path / "broker") as child,
         Proxy(child.port) as proxy,
@@ -165,12 +186,14 @@ def test_a_slow_way_is_used_as_it_is_and_memory_stays(tmp_path: Path, full: bool
             over = time.monotonic()
             proxy.normal()
             hub.heard_by(consumer.book)
-        told(
-            f"1 KB/s for {slow_s:g} s",
-            events_meanwhile=str(progress),
-            recovery=time.monotonic() - over,
-            connections=str(proxy.accepted),
-            memory=samples.told(),
+        print(
+            told(
+                f"1 KB/s for {slow_s:g} s",
+                events_meanwhile=str(progress),
+                recovery=time.monotonic() - over,
+                connections=str(proxy.accepted),
+                memory=samples.told(),
+            )
         )
         assert progress >= 1
         assert proxy.accepted <= 2 + slow_s / KEEPALIVE_S
@@ -217,7 +240,7 @@ def test_a_way_that_breaks_in_every_manner(tmp_path: Path) -> None:
             fault()
             proxy.normal() if what in ("refused", "delayed by 100 ms") else None
             passing()
-            told(what, stall=stall(consumer.times, began - 0.2), recovery=time.monotonic() - began)
+            print(told(what, stall=stall(consumer.times, began - 0.2), recovery=time.monotonic() - began))
             assert stall(consumer.times, began - 0.2) < 10
         hub.feeder.stop()
         hub.heard_by(consumer.book)

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from controller.demo_ledger import Ledger
 from controller.demo_parcels import Parcels
 from tests.faults.brokers import mosquitto
@@ -37,7 +39,7 @@ def test_sigterm_under_load_and_a_second_start(tmp_path: Path) -> None:
         code, took = hub.end()
         hub.feeder.stop()
         stored = hub.last()
-        told("SIGTERM under load", took=took)
+        print(told("SIGTERM under load", took=took))
         assert code == 0
         assert took < STOP_S
         hub.start()
@@ -48,7 +50,7 @@ def test_sigterm_under_load_and_a_second_start(tmp_path: Path) -> None:
         assert consumer.book.late == []
 
 
-def test_sigterm_twice_while_the_broker_is_dead(tmp_path: Path) -> None:
+def twice_while_dead(tmp_path: Path, full: bool) -> str:
     """Packets stop without a word, reads go on, and the daemon shall end: in time, with everything in the journal."""
     with (
         mosquitto(tmp_path / "broker") as child,
@@ -65,7 +67,6 @@ def test_sigterm_twice_while_the_broker_is_dead(tmp_path: Path) -> None:
         hub.send(signal.SIGTERM)
         code, took = hub.end()
         hub.feeder.stop()
-        told("SIGTERM twice, the broker dead", took=took)
         assert code in (0, -signal.SIGTERM)
         assert took < STOP_S
         stored = hub.last()
@@ -74,19 +75,27 @@ def test_sigterm_twice_while_the_broker_is_dead(tmp_path: Path) -> None:
         began = time.monotonic()
         hub.online(RECOVERY_S)
         hub.heard_by(consumer.book)
-        told("second start", recovery=time.monotonic() - began, waited=str(stored))
+        recovery = time.monotonic() - began
         assert [row.type for row in hub.rows()[:stored]].count("hubfloor.node.stopping.v1") == 1
         assert hub.compare(consumer.book, killed=True) == NOTHING
+        return told("SIGTERM twice, the broker dead", took=took, recovery_of_the_next=recovery, waited=str(stored))
 
 
-def test_sigterm_while_a_broker_acknowledges_nothing(tmp_path: Path) -> None:
+@pytest.mark.meanwhile(scenario=twice_while_dead)
+def test_sigterm_twice_while_the_broker_is_dead(meanwhile: str) -> None:
+    print(meanwhile)
+
+
+def test_sigterm_while_a_broker_acknowledges_nothing(tmp_path: Path, full: bool) -> None:
+    if not full:
+        pytest.skip("with --full")
     with FakeBroker() as broker, Hub(tmp_path, broker.url, keepalive_s=KEEPALIVE_S) as hub:
         hub.start()
         hub.online()
         broker.rules = Rules(silent=True)
         hub.fed(1000)
         code, took = hub.end()
-        told("SIGTERM, nothing acknowledged", took=took)
+        print(told("SIGTERM, nothing acknowledged", took=took))
         assert code == 0
         assert took < STOP_S
         broker.rules = Rules()
@@ -96,9 +105,9 @@ def test_sigterm_while_a_broker_acknowledges_nothing(tmp_path: Path) -> None:
         assert ids == {row.id for row in hub.rows()}
 
 
-def test_a_suspended_daemon_does_not_do_what_is_old(tmp_path: Path, full: bool) -> None:
+def suspended(tmp_path: Path, full: bool) -> str:
     """SIGSTOP, as a frozen virtual machine: the belt runs on, customs speaks, commands expire. Then it goes on."""
-    still_s = 60.0 if full else 4.0
+    still_s = 60.0 if full else 2.5
     with (
         mosquitto(tmp_path / "broker") as child,
         Hub(tmp_path / "hub", child.url, keepalive_s=KEEPALIVE_S) as hub,
@@ -108,7 +117,7 @@ def test_a_suspended_daemon_does_not_do_what_is_old(tmp_path: Path, full: bool) 
         hub.start()
         hub.online()
         parcels = Parcels(["S1"], 7)
-        for _ in range(round(4 * (still_s + 4))):
+        for _ in range(round(4 * (still_s + 2))):
             simulator.give(parcels.next().manifest())
         until(lambda: simulator.count("dest") >= 3, "parcels get destinations")
         stopped = time.monotonic()
@@ -131,7 +140,7 @@ def test_a_suspended_daemon_does_not_do_what_is_old(tmp_path: Path, full: bool) 
         after = [entry for entry in simulator.entries if entry["what"] == "dest" and entry["t"] >= go_on]
         burst = [entry for entry in after if entry["t"] < go_on + 1000]
         late = [entry for entry in after if entry["refusal"] is not None]
-        told(
+        figures = told(
             f"suspended for {still_s:g} s",
             recovery=back,
             destinations_in_the_next_second=str(len(burst)),
@@ -144,6 +153,12 @@ def test_a_suspended_daemon_does_not_do_what_is_old(tmp_path: Path, full: bool) 
         assert hub.rss_mb() - before < GROWTH_MB
         assert hub.compare(consumer.book) == NOTHING
         assert _one_end_each(simulator.entries, consumer, hub) == []
+        return figures
+
+
+@pytest.mark.meanwhile(scenario=suspended)
+def test_a_suspended_daemon_does_not_do_what_is_old(meanwhile: str) -> None:
+    print(meanwhile)
 
 
 def _undecided(entries: list[dict[str, Any]]) -> set[str]:
