@@ -121,7 +121,6 @@ class Publisher:
     sent: int = 0
     offered: int = 0
     downs: list[str] = field(default_factory=list)
-    _lost: bool = False
 
     def due(self, seq: int) -> float:
         """When row `seq` was given to the outbox, or should have been."""
@@ -132,7 +131,6 @@ class Publisher:
 
     def disconnected(self, why: str, by_broker: bool = False) -> None:
         self.downs.append(why)
-        self._lost = self._lost or "protocol version" not in why  # that one is tried again with MQTT 3.1.1
         self.outbox.disconnected()
 
     def puback(self, key: int, code: int) -> None:
@@ -148,17 +146,15 @@ class Publisher:
 
     async def run(self, rows: int, on_turn: Callable[[], None]) -> None:
         """Until every one of `rows` rows is acknowledged; `on_turn` is called again and again."""
-        loop, urls, self.begun = asyncio.get_running_loop(), itertools.cycle(self.urls), time.monotonic()
+        loop, self.begun = asyncio.get_running_loop(), time.monotonic()
         self.outbox.wants()
         self.outbox.backlog([])
-        uplink = self._started(next(urls))
+        first, *others = self.urls
+        uplink = Uplink(loop, Options(first, NAME, others=tuple(others)), self, random.Random(1))
+        uplink.start()
         try:
             async with asyncio.timeout(PATIENCE_S):
                 while len(self.acked_at) < rows:
-                    if self._lost:
-                        await uplink.stop()
-                        self.outbox.disconnected()  # it may have come back meanwhile
-                        uplink = self._started(next(urls))
                     due = min(rows, int((time.monotonic() - self.begun) * self.rate))
                     self.outbox.offer([row(seq) for seq in range(self.offered + 1, due + 1)])
                     self.offered = max(due, self.offered)
@@ -169,12 +165,6 @@ class Publisher:
                     await asyncio.sleep(TURN_S / 5)
         finally:
             await uplink.stop()
-
-    def _started(self, url: str) -> Uplink:
-        self._lost = False
-        uplink = Uplink(asyncio.get_running_loop(), Options(url, NAME), self, random.Random(1))
-        uplink.start()
-        return uplink
 
 
 @dataclass(frozen=True)
