@@ -19,6 +19,7 @@ from pydantic_core import to_json
 from controller.journal_rows import Row
 
 Answer: TypeAlias = dict[str, Any]
+Handler: TypeAlias = Callable[[Answer], Answer | asyncio.Future[Answer]]
 MAX_LINE = 65_536
 MAX_CLIENTS = 32
 BACKLOG = 32
@@ -56,7 +57,11 @@ class Client(asyncio.Protocol):
         self._buffer += data
         *lines, self._buffer = self._buffer.split(b"\n")
         for line in lines:
-            self._say(self._answer(line))
+            answer = self._answer(line)
+            if isinstance(answer, asyncio.Future):
+                answer.add_done_callback(self._say_later)
+            else:
+                self._say(answer)
         if len(self._buffer) > MAX_LINE and self._transport is not None:
             self._say({"ok": False, "error": f"a request is one line of at most {MAX_LINE} bytes"})
             self._transport.close()
@@ -71,7 +76,14 @@ class Client(asyncio.Protocol):
             self._missed = 0
         self._transport.write(row.body + b"\n")
 
-    def _answer(self, line: bytes) -> Answer:
+    def _say_later(self, done: asyncio.Future[Answer]) -> None:
+        error = None if done.cancelled() else done.exception()
+        if done.cancelled() or error is not None:
+            self._say({"ok": False, "error": f"{type(error).__name__}: {error}" if error else "the daemon ends"})
+        else:
+            self._say({"ok": True, **done.result()})
+
+    def _answer(self, line: bytes) -> Answer | asyncio.Future[Answer]:
         try:
             request = json.loads(line)
             verb = request["do"]
@@ -84,7 +96,8 @@ class Client(asyncio.Protocol):
         if handler is None:
             known = ", ".join(sorted((*self._server.verbs, "tail")))
             return {"ok": False, "error": f"unknown request {verb!r}; known are: {known}"}
-        return {"ok": True, **handler(request)}
+        answer = handler(request)
+        return answer if isinstance(answer, asyncio.Future) else {"ok": True, **answer}
 
     def _say(self, answer: Answer) -> None:
         if self._transport is not None:
@@ -94,7 +107,7 @@ class Client(asyncio.Protocol):
 class Control:
     """The socket and its clients. `verbs`: request name -> handler of the request object."""
 
-    def __init__(self, path: Path, verbs: dict[str, Callable[[Answer], Answer]]) -> None:
+    def __init__(self, path: Path, verbs: dict[str, Handler]) -> None:
         self.path = path
         self.verbs = verbs
         self.clients: set[Client] = set()

@@ -18,6 +18,7 @@ import signal
 import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 from controller import logs, reaching
 from controller.config import Config
@@ -28,6 +29,7 @@ from controller.notify import Notify
 from controller.parts import Parts
 from controller.plan import Plan
 from controller.recording import Texts
+from controller.reload import ALARM, Reloader
 from controller.sections import Plc, Scanner
 from controller.stalls import Stalls
 from controller.uplink import Uplink
@@ -49,32 +51,49 @@ class Daemon(Core):
         plans: Mapping[str, Plan],
         record: tuple[Texts, int] | None = None,
         stalls: Stalls | None = None,
+        floor_file: Path | None = None,
     ) -> None:
         """`record`: the texts of the floor and so many bytes at most, to record its steps below the state_dir.
-        `stalls`: what watches the loop."""
+        `stalls`: what watches the loop. `floor_file`: what a reload reads; without it there is none."""
         super().__init__(config, plans, record, stalls)
+        self._plans = plans
         self._said = ""
         self._lost_at: dict[str, float] = {}
         self._parts = Parts(self._loop, self, self._part_told, self._own_fault)
-        devices: dict[str, Scanner | Plc] = {**config.scanner, **config.plc}
-        self._connections = {port for port in self.node.ports if links.parse(devices[port].link).is_connection}
         self.links = {}
-        for port in self.node.ports:
-            device, driver = devices[port], self.node.drivers[port]
-            on_broker = reaching.on_broker(config, port, device, driver) if isinstance(driver, SpeaksMqtt) else None
-            link = self.links[port] = open_link(port, device.link, self, self._loop, self._rng, on_broker)
-            self._parts.add(port, link, partial(self._link_failed, port), link.start)
-        self._uplink = Uplink(self._loop, reaching.centre(config, self.node), self)
-        self._parts.add("uplink", self._uplink, self._uplink_failed, self._uplink.start)
+        self._make_links()
+        self._make_uplink()
         self.control = Control(config.state_dir / "control.sock", {"status": self._status})
         self._parts.add("control", self.control, self._control_failed, self._begin_control)
         self._notify = Notify(os.environ)
         self._wellbeing = Wellbeing(self.node, self.links, self._notify, self._stalls, self._parts)
+        self._reloads: set[asyncio.Task[Answer]] = set()
+        if floor_file is not None:
+            self._reloader = Reloader(floor_file, lambda: (self.config, self._plans), self._apply, self._misread)
+            self.control.verbs["reload"] = self._reload
+
+    def _make_links(self) -> list[str]:
+        """A link for each port that has none; their names."""
+        devices: dict[str, Scanner | Plc] = {**self.config.scanner, **self.config.plc}
+        self._connections = {port for port in self.node.ports if links.parse(devices[port].link).is_connection}
+        made = [port for port in self.node.ports if port not in self.links]
+        for port in made:
+            device, driver = devices[port], self.node.drivers[port]
+            broker = reaching.on_broker(self.config, port, device, driver) if isinstance(driver, SpeaksMqtt) else None
+            link = self.links[port] = open_link(port, device.link, self, self._loop, self._rng, broker)
+            self._parts.add(port, link, partial(self._link_failed, port), link.start)
+        return made
+
+    def _make_uplink(self) -> None:
+        self._uplink = Uplink(self._loop, reaching.centre(self.config, self.node), self)
+        self._parts.add("uplink", self._uplink, self._uplink_failed, self._uplink.start)
 
     async def run(self) -> int:
         """Run until a signal or a failure; the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop_by, number)
+        if "reload" in self.control.verbs:
+            self._loop.add_signal_handler(signal.SIGHUP, self._reload, {})
         threading.excepthook = self._thread_died
         self._begin_control()
         for link in self.links.values():
@@ -97,18 +116,24 @@ class Daemon(Core):
 
     def up(self, link_name: str, at: float) -> None:
         """A link is open."""
+        if link_name not in self.links:
+            return  # it was taken away by a reload; so below
         lost = self._lost_at.pop(link_name, None)
         say(f"{link_name}: connected" if lost is None else f"{link_name}: back after {(at - lost) / 1000:.1f} s")
         self._step(self.node.link_up, link_name, at)
 
     def down(self, link_name: str, why: str, at: float) -> None:
         """A link is gone; it reopens by itself."""
+        if link_name not in self.links:
+            return
         say(f"{link_name}: {why}; trying again")
         self._lost_at[link_name] = at
         self._step(self.node.link_down, link_name, at, why)
 
     def received(self, link_name: str, data: bytes | Message, at: float) -> None:
         """Bytes or a message of a device."""
+        if link_name not in self.links:
+            return
         self._step(self.node.received, link_name, data, at)
 
     # --- broker --------------------------------------------------------------------------------------------------
@@ -138,6 +163,50 @@ class Daemon(Core):
     def message(self, topic: str, payload: bytes, retain: bool, token: int) -> None:
         """A message of the centre."""
         self._step(self.node.message, topic, payload, token, monotonic_ms(), retain)
+
+    # --- another configuration -----------------------------------------------------------------------------------
+
+    def _reload(self, request: Answer) -> asyncio.Task[Answer]:
+        """By a signal, or of the control socket: `dry_run` only compares."""
+        work = self._reloader.compare() if request.get("dry_run") is True else self._reloader.reload()
+        task = self._loop.create_task(work)
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+        return task
+
+    def _misread(self, what: str | None) -> None:
+        self._step(self.node.alarm, ALARM, what, monotonic_ms())
+
+    async def _apply(self, config: Config, plans: Mapping[str, Plan], why: str) -> str:
+        """Ports whose device is the same stay open: what comes in meanwhile waits in the kernel."""
+        self._notify.reloading()
+        before = self.config
+        failed = await self._renewed(config, plans, why)
+        if not failed:
+            self._plans = plans
+            self._wellbeing = Wellbeing(self.node, self.links, self._notify, self._stalls, self._parts)
+            self._rewire(before)
+            uplink = self._uplink
+            self._make_uplink()
+            await uplink.leave()
+            self._uplink.start()
+        self._notify.ready()
+        return failed
+
+    def _rewire(self, before: Config) -> None:
+        now = monotonic_ms()
+        same = {port for port in self.node.ports if port in self.links and reaching.same(port, before, self.config)}
+        for port in [port for port in self.links if port not in same]:
+            self._parts.remove(port)
+            self.links.pop(port).stop()
+            self._lost_at.pop(port, None)
+        for port in self._make_links():
+            self.links[port].start()
+        for port in same:
+            if self.links[port].health.up and port in self.config.plc and port in self._connections:
+                self._contained(port, self.links[port].hang_up, "the floor was made anew")
+            elif self.links[port].health.up:
+                self._step(self.node.link_up, port, now)
 
     # --- the parts -----------------------------------------------------------------------------------------------
 

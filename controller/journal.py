@@ -45,10 +45,11 @@ from controller.journal_file import (
     explained,
     fetch,
     may_wait,
+    note,
     noted,
     suspect,
 )
-from controller.journal_identity import Witness, testify
+from controller.journal_identity import BOOTS, Witness, testify
 from controller.journal_opening import opened
 from controller.journal_reader import Reader
 from controller.journal_reserve import Reserve
@@ -137,8 +138,27 @@ class Journal:
         """What retention has taken out since the start."""
         return self._retention.removed
 
-    def restored(self) -> Restored:
-        """Everything a start needs, as committed. Raises JournalError."""
+    def next_boot(self, rules: sections.Journal) -> None:
+        """Begin the next boot within this process, with these rules. Nothing may be being written meanwhile.
+
+        Raises what `commit` raises, and OSError: then the boot is what it was.
+        """
+        boot = self.boot % BOOTS + 1
+        try:
+            self._writing.execute("BEGIN IMMEDIATE")
+            note(self._writing, {"boot": boot})
+            self._writing.execute("COMMIT")
+        except BaseException as error:
+            self._undo()
+            raise self._judged(error) from error
+        self._witness = replace(self._witness, boot=boot)
+        testify(self.path.parent, self._witness)
+        self.boot = boot
+        self._retention = Retention(self._writing, rules)
+        self._reserve = Reserve(self.path.parent, rules.reserve_mb)
+
+    def restored(self, without: tuple[str, ...] = ()) -> Restored:
+        """Everything a start needs, as committed, but state of these kinds. Raises JournalError."""
         with explained(self.path, mark=True):
             ask = self._reading.execute
             meta = noted(self._reading)
@@ -149,7 +169,7 @@ class Journal:
                 boot=self.boot,
                 last_seq=max(last, int(meta.get("first", 1)) - 1),
                 channels={name: (epoch, evt) for name, epoch, evt in self._proven("channel")},
-                state={(kind, key): body for kind, key, body in self._proven("state")},
+                state={(kind, key): body for kind, key, body in self._proven("state", without)},
                 pending=pending,
                 oldest_pending=oldest,
                 parcels=ask("SELECT count(*) FROM advice").fetchone()[0],
@@ -159,8 +179,9 @@ class Journal:
                 ),
             )
 
-    def _proven(self, table: str) -> Iterator[tuple[Any, ...]]:
-        rows = fetch(self._reading, f"SELECT * FROM {table}")
+    def _proven(self, table: str, without: tuple[str, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        but = f" WHERE kind NOT IN ({', '.join('?' * len(without))})" if without else ""
+        rows = fetch(self._reading, f"SELECT * FROM {table}{but}", without)
         return (row[:-1] for row in rows if proves(table, row))
 
     def commit(self, batch: Batch) -> None:

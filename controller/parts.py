@@ -51,6 +51,12 @@ class Parts:
         """A part: the object whose callbacks are meant, how to end it (`why` in words) and how to begin it again."""
         self._parts[name] = _Part(thing, end, begin)
 
+    def remove(self, name: str) -> None:
+        """There is no such part any more."""
+        part = self._parts.pop(name)
+        if part.timer is not None:
+            part.timer.cancel()
+
     def counts(self) -> dict[str, int]:
         """How often each part has failed, those that have."""
         return {name: part.count for name, part in self._parts.items() if part.count}
@@ -70,7 +76,9 @@ class Parts:
                 part.timer.cancel()
 
     def _fail(self, name: str, error: BaseException) -> None:
-        part = self._parts[name]
+        part = self._parts.get(name)
+        if part is None:
+            return say(f"{name}, which is no part any more, failed:\n{stack(error)}")
         part.count += 1
         if isinstance(error, MemoryError):
             return self._ends(error)

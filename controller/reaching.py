@@ -8,9 +8,20 @@ from controller.config import Config
 from controller.node import Node
 from controller.sections import Plc, Scanner
 from controller.uplink import Options, files_of, options_of
+from devices import links
 from devices.driver import SpeaksMqtt
 from devices.links import OnBroker
 from devices.types import Message
+
+
+def same(port: str, before: Config, after: Config) -> bool:
+    """Whether a port and what hangs on it are what they were, so that it may stay open. Not a broker: what a device
+    says and hears there belongs to its connection."""
+    devices = [{**config.scanner, **config.plc} for config in (before, after)]
+    old, new = (machines.get(port) for machines in devices)
+    if old is None or new is None or (old.kind, old.link) != (new.kind, new.link):
+        return False
+    return links.parse(new.link).transport != "mqtt"
 
 
 def on_broker(config: Config, name: str, device: Scanner | Plc, driver: SpeaksMqtt) -> OnBroker:

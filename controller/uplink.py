@@ -92,6 +92,20 @@ class Handler(Protocol):
         """A message arrived. Until `ack(token)` it comes again after a reconnect; with QoS 0 `token` is 0."""
 
 
+class _Nobody:
+    """A handler that has gone."""
+
+    def connected(self, session_present: bool) -> None: ...
+
+    def subscribed(self, refused: Sequence[tuple[str, str]]) -> None: ...
+
+    def disconnected(self, why: str, by_broker: bool) -> None: ...
+
+    def puback(self, key: int, code: int) -> None: ...
+
+    def message(self, topic: str, payload: bytes, retain: bool, token: int) -> None: ...
+
+
 class Uplink:
     """Connects by itself and for ever: after a loss at once, then with backoff up to 5 s and jitter."""
 
@@ -168,6 +182,11 @@ class Uplink:
         if connection:
             connection.abandon()
         self._connection = self._up_at = None
+
+    async def leave(self) -> None:
+        """Stop, and tell the handler nothing more: it has another uplink. What it did not acknowledge comes again."""
+        self._on = _Nobody()
+        await self.stop()
 
     def abandon(self) -> None:
         """Drop the connection without a goodbye and without a word to the handler; `start` begins anew."""

@@ -30,7 +30,7 @@ EDGES = (
         f"controller/{name}.py"
         for name in "__main__ broker cluster control core crashes daemon jetstream republish run_cluster uplink".split()
     ),
-    *(f"controller/{name}.py" for name in "logs notify parts reaching stalls state_dir wellbeing".split()),
+    *(f"controller/{name}.py" for name in "logs notify parts reaching reload stalls state_dir wellbeing".split()),
     *(f"controller/{name}.py" for name in "demo demo_centre demo_picture".split()),
     *(f"controller/{name}.py" for name in "journal journal_file journal_reader journal_writer recording_file".split()),
     *(f"controller/journal_{name}.py" for name in "identity opening reserve retention salvage sift".split()),

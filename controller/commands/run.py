@@ -50,17 +50,23 @@ def command(floor_file: Path, record: bool, record_mb: int) -> None:
         signal.signal(number, lambda *_: _leave(0))
     stalls = Stalls()
     with asyncio.Runner(loop_factory=stalls.new_loop) as runner:
-        runner.run(_run(config, plans, recorded, stalls))
+        runner.run(_run(floor_file, config, plans, recorded, stalls))
 
 
-async def _run(config: Config, plans: Mapping[str, Plan], record: tuple[Texts, int] | None, stalls: Stalls) -> NoReturn:
+async def _run(
+    floor_file: Path,
+    config: Config,
+    plans: Mapping[str, Plan],
+    record: tuple[Texts, int] | None,
+    stalls: Stalls,
+) -> NoReturn:
     from controller.daemon import Daemon
     from controller.journal import JournalError
     from controller.logs import say, stack
     from controller.state_dir import AlreadyRunning, UnusableStateDir
 
     try:
-        code = await Daemon(config, plans, record, stalls).run()
+        code = await Daemon(config, plans, record, stalls, floor_file).run()
     except AlreadyRunning as error:
         say(str(error))
         _leave(EXIT_RUNNING)

@@ -1,0 +1,179 @@
+"""A running floord takes another floor file, or none of it: by SIGHUP and by command, under load (P11, P7, P6)."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.demo_parcels import Parcels
+from tests.faults.brokers import mosquitto
+from tests.faults.consumer import Consumer
+from tests.faults.figures import NOTHING
+from tests.faults.hub import NODE, ROOT, SITE, Hub, Simulator
+from tests.faults.threads import until
+
+LANE = "[lane.S1-L03]\n"
+
+
+def change(hub: Hub, old: str, new: str) -> str:
+    """Change the floor file; its text before."""
+    text = hub.floor.read_text()
+    assert old in text
+    hub.floor.write_text(text.replace(old, new, 1))
+    return text
+
+
+def reload(hub: Hub, *more: str, code: int = 0) -> dict[str, Any]:
+    run = subprocess.run(
+        [sys.executable, "-m", "controller", "reload", "--json", "-f", str(hub.floor), *more],
+        cwd=ROOT, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert run.returncode == code, run.stdout + run.stderr
+    answer: dict[str, Any] = json.loads(run.stdout)
+    return answer
+
+
+def named(hub: Hub, name: str) -> list[dict[str, Any]]:
+    kind = f"hubfloor.{name.replace('/', '.')}.v1"
+    return [json.loads(row.body) for row in hub.rows() if row.type == kind]
+
+
+def test_a_good_file_is_shown_and_taken_and_nothing_is_lost(tmp_path: Path) -> None:
+    with (
+        mosquitto(tmp_path / "broker") as child,
+        Hub(tmp_path / "hub", child.url) as hub,
+        Consumer(child.url, SITE, NODE) as consumer,
+    ):
+        hub.start()
+        hub.online()
+        journal, boot = hub.stream(), hub.status()["boot"]
+        assert reload(hub)["changes"] == []
+        change(hub, LANE, f"{LANE}capacity = 7\n")
+        expected = ["~ lane.S1-L03.capacity: 0 -> 7"]
+        assert reload(hub, "--dry-run") == {"changes": expected, "problems": [], "applied": False}
+        hub.feeder.feed(3000, rate=1500)
+        until(lambda: hub.last() > 500, "reads come")
+        assert reload(hub) == {"changes": expected, "problems": [], "applied": True}
+        until(lambda: hub.feeder.done, "all is read")
+        hub.online()
+        assert hub.status()["boot"] == boot % 65535 + 1
+        assert hub.stream() == journal
+        hub.heard_by(consumer.book)
+        assert hub.compare(consumer.book) == NOTHING
+        (restarted,) = named(hub, "node/restarted")
+        assert restarted["data"]["why"] == "1 change of the floor file"
+        assert hub.end()[0] == 0
+
+
+def test_a_bad_file_changes_nothing_and_stands_as_an_alarm(tmp_path: Path) -> None:
+    with mosquitto(tmp_path / "broker") as child, Hub(tmp_path / "hub", child.url) as hub:
+        hub.start()
+        hub.online()
+        boot = hub.status()["boot"]
+        good = change(hub, 'default_lane = "S1-EX"', 'default_lane = "S1-EXX"')
+        answer = reload(hub, code=78)
+        assert not answer["applied"]
+        assert "floor.toml:" in answer["problems"][0]
+        assert "S1-EXX" in answer["problems"][0]
+        assert "configuration" in hub.status()["alarms"]
+        hub.send(signal.SIGHUP)
+        until(lambda: hub.log.count("reload: nothing was changed") == 2, "the signal is heard")
+        change(hub, f'node = "{NODE}"', 'node = "other"')
+        hub.floor.write_text(good.replace(f'node = "{NODE}"', 'node = "other"'))
+        assert "a reload cannot change it" in reload(hub, code=78)["problems"][0]
+        hub.fed(200)
+        assert hub.status()["boot"] == boot
+        hub.floor.write_text(good)
+        assert reload(hub) == {"changes": [], "problems": [], "applied": False}
+        assert "configuration" not in hub.status()["alarms"]
+
+
+def test_a_storm_of_signals_and_half_written_files(tmp_path: Path, full: bool) -> None:
+    """Every line of the file is taken away or spoilt in turn, and a signal is sent each time."""
+    with (
+        mosquitto(tmp_path / "broker") as child,
+        Hub(tmp_path / "hub", child.url) as hub,
+        Consumer(child.url, SITE, NODE) as consumer,
+    ):
+        hub.start()
+        hub.online()
+        good, rng = hub.floor.read_text(), random.Random(3)
+        lines = good.splitlines(keepends=True)
+        chosen = range(len(lines)) if full else sorted(rng.sample(range(len(lines)), 12))
+        hub.feeder.feed(200_000, rate=300)
+        for number in chosen:
+            spoilt = [*lines]
+            spoilt[number] = "" if rng.random() < 0.5 else spoilt[number][: len(spoilt[number]) // 2] + "\n"
+            hub.floor.write_text("".join(spoilt))
+            for _ in range(3):
+                hub.send(signal.SIGHUP)
+            assert hub.status()["ok"]
+        hub.floor.write_text(good)
+        until(lambda: reload(hub)["problems"] == [], "the good file is in force")
+        until(lambda: not hub.status()["alarms"], "no alarm stands", 30)
+        assert hub.status()["broker"]["online"] or hub.online()
+        hub.feeder.stop()
+        until(lambda: hub.feeder.done, "all is read")
+        hub.heard_by(consumer.book)
+        assert hub.compare(consumer.book, killed=True) == NOTHING  # a file without a scanner may be a good one
+
+
+def test_a_busy_line_goes_on_over_a_reload(tmp_path: Path) -> None:
+    """Parcels ride while lanes are renamed and a scanner goes: each ends once, and none in a wrong lane."""
+    with (
+        mosquitto(tmp_path / "broker") as child,
+        Hub(tmp_path / "hub", child.url, rate=4.0) as hub,
+        Consumer(child.url, SITE, NODE) as consumer,
+    ):
+        with Simulator(hub) as simulator:
+            hub.start()
+            hub.online()
+            until(lambda: hub.status()["lines"]["S1"]["synchronised"], "the PLC has a session")
+            stream = Parcels(["S1"], 5)
+            for _ in range(40):
+                simulator.give(stream.next().manifest())
+            until(lambda: simulator.count("inducted") >= 12, "parcels ride")
+            for capacity in (5, 6, 7):
+                before = capacity - 1
+                if capacity == 5:
+                    change(hub, LANE, f"{LANE}capacity = 5\n")
+                else:
+                    change(hub, f"capacity = {before}\n", f"capacity = {capacity}\n")
+                assert reload(hub)["applied"]
+            change(hub, "[scanner.feed-1]", "[scanner.feed-one]")
+            answer = reload(hub)
+            assert {"- scanner.feed-1", "+ scanner.feed-one = …"} <= set(answer["changes"])
+            until(lambda: hub.status()["links"]["feed-one"]["up"], "the renamed scanner is there")
+            simulator.run_empty(120)
+            until(lambda: hub.status()["lines"]["S1"]["travels"] == 0, "all travels have ended")
+        hub.online()
+        hub.heard_by(consumer.book)
+        inducted = {event["data"]["travel"] for event in named(hub, "parcel/inducted")}
+        ends = [
+            event["data"]["travel"]
+            for name in ("sorted", "mis_sorted", "rejected", "lost", "removed", "flushed")
+            for event in named(hub, f"parcel/{name}")
+        ]
+        assert sorted(ends) == sorted(inducted)
+        assert len(inducted) == 40
+        assert named(hub, "parcel/mis_sorted") == []
+
+
+@pytest.mark.parametrize("request_", ['{"do": "reload", "dry_run": 1}', '{"do": "reload"}'])
+def test_requests_of_the_control_socket(request_: str, tmp_path: Path) -> None:
+    with mosquitto(tmp_path / "broker") as child, Hub(tmp_path / "hub", child.url) as hub:
+        hub.start()
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(str(hub.folder / "state" / "control.sock"))
+            control.sendall(f"{request_}\n".encode() * 3)
+            with control.makefile("rb") as lines:
+                answers = [json.loads(lines.readline()) for _ in range(3)]
+        assert all(answer["ok"] and answer["changes"] == [] for answer in answers)
