@@ -43,6 +43,7 @@ def opened(path: Path, rng: Random, utc_ms: int, reserve: Reserve) -> tuple[sqli
         except Damaged as error:
             if not left:
                 raise
+            reserve.give_up()  # a second file needs room
             why = str(error).removeprefix(f"{path}: ").partition(";")[0]
             with explained(path):
                 journal_salvage.salvage(path, why, utc_ms, witness)

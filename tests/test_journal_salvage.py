@@ -204,7 +204,7 @@ def test_any_page(sample: Sample, tmp_path: Path, full: bool, damage: Callable[.
             found = started(path)
         met += salvaged(found)
         assert lies(found) == [], number
-    assert met
+    assert met or damage is flipped, "three bits may lie in rows, of which each judges itself"
 
 
 @pytest.mark.parametrize("damage", [flipped, blotted], ids=lambda how: how.__name__)
