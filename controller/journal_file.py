@@ -21,6 +21,8 @@ CHECK = "journal.check"
 
 DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_TOOBIG}
 
+UNREADABLE = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS)
+
 
 class JournalError(Exception):
     """The journal cannot be used; the message says which file, why, and what to do."""
@@ -55,9 +57,9 @@ def trouble(path: Path, error: sqlite3.Error) -> JournalError:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """SQLite says that the file's content is wrong, or that it is short."""
+    """SQLite says that the file's content is wrong, that it is short, or that a part of it cannot be read."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    return code & 0xFF in DAMAGE or code in (sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS)
+    return code & 0xFF in DAMAGE or code in UNREADABLE
 
 
 def may_wait(path: Path, error: sqlite3.Error) -> bool:
@@ -191,7 +193,9 @@ def check_version(db: sqlite3.Connection, path: Path) -> None:
     version, ours = schema(db), db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION
     try:
         said = noted(db).get("schema")
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) != sqlite3.SQLITE_ERROR:
+            raise
         said = None  # no such table: of schema 1 or 2, or not ours
     if said == SCHEMA and not (ours and version == SCHEMA):
         raise Damaged(f"{path}: its head says another program or schema {version}; it is a journal of schema {said}")

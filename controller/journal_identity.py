@@ -83,9 +83,9 @@ def begin_boot(
     delivered = _delivered(db, int(meta.get("delivered", 0)))
     why = _reason(meta, here, path, witness, log_gone)
     if why is not None:
-        journal = "".join(rng.choice(ALPHABET) for _ in range(8))
         first = _last(db, meta) + 1
-        old = meta.get("journal") or meta.get("was") or (witness.journal if witness and first > 1 else "")
+        old = str(meta.get("journal") or meta.get("was") or "")
+        journal = _drawn(rng, {old, witness.journal} if witness is not None else {old})
         meta |= {"file": here, "journal": journal, "made_utc_ms": utc_ms, "first": first, "boot": _unused(db, rng)}
         if why:
             what = f"the journal has the new id {journal}{f' instead of {old}' if old else ''}: {why}. "
@@ -96,6 +96,13 @@ def begin_boot(
     note(db, {key: meta[key] for key in keys if key in meta} | {"delivered": delivered})
     db.execute("COMMIT")
     return Witness(str(meta["journal"]), int(meta["boot"]), delivered, running=True)
+
+
+def _drawn(rng: Random, taken: set[str]) -> str:
+    """A journal id that is none of these."""
+    while (journal := "".join(rng.choice(ALPHABET) for _ in range(8))) in taken:
+        pass
+    return journal
 
 
 def _reason(meta: dict[str, object], here: str, path: Path, witness: Witness | None, log_gone: bool) -> str | None:

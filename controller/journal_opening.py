@@ -16,10 +16,12 @@ from controller.journal_file import (
     explained,
     may_wait,
     prepare,
+    tell,
     whole,
 )
 from controller.journal_identity import RENEW, Witness, begin_boot, testify, witness_of
 from controller.journal_reserve import Reserve
+from controller.journal_rows import Finding
 from controller.journal_sift import sift
 
 TRIES = 3
@@ -43,6 +45,7 @@ def opened(path: Path, rng: Random, utc_ms: int, reserve: Reserve) -> tuple[sqli
         except Damaged as error:
             if not left:
                 raise
+            reserve.give_up()  # a second file needs room
             why = str(error).removeprefix(f"{path}: ").partition(";")[0]
             with explained(path):
                 journal_salvage.salvage(path, why, utc_ms, witness)
@@ -56,7 +59,10 @@ def opened(path: Path, rng: Random, utc_ms: int, reserve: Reserve) -> tuple[sqli
         _testify(folder, found, reserve)
         for marker in (RENEW, CHECK):
             (folder / marker).unlink(missing_ok=True)
-        reserve.make()
+        if not reserve.make():
+            what = f"{folder}: the disk has no room for the journal's reserve; see what fills it"
+            with contextlib.suppress(sqlite3.Error):  # that it is full is told by the first commit
+                tell(db, [Finding("journal-reserve", what, "high")])
         undo.pop_all()
     return db, found
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Literal
+
+NAMED = 20
+"""Ranges of sequences that a text names; of more it says how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +123,10 @@ class Counts:
     used: int = 0
     free: int = 0
     evidence_ms: int | None = None
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Sequences in words: `3, 5-9`; of many only the lowest."""
+    runs = [[n for _, n in run] for _, run in groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0])]
+    texts = [str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]
+    return ", ".join(texts[:NAMED]) + (f" and {len(texts) - NAMED} more ranges" if len(texts) > NAMED else "")

@@ -16,12 +16,12 @@ behind a damaged inner page, and nothing because of the first page. What had bee
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from struct import unpack_from
 from typing import Any, BinaryIO
@@ -29,7 +29,7 @@ from typing import Any, BinaryIO
 from controller import journal_log, journal_pages
 from controller.journal_file import JournalError, connect, create, note, sync_folder, tell
 from controller.journal_identity import Witness
-from controller.journal_rows import Finding, Row
+from controller.journal_rows import Finding, Row, ranges
 from controller.journal_sift import distrust_feed, requeue, state_lost
 from controller.journal_sums import attests, fits, proves
 from controller.journal_tables import INDICES, ROWS, STAMP
@@ -40,7 +40,6 @@ BUILDING, READY, ASIDE = ".salvage", ".salvaged-", ".damaged-"
 SIDES = ("-wal", "-shm", "")
 MANY = 500
 PAGE = 4096
-NAMED = 20
 
 TAKES = {
     "event": "INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -189,13 +188,6 @@ def _findings(haul: Haul, kept: Counter[str], why: str, spare: bool) -> Iterator
     yield from state_lost(doubled, channels, unknown=bool(haul.unreadable or haul.misfits))
 
 
-def ranges(numbers: list[int]) -> str:
-    """Ascending numbers in words: `3, 5-9`; of many only the first."""
-    runs = [[n for _, n in run] for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])]
-    texts = [str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]
-    return ", ".join(texts[:NAMED]) + (f" and {len(texts) - NAMED} more ranges" if len(texts) > NAMED else "")
-
-
 def _found(path: Path, haul: Haul) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """(table, row) of all great tables, the damaged file's rows in order of its pages; the rest goes into the haul."""
     for rowid, values in _rows(path, haul):
@@ -244,7 +236,12 @@ def _rows(path: Path, haul: Haul) -> Iterator[tuple[int | None, tuple[Any, ...]]
         def page(number: int) -> bytes:
             if number in read.pages:
                 return log[read.pages[number] : read.pages[number] + size]
-            found = os.pread(file.fileno(), size, (number - 1) * size) if file and number > 0 else b""
+            try:
+                found = os.pread(file.fileno(), size, (number - 1) * size) if file and number > 0 else b""
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                found = b""  # a bad place of the disk
             if len(found) != size:
                 raise journal_pages.Unreadable(f"page {number} is not there")
             return found

@@ -18,6 +18,7 @@ import pytest
 
 from controller.journal import Batch, Journal, JournalError, Reader, Row, Writer
 from controller.journal_file import note
+from controller.journal_rows import ranges
 from controller.journal_tables import SCHEMA
 
 ROOT = Path(__file__).parents[1]
@@ -152,6 +153,12 @@ def test_what_is_not_our_journal_is_refused_in_plain_words(tmp_path: Path) -> No
     altered(foreign, "CREATE TABLE t (x)")
     with pytest.raises(JournalError, match="not a journal of hubfloor"):
         Journal.open(foreign, rng=random.Random(1), utc_ms=1)
+
+
+def test_sequences_in_words() -> None:
+    assert ranges({9, 3, 5, 6, 7}) == "3, 5-7, 9"
+    assert ranges([]) == ""
+    assert ranges(range(0, 60, 2)).endswith("36, 38 and 10 more ranges")
 
 
 def test_a_later_batch_wins() -> None:

@@ -315,6 +315,7 @@ def test_a_disk_that_is_full_at_the_start(tmp_path: Path) -> None:
         assert Reserve(disk, 1).whole()
         stuff(disk)
         with contextlib.closing(Journal.open(path, rng=random.Random(2), utc_ms=1, rules=rules)) as journal:
+            assert [one.alarm for one in journal.restored().findings] == ["journal-reserve"]
             journal.commit(big(2))
             assert [each.seq for each in journal.backlog(0, 10)] == [1, 2]
             stuff(disk)

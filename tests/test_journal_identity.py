@@ -184,6 +184,13 @@ def test_a_folder_that_is_not_synced_counts(tmp_path: Path) -> None:
         pass
 
 
+def test_the_new_id_is_another_one_whatever_chance_says(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    before, _ = seen(path, 1)
+    (tmp_path / RENEW).touch()
+    assert seen(path, 1)[0].journal != before.journal
+
+
 def test_a_copy_of_the_folder_is_another_journal(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     before = ran(tmp_path / "a" / "journal.db", 1, 1, 4)
