@@ -46,6 +46,7 @@ EXIT_OK, EXIT_DISK, EXIT_RUNNING = 0, 70, 75
 LONGEST_SLEEP_S = 1.0
 CLOCK_EVERY_MS = 1000.0
 STOP_S = 5.0
+SAID = 100
 
 
 def monotonic_ms() -> float:
@@ -86,7 +87,7 @@ class Daemon:
         self._committing = False
         self._timer: asyncio.TimerHandle | None = None
         self.links: dict[str, Link] = {}
-        self._said = ""
+        self._said: set[str] = set()  # of the broker, while it is away
         self._clock_due = 0.0
         devices: dict[str, Scanner | Plc] = {**config.scanner, **config.plc}
         for port in self.node.ports:
@@ -132,7 +133,7 @@ class Daemon:
 
     def connected(self, session_present: bool) -> None:
         """The broker is there."""
-        self._said = ""
+        self._said.clear()
         now = monotonic_ms()
         self.node.connected(now, self._uplink.broker, self._uplink.certificate_ends)
         self._pump(now)
@@ -145,8 +146,9 @@ class Daemon:
 
     def disconnected(self, why: str, by_broker: bool) -> None:
         """The broker is gone; the uplink reconnects by itself."""
-        if why != self._said and "Unsupported protocol version" not in why:  # 3.1.1 follows at once, and is told
-            self._said = why
+        if why not in self._said and "Unsupported protocol version" not in why:  # 3.1.1 follows at once, and is told
+            if len(self._said) < SAID:
+                self._said.add(why)
             say(f"broker: {why}")
         now = monotonic_ms()
         self.node.disconnected(now, why, by_broker)
