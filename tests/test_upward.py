@@ -355,6 +355,9 @@ def test_events_that_the_broker_lost_are_heard_after_all(tmp_path: Path, monkeyp
                     body = {"consumer": "centre", "journal": node.origin.journal, "sequence": 0}
                     uplink.publish(1, f"{node.origin.base}/ack", json.dumps(body).encode(), 1, False)
                     await until(lambda: lost <= sequences(centre))
+                said = daemon._status({})["broker"]
+                assert (said["url"], said["consumers"]["centre"]["sequence"]) == (broker.url, 0)
+                assert said["published_again"] >= len(lost)
                 rows = {row.seq: row.body for row in Reader(tmp_path / "state" / "journal.db").since(1)}
                 for topic, payload, _, _ in centre.messages:
                     assert topic.startswith(node.origin.base)
