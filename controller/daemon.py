@@ -40,6 +40,8 @@ from devices.links import open_link
 from devices.types import Message
 
 STOP_S = 5.0
+SAID = 100
+"""Reasons of the broker that are remembered while it is away: each is said once."""
 
 
 class Daemon(Core):
@@ -57,7 +59,7 @@ class Daemon(Core):
         `stalls`: what watches the loop. `floor_file`: what a reload reads; without it there is none."""
         super().__init__(config, plans, record, stalls)
         self._plans = plans
-        self._said = ""
+        self._said: set[str] = set()
         self._lost_at: dict[str, float] = {}
         self._parts = Parts(self._loop, self, self._part_told, self._own_fault)
         self.links = {}
@@ -140,7 +142,7 @@ class Daemon(Core):
 
     def connected(self, session_present: bool) -> None:
         """The broker is there."""
-        self._said = ""
+        self._said.clear()
         say(f"broker: connected to {self._uplink.broker}, {self._wellbeing.waiting()}")
         self._step(self.node.connected, monotonic_ms(), self._uplink.broker, self._uplink.certificate_ends)
 
@@ -150,8 +152,9 @@ class Daemon(Core):
 
     def disconnected(self, why: str, by_broker: bool) -> None:
         """The broker is gone; the uplink reconnects by itself."""
-        if why != self._said and "Unsupported protocol version" not in why:  # 3.1.1 follows at once, and is told
-            self._said = why
+        if why not in self._said and "Unsupported protocol version" not in why:  # 3.1.1 follows at once, and is told
+            if len(self._said) < SAID:
+                self._said.add(why)
             say(f"broker: {why}; trying again, {self._wellbeing.waiting()}")
         self._step(self.node.disconnected, monotonic_ms(), why, by_broker)
 

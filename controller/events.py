@@ -9,7 +9,7 @@ Names: `family/name`, published on `hub/v1/{site}/{node}/event/{family}/{name}`,
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -215,8 +215,8 @@ class Alarm(Data):
     alarm: str = Field(description="id of the alarm, stable while it stands")
     what: str
     priority: Priority = "medium"
-    sequences: tuple[int, ...] | None = Field(
-        None, description="events of this node that it is about, ascending, at most the first 100", max_length=100
+    sequences: Annotated[tuple[int, ...], Field(max_length=100)] | None = Field(
+        None, description="events of this node that it is about, ascending, at most the first 100"
     )
 
 

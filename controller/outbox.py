@@ -90,6 +90,7 @@ class Outbox:
         self._ready.extend(row for row in rows if row.seq > self._top and row.seq not in here)
         if rows:
             self._top = max(self._top, rows[-1].seq)
+            self._last = max(self._last, self._top)  # their commit may not have been told yet
         if len(rows) < limit:
             self._top = max(self._top, self._last_when_asked)
             self._behind = self._last > self._top

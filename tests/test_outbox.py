@@ -96,6 +96,15 @@ def test_a_start_reads_the_journal_first() -> None:
     assert seqs(outbox.take(3.0)) == [12]
 
 
+def test_what_was_read_before_its_commit_was_told_is_known_to_be_on_disk() -> None:
+    outbox = Outbox()
+    assert (outbox.wants(), outbox.last) == ((0, module.PAGE), 0)
+    outbox.backlog(rows(1, 2, 3))
+    assert outbox.last == 3
+    outbox.offer(rows(2, 3))
+    assert (outbox.last, outbox.queued) == (3, 3)
+
+
 def test_memory_is_bounded_and_the_rest_is_read_back() -> None:
     outbox = ready(window=2, memory=4)
     outbox.offer(rows(*range(1, 8)))

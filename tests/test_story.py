@@ -203,7 +203,7 @@ def node(lines: int) -> dict[str, Any]:
     return {
         "site": "lgg", "node": "sorter-a", "mode": "production", "plan": "day 1", "journal": "k7x2m9qd",
         "sequence": 123_456, "late": 4,
-        "broker": {"online": True, "queued": 0, "quarantined": 0},
+        "broker": {"online": True, "url": "mqtts://broker.hub:8883", "why": "", "queued": 0, "quarantined": 0},
         "customs": {"expected": True, "fresh": True, "records": 107, "position": 114},
         "links": {f"{kind}-{name}": dict(link) for kind in ("plc", "tunnel") for name in names},
         "lines": {name: {**line, "inhibited": False} for name in names},
@@ -215,7 +215,10 @@ def node(lines: int) -> dict[str, Any]:
 def test_status_fits_a_terminal(lines: int) -> None:
     well = node(lines)
     bad = node(lines)
-    bad["broker"]["online"] = False
+    why = (
+        "10.20.30.40:8883: its certificate has expired, or this machine's clock is wrong: it says 2026-11-26 22:30 UTC"
+    )
+    bad["broker"].update(online=False, why=why, queued=123_456_789)
     for link in bad["links"].values():
         link.update(up=False, why="no such device", last_byte_ms=None, garbled={"silence inside a frame": 7})
     for line in bad["lines"].values():
@@ -234,6 +237,7 @@ def test_status_of_a_small_floor_names_everything() -> None:
         assert re.search(rf"^{name} +up +0\.2 s +53 +0 +0$", text, re.MULTILINE)
     assert re.search(r"^S1 +normal +RUN +2500 +36$", text, re.MULTILINE)
     assert "16 lanes, 32 drops, 16 on their way; all free" in text
+    assert re.search(r"^broker +online +0 queued, 0 quarantined; mqtts://broker.hub:8883$", text, re.MULTILINE)
     assert text.endswith("all well")
 
 

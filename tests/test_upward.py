@@ -14,18 +14,21 @@ import pytest
 from controller import daemon as daemon_module
 from controller.broker import Child
 from controller.daemon import Daemon as RealDaemon
+from controller.envelope import Origin
 from controller.events import Alarm
 from controller.journal_reader import Reader
 from controller.node import Node
+from controller.outbox import Outbox
 from controller.plans import load_floor
 from controller.standing import AGAIN_MS, Standing
 from controller.uplink import Options
+from controller.upward import Upward
 from tests.floor_fixture import UTC
 from tests.hub import MemoryJournal
 from tests.test_check import S1_PLAN
 from tests.test_config import FLOOR, write
 from tests.test_node import HUB, Daemon
-from tests.test_uplink import User, linked, run, started
+from tests.test_uplink import User, committed, linked, row, run, started
 
 OWN = f"{HUB}/n1"
 
@@ -109,6 +112,29 @@ def test_refused_events_are_an_alarm_with_their_sequences() -> None:
     publish_all(hub)
     assert last(hub, "broker-refused")[0] == "cleared"
     assert hub.node.outbox.refused == []
+
+
+def test_fewer_refused_events_are_no_news_and_more_are() -> None:
+    outbox = committed(Outbox(), [row(seq) for seq in range(1, 10)])
+    upward, now = Upward(Origin("lgg", "n1", "abcd1234", "test"), 1, outbox, 1), 0.0
+
+    def answer(code: int, *accepted: int) -> list[str]:
+        """To all that is due; what is reported in the next two minutes."""
+        nonlocal now
+        outbox.connected()
+        for one in outbox.take(now):
+            upward.puback(one.seq, 0 if one.seq in accepted else code, now)
+        said = [what for wait in (0.0, AGAIN_MS, AGAIN_MS) for what, _ in upward.take(now + wait, 0.0)]
+        now += 3 * AGAIN_MS
+        outbox.retry()
+        return said
+
+    assert answer(0x87, 1, 2) == ["alarm/raised"]
+    assert answer(0x87, 3, 4, 5) == []
+    assert outbox.refused == [6, 7, 8, 9]
+    outbox.offer([row(10)])
+    assert answer(0x97, 6) == ["alarm/raised"]
+    assert answer(0) == ["alarm/cleared"]
 
 
 def test_at_most_a_hundred_sequences_are_named() -> None:
@@ -329,6 +355,9 @@ def test_events_that_the_broker_lost_are_heard_after_all(tmp_path: Path, monkeyp
                     body = {"consumer": "centre", "journal": node.origin.journal, "sequence": 0}
                     uplink.publish(1, f"{node.origin.base}/ack", json.dumps(body).encode(), 1, False)
                     await until(lambda: lost <= sequences(centre))
+                said = daemon._status({})["broker"]
+                assert (said["url"], said["consumers"]["centre"]["sequence"]) == (broker.url, 0)
+                assert said["published_again"] >= len(lost)
                 rows = {row.seq: row.body for row in Reader(tmp_path / "state" / "journal.db").since(1)}
                 for topic, payload, _, _ in centre.messages:
                     assert topic.startswith(node.origin.base)

@@ -69,8 +69,8 @@ def shown(s: dict[str, Any], width: int) -> list[str]:
 
 
 def _broker(broker: dict[str, Any]) -> str:
-    """Which one, or why it is away."""
-    said = broker["url"] if broker["online"] else broker["why"]
+    """Which one, or why it is away; in at most two rows of a terminal."""
+    said = broker["url"] if broker["online"] else textwrap.shorten(broker["why"], 95, placeholder=" …")
     return f"; {said}" if said else ""
 
 
