@@ -368,7 +368,7 @@ def judge(folder: Path, scenario: Scenario, reports: Reports) -> Judged:
 def _judge(journal: Journal, scenario: Scenario, reports: Reports, judged: Judged) -> None:
     restored, bad = journal.restored(), judged.bad
     if findings := getattr(restored, "findings", ()):
-        bad.append(f"it was salvaged, though nothing but the power went: {findings}")
+        bad.append(f"findings, though nothing is damaged: {findings}")
     if reports.boots:
         if restored.journal != reports.boots[-1][0]:
             bad.append(f"journal {restored.journal}, it was {reports.boots[-1][0]}")

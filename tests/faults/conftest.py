@@ -19,7 +19,7 @@ from tests.faults.preload import MISSING, compiler
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 120.0
-QUICK = ("slow", "short", "interrupted", "clock")
+QUICK = ("slow", "short", "interrupted", "clock", "full")
 
 
 class Floor:

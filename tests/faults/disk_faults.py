@@ -37,6 +37,7 @@ LAG_MS, WORST_LAG_MS = 100.0, 1000.0
 LONG_S = 3.0
 """In so much time a parcel arrives at a decision eye, where parcels are inducted."""
 
+INHIBIT_S = 10.0
 MET_S, RAN_ON_S, EXIT_S = 10.0, 0.5, 3.0
 
 EIO_CASES = {"sync": Kind.SYNC, "write": Kind.WRITE, "read": Kind.READ, "open": Kind.OPEN, "resize": Kind.TRUNCATE}
@@ -116,19 +117,41 @@ def _p90(values: list[float]) -> float:
 
 async def full(bench: Bench) -> None:
     """Somebody else fills the disk: what was free is gone, and there is room again later."""
-    bench.alarms = ["disk-space", "journal-"]
+    bench.alarms = ["disk-space", "disk-held"]
     bench.panel.limit(_used(bench))
     await bench.during(6.0, inducts=False)
+    await _inhibited(bench, True)
     bench.panel.limit(0)
+    await _inhibited(bench, False)
 
 
 async def greedy(bench: Bench) -> None:
     """The same, and whatever floord gives up is taken at once: now nothing can be recorded until there is room."""
-    bench.alarms = ["disk-space", "journal-"]
-    for _ in range(12):
-        bench.panel.limit(_used(bench))
-        await bench.during(0.5, sorts=False)
+    bench.alarms = ["disk-space", "disk-held"]
+    taking = asyncio.create_task(_take_all(bench))
+    await bench.during(8.0, inducts=False)
+    await _inhibited(bench, True)
+    taking.cancel()
     bench.panel.limit(0)
+    await _inhibited(bench, False)
+
+
+async def _take_all(bench: Bench) -> None:
+    while True:
+        bench.panel.limit(_used(bench))
+        await asyncio.sleep(0.1)
+
+
+async def _inhibited(bench: Bench, wanted: bool) -> None:
+    """Wait until floord has every line so."""
+    deadline, lines = time.monotonic() + INHIBIT_S, None
+    while time.monotonic() < deadline:
+        if status := await bench.trial.status():
+            lines = {name: bool(line["inhibited"]) for name, line in status["lines"].items()}
+            if set(lines.values()) == {wanted}:
+                return
+        await asyncio.sleep(0.05)
+    bench.bad.append(f"induction should be {'inhibited' if wanted else 'free'} after {INHIBIT_S:.0f} s: {lines}")
 
 
 def _used(bench: Bench) -> int:
@@ -138,10 +161,12 @@ def _used(bench: Bench) -> int:
 
 async def read_only(bench: Bench) -> None:
     """As a file system is remounted after an error, and back."""
-    bench.alarms = ["journal-"]
+    bench.alarms = ["disk-held"]
     bench.panel.read_only(True)
     await bench.during(6.0, inducts=False)
+    await _inhibited(bench, True)
     bench.panel.read_only(False)
+    await _inhibited(bench, False)
 
 
 async def full_at_start(bench: Bench) -> None:
@@ -311,6 +336,8 @@ def _judge(bench: Bench, verdict: dict[str, Any]) -> None:
     for wanted in bench.alarms:
         if not any(alarm.startswith(wanted) for alarm in raised):
             bad.append(f"no alarm {wanted}… at the witness, only {sorted(raised)}")
+        if not any(alarm.startswith(wanted) and name == "cleared" for alarm, name, _ in trial.ledger.alarms):
+            bad.append(f"the alarm {wanted}… was not cleared")
     other = sorted(alarm for alarm in raised if not alarm.startswith(tuple(bench.alarms)))
     if other and not bench.codes:
         bad.append(f"alarms about nothing: {other}")
