@@ -8,7 +8,7 @@ Order of things (design: answer first, record at once, tell the machine when dur
 items of bytes, the floor makes effects of items; commands are ready in `take(link)` at once, events and changed state
 wait for `rows()`. Only `committed(batch)` lets a driver tell its machine "durable", lets a broker message be
 acknowledged, and an event be published. Its drivers and what waits to be written to them stand in machines.py, what
-goes into the next transaction in reporting.py.
+it knows of clock, disk and broker in surroundings.py, what goes into the next transaction in reporting.py.
 
 Time: `now` is monotonic ms. UTC is anchored at the start and slewed (clock.py); wall time is a label.
 """
@@ -16,69 +16,45 @@ Time: `now` is monotonic ms. UTC is anchored at the start and slewed (clock.py);
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
-from controller import __version__, acks, ending, inbound, room
+from controller import __version__, acks, ending, inbound
 from controller.advices import Advices, Fetch
-from controller.clock import Clock
 from controller.config import Config
 from controller.effects import Ask, Effect, Emit, Keep, Reply, Send
-from controller.envelope import Origin
-from controller.events import Alarm, Data, DeviceChanged, NodeChanged, Priority
-from controller.inputs import CameBack, Connection, Heard, Input, Parted, Reached, Stored, Tick
-from controller.inputs import Clock as ClockSaid
+from controller.events import Data, DeviceChanged, NodeChanged
+from controller.inputs import CameBack, Connection, Heard, Input, Parted, Reached, Tick
 from controller.journal_rows import Batch, Restored, Row
-from controller.machines import Machines
-from controller.outbox import Outbox
 from controller.plan import Plan
-from controller.poison import Poison
-from controller.recording import Recorder
 from controller.replies import Replies
 from controller.reporting import Complaints, Gathering, concerned
-from controller.room import Disk, Room
-from controller.starting import Start, floor_of
+from controller.starting import Start
 from controller.states import Publish, States
-from controller.upward import Upward
+from controller.surroundings import Surroundings
 from devices.types import Answered, Destination, GivenUp, Item, Message, SessionLost, Synchronised
 
 __all__ = ["Node", "Start"]
 
-CLOCK_MS = 50.0
-"""The floor is told when its UTC has been slewed by so much."""
 
-
-class Node(Machines):
+class Node(Surroundings):
     """One daemon. Call `take` for the links in `dirty`, `rows`, `publishes` and `acks` after each input."""
 
     def __init__(
         self, config: Config, plans: Mapping[str, Plan], restored: Restored, fetch: Fetch, start: Start
     ) -> None:
         """`plans`: every plan that can be switched to, by name; the first one is in force until another is."""
-        super().__init__(config, restored.channels)
-        self.origin = Origin(config.site, config.node, restored.journal, config.mode)
-        self.boot = restored.boot
-        self.floor = floor_of(config, plans, restored, start)
-        self.recorder: Recorder | None = None
-        """records every step, when it is set before the first one"""
-        self.outbox = Outbox(oldest=restored.oldest_pending, last=restored.last_seq)
-        self.upward = Upward(self.origin, self.boot, self.outbox, restored.first)
+        super().__init__(config, plans, restored, start)
         self.online = False
         self.broker, self.broker_why = "", ""
         """the one it is connected to, or was; why it is away"""
         self._states = States(self.origin, self.boot, self.floor, self.outbox, self.links_up)
-        self._clock = Clock(start.utc_ms, start.now)
         self._next = Gathering(self.origin, self._clock, start.rng)
         self._advices = Advices(fetch)
         self._acks: list[int] = []
         self._held: deque[tuple[int, Send]] = deque()
         """commands of lines with `durable_first`, each waiting for the commit of a sequence"""
-        self._durable = restored.last_seq
         self._complaints = Complaints()
-        self._room = Room(config.journal)
-        self.standing: dict[str, str] = {}
-        """alarms of the daemon itself that stand, in words"""
-        self.poison = Poison()
         site_base = f"hub/v1/{config.site}"
         self._replies = Replies(self.origin.base, site_base, config.node, restored.last_seq)
         name = "node/restarted" if restored.last_seq else "node/started"
@@ -146,11 +122,6 @@ class Node(Machines):
         if was_online:
             self._step(Parted(), now)
 
-    def subscribed(self, refused: Sequence[tuple[str, str]], now: float) -> None:
-        """The broker answered to the subscriptions: all are granted but these, each a topic and the broker's reason."""
-        self.upward.subscribed(refused)
-        self._alarms(now)
-
     def message(self, topic: str, payload: bytes, token: int, now: float, retained: bool = False) -> None:
         """A message of the centre. Its acknowledgement leaves after the commit of what it caused."""
         name = inbound.name_of(topic, self.config.site, self.config.node)
@@ -178,33 +149,10 @@ class Node(Machines):
             about = concerned(understood.evidence, self.floor.lanes)
             self._next.attest(topic, payload, about, understood.refused, caused, now)
 
-    def clock(self, system_utc_ms: float, now: float) -> None:
-        """What the system's clock says; call it about once a second. A step of it is an alarm and is not followed."""
-        self._clock.compare(system_utc_ms, now)
-        off = self._clock.stepped
-        what = f"the system's clock stepped: it is {off / 1000:+.1f} s off, and not followed until a restart"
-        self.alarm("clock-step", what if off else None, now)
-        utc_ms = self.utc_ms(now)
-        if abs(utc_ms - self.floor.utc(now)) > CLOCK_MS:
-            self._step(ClockSaid(utc_ms), now)
-
-    def disk(self, disk: Disk, now: float) -> None:
-        """What the journal's disk is like; call it about once a second, and when it takes nothing or takes it again."""
-        self._room.judge(disk, self.floor.sequence - self._durable)
-        for name in room.PRIORITY:
-            self.alarm(name, self._room.alarms.get(name), now, room.PRIORITY[name])
-        if self._room.inhibit == self.floor.room:
-            self._step(Stored(not self._room.inhibit), now)
-
     def puback(self, key: int, code: int, now: float) -> None:
         """The broker answered a publish with this reason code; `key` as `Publish` had it."""
         if self.upward.puback(key, code, now):
             self._alarms(now)
-
-    def damaged(self, sequences: Collection[int], now: float) -> None:
-        """Events that the journal cannot give any more, all that are known."""
-        self.upward.damaged(sequences)
-        self._alarms(now)
 
     def backlog(self, rows: list[Row]) -> None:
         """Rows that `outbox.wants()` asked for."""
@@ -246,20 +194,6 @@ class Node(Machines):
         """The daemon is about to end."""
         self._emit("node/stopping", f"node/{self.config.node}", now, self._changed(why))
 
-    def alarm(self, alarm: str, what: str | None, now: float, priority: Priority = "high") -> None:
-        """Raise an alarm of the daemon itself, once while it stands; `what` None: it stands no more."""
-        if (what is None) == (alarm not in self.standing):
-            return
-        said = self.standing.pop(alarm, "") if what is None else self.standing.setdefault(alarm, what)
-        self._apply([Keep("alarm", alarm, None if what is None else priority)], now)
-        data = Alarm(alarm=alarm, what=said, priority=priority)
-        self._emit("alarm/cleared" if what is None else "alarm/raised", f"alarm/{alarm}", now, data)
-
-    def recording_stops(self, why: str, now: float) -> None:
-        """Nothing is recorded any more; the floor goes on as it is."""
-        self.recorder = None
-        self._emit("alarm/raised", "alarm/recording", now, Alarm(alarm="recording", what=why, priority="medium"))
-
     # --- out --------------------------------------------------------------------------------------------------------
 
     def next_at(self) -> float | None:
@@ -287,10 +221,6 @@ class Node(Machines):
         """Tokens of messages whose PUBACK may leave now."""
         acks, self._acks = self._acks, []
         return acks
-
-    def utc_ms(self, now: float) -> float:
-        """UTC of a monotonic moment."""
-        return self._clock.utc(now)
 
     @property
     def errors(self) -> dict[str, int]:
@@ -325,24 +255,6 @@ class Node(Machines):
             if isinstance(item, SessionLost) and item.hang_up:
                 self._hang_ups.append((self._port_of[link], item.why))
 
-    def _dropped(self, about: str, what: object, now: float) -> bool:
-        """Whether this input is poison (poison.py), which is an alarm."""
-        if not self.poison.drops(about, what):
-            return False
-        why = f"an input of {about} that ended the daemon twice was dropped; all of it is in the log"
-        self.alarm("poison", why, now, "critical")
-        return True
-
-    def _contain(self, now: float) -> None:
-        """Tell the floor of drivers that failed, and of those that are well again."""
-        if self._untold:
-            for link, why, items in self._bereaved(now):
-                if link in self._well_at:
-                    self.alarm(f"driver-{link}", why, now)
-                self._items(link, items, now)
-        for link in self._recovered(now):
-            self.alarm(f"driver-{link}", None, now)
-
     def _came_back(self, link: str, item: Answered | GivenUp, now: float) -> None:
         ref = self._refs.pop((link, item.id), None)
         if ref is not None:
@@ -371,13 +283,6 @@ class Node(Machines):
                 case Ask():
                     if self.online:
                         self._replies.ask(effect, self.utc_ms(effect.until))
-
-    def _alarms(self, now: float) -> None:
-        """Report what the way to the centre has of them; kept, so that a restart can close them."""
-        for name, alarm in self.upward.take(now, self.utc_ms(now)):
-            priority = alarm.priority if name == "alarm/raised" else None
-            self._apply([Keep("alarm", alarm.alarm, priority)], now)
-            self._emit(name, f"alarm/{alarm.alarm}", now, alarm)
 
     def _send_held(self, effect: Send, now: float) -> None:
         """What waited for the disk, if it still means the same item in the same session of the PLC."""

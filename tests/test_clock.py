@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.clock import KEPT, SLEW, STEP_MS, Clock
-from controller.node import CLOCK_MS
+from controller.surroundings import CLOCK_MS
 from tests.floor_fixture import Bench
 from tests.test_node import Daemon, indu
 

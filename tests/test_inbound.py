@@ -16,9 +16,9 @@ from controller.clock import STEP_MS
 from controller.containers import container_id
 from controller.effects import Ask, Reply
 from controller.inputs import Advised, Loaded, Ordered, Planned, Replied, Stood
-from controller.node import CLOCK_MS
 from controller.orders import VERBS
 from controller.states import Publish
+from controller.surroundings import CLOCK_MS
 from tests.floor_fixture import PLAN, UTC, advice, record, small_floor
 from tests.test_node import HUB, Daemon, Store, named
 
