@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from controller import daemon as daemon_module
 from controller.broker import Child
 from controller.daemon import Daemon as RealDaemon
 from controller.envelope import Origin
@@ -340,7 +339,7 @@ def test_events_that_the_broker_lost_are_heard_after_all(tmp_path: Path, monkeyp
     """They were acknowledged while nobody had subscribed: mosquitto has dropped them."""
     monkeypatch.setattr("controller.repair.SETTLE_MS", 300.0)
     monkeypatch.setattr("controller.repair.MARK_MS", 10.0)
-    monkeypatch.setattr(daemon_module, "LONGEST_SLEEP_S", 0.05)
+    monkeypatch.setattr("controller.core.LONGEST_SLEEP_S", 0.05)
 
     async def scenario() -> None:
         with started("mosquitto", tmp_path) as broker:
@@ -375,7 +374,7 @@ def test_a_journal_that_was_put_back_is_found_out_by_what_the_broker_knows(
         with started("mosquitto", tmp_path) as broker:
             async with floord(tmp_path, broker) as (daemon, _):
                 await until(lambda: daemon.node.online and daemon.node.outbox.queued == 0)
-            older = journal.read_bytes()
+            older, witness = journal.read_bytes(), (tmp_path / "state" / "witness").read_bytes()
             for _ in range(2):
                 async with floord(tmp_path, broker) as (daemon, _):
                     await until(lambda: daemon.node.online and daemon.node.outbox.queued == 0)
@@ -383,6 +382,7 @@ def test_a_journal_that_was_put_back_is_found_out_by_what_the_broker_knows(
             with journal.open("r+b") as file:  # the same file: neither inode nor machine tells
                 file.write(older)
                 file.truncate()
+            (tmp_path / "state" / "witness").write_bytes(witness)  # the whole folder was put back
             async with floord(tmp_path, broker) as (_, running):
                 assert await asyncio.wait_for(running, 20) == 70
 
