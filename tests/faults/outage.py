@@ -22,12 +22,10 @@ from controller.demo_ledger import Ledger
 from controller.demo_parcels import Parcels
 from tests.faults.brokers import PERSISTENT, kept_free, mosquitto
 from tests.faults.consumer import Consumer
-from tests.faults.figures import NOTHING
+from tests.faults.figures import GROWTH_MB, NOTHING
 from tests.faults.hub import NODE, SITE, Hub, Samples, Simulator
 from tests.faults.threads import until
 
-FLAT_MB = 8.0
-"""So much may memory grow from a tenth of the events to all of them."""
 RATIO = 1.5
 """p99 while draining beside p99 before: the promise."""
 AHEAD = 4000
@@ -160,7 +158,7 @@ class Outage:
             f"growth from a tenth to all {growth:+.1f} MB, slope {_slope(late):+.2f} MB/min\n"
             f"resident/own MB at each tenth: {' '.join(marks)}"
         )
-        if growth > FLAT_MB:
+        if growth > GROWTH_MB:
             self.wrong.append(f"memory grew by {growth:.1f} MB while events gathered; it shall be flat")
 
     def _drain(self, hub: Hub, consumer: Consumer) -> None:

@@ -62,10 +62,10 @@ def of_first_scanner(message: Publish) -> bool:
 
 @pytest.mark.parametrize("what", [*CODES, *(pytest.param(name, marks=ENDS) for name in FOREIGN)])
 def test_what_is_refused_blocks_nobody_and_comes_by_itself(what: str, tmp_path: Path, full: bool) -> None:
-    """One scanner's events are refused, as a topic may be; for a minute where there is time."""
+    """One scanner's events are refused, as a topic may be; for most of a minute where there is time."""
     if not (full or what == "not authorised"):
         pytest.skip("with --full")
-    refused_s, code = 60.0 if full else 0.5, (CODES | FOREIGN)[what]
+    refused_s, code = 50.0 if full else 0.5, (CODES | FOREIGN)[what]
     with at_fake_broker(tmp_path) as (broker, hub):
         broker.rules = Rules(code=lambda message: code if of_first_scanner(message) else 0)
         began = time.monotonic()
@@ -160,7 +160,6 @@ def test_a_topic_without_permission_goes_when_it_is_given(tmp_path: Path, full: 
             assert hub.compare(consumer.book) == NOTHING
 
 
-@pytest.mark.xfail(strict=False, reason="there is no alarm yet")
 def test_an_alarm_names_the_topic_that_is_refused(tmp_path: Path) -> None:
     with at_fake_broker(tmp_path) as (broker, hub):
         broker.rules = Rules(code=lambda message: 0x87 if of_first_scanner(message) else 0)
@@ -210,8 +209,11 @@ def test_a_broker_that_acknowledges_nothing(tmp_path: Path, full: bool) -> None:
         assert hub.compare(central(broker)) == NOTHING
 
 
-def test_acknowledgements_that_never_come(tmp_path: Path, full: bool) -> None:
+def test_acknowledgements_that_never_come(request: pytest.FixtureRequest, tmp_path: Path, full: bool) -> None:
     """More are lost than may be out at once, and the connection stands. A few only, where there is no time to wait."""
+    if full:
+        why = "what is out is sent again on the next connection only"
+        request.applymarker(pytest.mark.xfail(strict=True, raises=AssertionError, reason=why))
     lost = 2 * WINDOW if full else 20
     with at_fake_broker(tmp_path) as (broker, hub):
         hub.fed(100)

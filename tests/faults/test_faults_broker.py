@@ -73,17 +73,8 @@ def killed(kind: str, folder: Path, full: bool) -> str:
         child.stop()
 
 
-REPAIRS = pytest.mark.xfail(strict=False, reason="nothing is repaired by `ack` yet")
-
-
 @pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(
-            kind, marks=[pytest.mark.meanwhile(scenario=partial(killed, kind)), *((REPAIRS,) if kind != "nats" else ())]
-        )
-        for kind in STARTS
-    ],
+    "kind", [pytest.param(kind, marks=pytest.mark.meanwhile(scenario=partial(killed, kind))) for kind in STARTS]
 )
 def test_a_broker_is_killed_and_what_it_had_acknowledged_comes_again(kind: str, meanwhile: str) -> None:
     print(meanwhile)
