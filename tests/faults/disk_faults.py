@@ -59,6 +59,8 @@ class Bench:
     """exit codes that the case allows"""
     alarms: list[str] = field(default_factory=list)
     """begins of the alarm ids that must reach the witness"""
+    may: set[str] = field(default_factory=set)
+    """of other alarms"""
 
     async def sorted(self, count: int, seconds: float = 30.0) -> None:
         """Wait until so many more parcels lie in lanes."""
@@ -117,7 +119,7 @@ def _p90(values: list[float]) -> float:
 
 async def full(bench: Bench) -> None:
     """Somebody else fills the disk: what was free is gone, and there is room again later."""
-    bench.alarms = ["disk-space", "disk-held"]
+    bench.alarms, bench.may = ["disk-space"], {"disk-held"}  # whether a commit needs more room is chance
     bench.panel.limit(_used(bench))
     await bench.during(6.0, inducts=False)
     await _inhibited(bench, True)
@@ -338,7 +340,7 @@ def _judge(bench: Bench, verdict: dict[str, Any]) -> None:
             bad.append(f"no alarm {wanted}… at the witness, only {sorted(raised)}")
         if not any(alarm.startswith(wanted) and name == "cleared" for alarm, name, _ in trial.ledger.alarms):
             bad.append(f"the alarm {wanted}… was not cleared")
-    other = sorted(alarm for alarm in raised if not alarm.startswith(tuple(bench.alarms)))
+    other = sorted(alarm for alarm in raised - bench.may if not alarm.startswith(tuple(bench.alarms)))
     if other and not bench.codes:
         bad.append(f"alarms about nothing: {other}")
     bench.notes.append(

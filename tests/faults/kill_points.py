@@ -130,6 +130,7 @@ def errors_everywhere(scenario: str, kind: Kind, error: int = errno.EIO, step: i
             place += step
             where, reports, code = processes.run(Rule(kind, Action.FAIL, error, first=place, last=place))
             missed = 0 if processes.panel.hits() else missed + 1
+            met = processes.panel.met()
             processes.panel.set()
             judged = judge(where, processes.scenario, reports)
             if code not in (0, EXIT_DISK) or (code == 0) != reports.ended:
@@ -137,7 +138,7 @@ def errors_everywhere(scenario: str, kind: Kind, error: int = errno.EIO, step: i
             if reports.after_failure:
                 judged.bad.append("told durable after an error")
             if judged.bad:
-                found.bad[f"{kind.name} {place}"] = judged.bad
+                found.bad[f"{kind.name} {place} {met}"] = judged.bad
             found.kills, found.batches = found.kills + (code != 0), found.batches + reports.durable
             found.lost += judged.lost
             shutil.rmtree(where)
