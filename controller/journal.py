@@ -50,7 +50,7 @@ from controller.journal_file import (
     suspect,
 )
 from controller.journal_identity import BOOTS, Witness, testify
-from controller.journal_opening import opened
+from controller.journal_opening import opened, take_back
 from controller.journal_reader import Reader
 from controller.journal_reserve import Reserve
 from controller.journal_retention import Removed, Retention
@@ -129,6 +129,7 @@ class Journal:
         writing, witness = opened(path, rng, utc_ms, Reserve(path.parent, rules.reserve_mb))
         with contextlib.ExitStack() as undo, explained(path):
             undo.enter_context(contextlib.closing(writing))
+            undo.callback(take_back, path.parent, witness)
             journal = cls(path, writing, witness, utc_ms, rules)
             undo.pop_all()
         return journal
@@ -310,7 +311,10 @@ class Journal:
 
     def close(self) -> None:
         """Close it; the write-ahead log goes into the file where it can."""
-        self._reading.close()
-        with contextlib.suppress(OSError, JournalError):
+        last, first = self._writing, self._reading
+        try:
             testify(self.path.parent, replace(self._witness, running=False))
-        self._writing.close()
+        except (OSError, JournalError):
+            last, first = first, last  # who only reads leaves the log where it is, as the witness says
+        first.close()
+        last.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -37,6 +38,7 @@ def opened(path: Path, rng: Random, utc_ms: int, reserve: Reserve) -> tuple[sqli
     folder = path.parent
     journal_salvage.finish(path)
     witness = witness_of(folder)
+    again = False
     for left in reversed(range(TRIES)):
         try:
             with explained(path):
@@ -45,6 +47,9 @@ def opened(path: Path, rng: Random, utc_ms: int, reserve: Reserve) -> tuple[sqli
         except Damaged as error:
             if not left:
                 raise
+            if not again:
+                again = True  # damage is there the next time, too; a read that failed once is none
+                continue
             reserve.give_up()  # a second file needs room
             why = str(error).removeprefix(f"{path}: ").partition(";")[0]
             with explained(path):
@@ -56,9 +61,9 @@ def opened(path: Path, rng: Random, utc_ms: int, reserve: Reserve) -> tuple[sqli
                 raise
     with contextlib.ExitStack() as undo:
         undo.enter_context(contextlib.closing(db))
+        undo.callback(take_back, folder, found)  # before the last connection goes, and the log with it
         _testify(folder, found, reserve)
-        for marker in (RENEW, CHECK):
-            (folder / marker).unlink(missing_ok=True)
+        _unmark(folder)
         if not reserve.make():
             what = f"{folder}: the disk has no room for the journal's reserve; see what fills it"
             with contextlib.suppress(sqlite3.Error):  # that it is full is told by the first commit
@@ -104,6 +109,20 @@ def _look_at(path: Path, log: Path) -> None:
                 raise Damaged(f"{path}: of its write-ahead log {fault}")
     except OSError as error:
         raise JournalError(f"{path}: {error.strerror}; see to its disk and its rights") from error
+
+
+def take_back(folder: Path, found: Witness) -> None:
+    """Nothing runs after all; where this cannot be written the next start takes the log for lost, which is safe."""
+    with contextlib.suppress(OSError, JournalError):
+        testify(folder, replace(found, running=False))
+
+
+def _unmark(folder: Path) -> None:
+    try:
+        for marker in (RENEW, CHECK):
+            (folder / marker).unlink(missing_ok=True)
+    except OSError as error:
+        raise JournalError(f"{folder}: {error.strerror}; see to its disk and its rights") from error
 
 
 def _testify(folder: Path, found: Witness, reserve: Reserve) -> None:
