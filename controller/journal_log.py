@@ -37,6 +37,8 @@ def read(log: bytes, page_size: int) -> Log:
         return Log({}, "it is cut off in its head" if log else None)
     magic, _, size, _, *salts = unpack_from(">6I", log)
     head_fits = magic in MAGICS and size == page_size and _sum(log[:24], magic, (0, 0)) == unpack_from(">2I", log, 24)
+    if not head_fits and len(log) < HEAD + FRAME:
+        return Log({}, None)  # a power cut at its beginning: nothing had been committed to it
     if not head_fits:
         magic = MAGICS[sys.byteorder == "big"]
     frames = list(_frames(log, page_size, magic, salts if head_fits else list(unpack_from(">2I", log, HEAD + 8))))

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from random import Random
+
 import pytest
 
+from controller.journal import Journal
+from tests.faults.commits import JOURNAL, UTC_MS
 from tests.faults.crash_images import SEVERAL, Disk, cut_everywhere
 from tests.faults.preload import MISSING, Change, Kind, compiler
 
@@ -47,3 +52,15 @@ def test_the_disk_keeps_what_was_synced_and_any_part_of_the_rest() -> None:
     assert disk.image(lambda: next(turns), torn=True) == {"a": b"B" * 1024 + b"C" * 512, "new": b"n"}
     disk.take(Change(Kind.SYNC, ".", 0, b""))
     assert disk.image(lambda: False, torn=False) == {"b": b"B" * 1024, "new": b"n"}
+
+
+@pytest.mark.parametrize("length", [32, 40, 79, 80])
+def test_a_log_that_was_cut_off_where_it_begins_holds_nothing(tmp_path: Path, length: int) -> None:
+    path = tmp_path / JOURNAL
+    Journal.open(path, rng=Random(1), utc_ms=UTC_MS).close()
+    (tmp_path / f"{JOURNAL}-wal").write_bytes(bytes(length))
+    journal = Journal.open(path, rng=Random(2), utc_ms=UTC_MS)
+    try:
+        assert journal.restored().findings == ()
+    finally:
+        journal.close()
