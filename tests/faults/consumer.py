@@ -165,8 +165,9 @@ class Consumer:
         """Go, and leave the session behind."""
         self._over = True
         self._thread.join(10)
-        # No cycle is left, so the client closes its sockets as soon as nobody needs it.
+        # Without a cycle the client closes its sockets as soon as nobody has it; a failed test's traceback has us.
         self._client.on_connect = self._client.on_subscribe = self._client.on_message = None
+        del self._client
 
     def __enter__(self) -> Consumer:
         until(lambda: self.subscribed > 0, "the consumer has subscribed")

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,15 +74,17 @@ class Phase:
 class Outage:
     """One run."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, say: Callable[[str], None] = print) -> None:
+        """`say` gets the figures, some lines at a time."""
         self.options = options
+        self._say = say
         self.phases: list[Phase] = []
         self.wrong: list[str] = []
         """what must not be; empty = kept"""
         self._over = threading.Event()
 
     def run(self) -> None:
-        """Run and print; afterwards `wrong` says what failed."""
+        """Run and say; afterwards `wrong` says what failed."""
         options = self.options
         child = mosquitto(options.folder / "broker", *PERSISTENT)
         try:
@@ -152,7 +155,7 @@ class Outage:
         during = [mb for at, mb in zip(samples.at, samples.rss, strict=False) if phase.began <= at <= phase.ended]
         late = [(at, mb) for at, mb in zip(samples.at, samples.rss, strict=False) if tenth <= at <= phase.ended]
         growth = max((mb for _, mb in late), default=0.0) - (late[0][1] if late else 0.0)
-        print(
+        self._say(
             f"{events} events into the journal in {took:.1f} s: {events / took:.0f} events/s\n"
             f"memory during the outage: min {min(during, default=0):.1f} MB, max {max(during, default=0):.1f} MB, "
             f"growth from a tenth to all {growth:+.1f} MB, slope {_slope(late):+.2f} MB/min\n"
@@ -174,7 +177,7 @@ class Outage:
             60 + waiting / DRAIN_PER_S,
             0.5,
         )
-        print(
+        self._say(
             f"broker found after {found:.2f} s; {waiting} events drained in {took:.1f} s: {waiting / took:.0f} "
             f"events/s; the centre had them {heard:.1f} s later, {time.monotonic() - began:.1f} s after the "
             f"broker's return; memory {before:.1f} to {hub.rss_mb():.1f} MB"
@@ -185,7 +188,7 @@ class Outage:
         hub.heard_by(consumer.book, 60.0)
         found = hub.compare(consumer.book)
         book = consumer.book
-        print(
+        self._say(
             f"{hub.last()} events in the journal, {book.count} heard, {book.missing(hub.stream(), hub.last())} "
             f"missing, {book.duplicates} twice, {len(book.late)} behind later ones"
         )
@@ -205,14 +208,14 @@ class Outage:
             for phase in self.phases:
                 if phase.began <= since / 1000 < phase.ended:
                     phase.diverts.append(first - since)
-        print("scan to divert:")
+        self._say("scan to divert:")
         for phase in self.phases:
-            print(phase.told())
+            self._say(phase.told())
         before, draining = self.phases[0], self.phases[-1]
         for percent in (50, 99):
             ratio = draining.percentile(percent) / before.percentile(percent)
             promise = f" (promised: at most {RATIO})" if percent == 99 else ""
-            print(f"p{percent} draining / before: {ratio:.2f}{promise}")
+            self._say(f"p{percent} draining / before: {ratio:.2f}{promise}")
 
 
 def _slope(points: list[tuple[float, float]]) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 import pytest
 from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, Client
@@ -13,10 +14,23 @@ from tests.faults import mqtt_wire
 from tests.faults.fake_broker import FakeBroker, Rules
 
 
+@pytest.fixture(autouse=True)
+def no_cycles() -> Iterator[None]:
+    """A client closes its sockets as soon as nobody has it, so nothing may go round through its callbacks."""
+    yield
+    for peer in Peer.all:
+        client = peer.client
+        client.on_connect = client.on_publish = client.on_subscribe = client.on_message = client.on_disconnect = None
+    Peer.all.clear()
+
+
 class Peer:
     """A paho client, its loop driven by hand."""
 
+    all: ClassVar[list[Peer]] = []
+
     def __init__(self, port: int, version: MQTTProtocolVersion, name: str = "peer") -> None:
+        self.all.append(self)
         self.flags: Any = None
         self.codes: list[int] = []
         self.granted: list[int] = []

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.faults.outage import Options, Outage
 
 
-def test_everything_arrives_after_an_outage(tmp_path: Path, full: bool) -> None:
+def outage(folder: Path, full: bool) -> str:
     events, quiet_s = (200_000, 10.0) if full else (20_000, 0.5)
-    outage = Outage(Options(events, tmp_path, scanners=4, lines=1, rate=4.0, quiet_s=quiet_s))
+    said: list[str] = []
+    outage = Outage(Options(events, folder, scanners=4, lines=1, rate=4.0, quiet_s=quiet_s), said.append)
     outage.run()
-    assert outage.wrong == []
+    assert outage.wrong == [], "\n".join(said)
+    return "\n".join(said)
+
+
+@pytest.mark.meanwhile(scenario=outage)
+def test_everything_arrives_after_an_outage(meanwhile: str) -> None:
+    print(meanwhile)
