@@ -5,10 +5,10 @@
   outbox asks first, so it needs to be told nothing about an earlier run.
 - **Pace**: at most `burst` rows a millisecond, so that draining a backlog leaves the loop to the scanners.
 - **After a reconnect** the rows in flight go first, in order; the broker may see them twice, never not at all.
-- **Delivered** only by a reason code < 0x80. A refused row goes to quarantine: it blocks nobody and is tried again
-  after 60 s, then at doubling intervals up to an hour. At most `QUARANTINE` refused rows are remembered here. Those
-  beyond it are not reported as quarantined, so the journal keeps them in its backlog, and when half of the remembered
-  ones have been accepted, the backlog is read again from the first of them.
+- **Delivered** only by a reason code < 0x80. A refused row goes to quarantine (quarantine.py): it blocks nobody and is
+  tried again. At most `QUARANTINE` refused rows are remembered here. Those beyond it are not reported as quarantined,
+  so the journal keeps them in its backlog, and when half of the remembered ones have been accepted, the backlog is read
+  again from the first of them.
 - A row that makes the broker **drop the connection** would block the rest for ever. When nothing was acknowledged on
   `DEATHS` connections in a row that the broker closed, rows go one at a time; a row that ends as many connections
   alone is refused, too. An outage, a dead line and a broker that has gone silent count for nothing.
@@ -16,11 +16,11 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Sequence
 
 from controller.journal_rows import Row
+from controller.quarantine import Quarantine
 
 TICK_MS = 1.0
 PAGE = 500
@@ -28,7 +28,6 @@ REFUSED = 0x80  # MQTT 5: reason codes from here on are failures
 CLOSED_ON_IT = 0x83  # MQTT 5, implementation specific error: here, the broker closes the connection on this row
 DEATHS = 3
 QUARANTINE = 1000
-RETRY_MS, RETRY_MAX_MS = 60_000.0, 3_600_000.0
 
 
 class Outbox:
@@ -44,9 +43,7 @@ class Outbox:
         self._ready: deque[Row] = deque()  # to be published for the first time, in order
         self._resend: deque[Row] = deque()  # were in flight when the connection broke, in order
         self._flying: dict[int, Row] = {}  # published on this connection, not acknowledged
-        self._refused: dict[int, Row] = {}
-        self._refusals: dict[int, int] = {}  # how often, of rows that are refused or being retried
-        self._retries: list[tuple[float, int]] = []  # heap of (due, seq)
+        self._refused = Quarantine()
         self._spilled: int | None = None  # the first refused row that is not remembered
         self._top = oldest - 1 if oldest else last  # rows up to here are, or were, in this outbox
         self._last = max(last, self._top)  # the highest committed
@@ -86,8 +83,10 @@ class Outbox:
             return
         _, limit = self._asked
         self._asked = None
-        here = self._flying.keys() | self._refusals.keys() | {row.seq for row in self._resend}
-        self._ready.extend(row for row in rows if row.seq > self._top and row.seq not in here)
+        here = self._flying.keys() | {row.seq for row in self._resend}
+        self._ready.extend(
+            row for row in rows if row.seq > self._top and row.seq not in here and row.seq not in self._refused
+        )
         if rows:
             self._top = max(self._top, rows[-1].seq)
             self._last = max(self._last, self._top)  # their commit may not have been told yet
@@ -133,7 +132,7 @@ class Outbox:
             return None
         if self._resend or self._ready:
             return self._now if self._taken < self._burst else self._tick + TICK_MS
-        return self._retries[0][0] if self._retries else None
+        return self._refused.due_at(self._now)
 
     def _room(self) -> bool:
         window = self._window if self._deaths < DEATHS else 1
@@ -142,8 +141,8 @@ class Outbox:
     def _next(self, now: float) -> Row | None:
         if self._resend:
             return self._resend.popleft()
-        if self._retries and self._retries[0][0] <= now:
-            return self._refused.pop(heapq.heappop(self._retries)[1])
+        if row := self._refused.due(now):
+            return row
         return self._ready.popleft() if self._ready else None
 
     def puback(self, seq: int, code: int) -> str:
@@ -154,9 +153,8 @@ class Outbox:
         if code >= REFUSED:
             self._refuse(seq, code)
             return "quarantined"
-        del self._flying[seq]
+        self._refused.accepted(self._flying.pop(seq))
         self._delivered.append(seq)
-        self._refusals.pop(seq, None)
         return "delivered"
 
     def topic(self, seq: int) -> str:
@@ -166,23 +164,20 @@ class Outbox:
 
     def _refuse(self, seq: int, code: int) -> None:
         row = self._flying.pop(seq)
-        times = self._refusals.get(seq, 0)
-        if not times and len(self._refusals) >= QUARANTINE:
+        if seq not in self._refused and len(self._refused) >= QUARANTINE:
             self._spilled = min(seq, self._spilled or seq)
             return
-        self._refusals[seq] = times + 1
-        self._refused[seq] = row
-        heapq.heappush(self._retries, (self._now + min(RETRY_MS * 2.0**times, RETRY_MAX_MS), seq))
+        self._refused.refuse(row, self._now)
         self._quarantined.append((seq, code))
 
     def _turn_back(self) -> None:
-        if self._spilled is not None and self._asked is None and len(self._refusals) <= QUARANTINE // 2:
+        if self._spilled is not None and self._asked is None and len(self._refused) <= QUARANTINE // 2:
             self._top, self._spilled, self._behind = self._spilled - 1, None, True
             self._ready.clear()
 
     def retry(self) -> None:
         """Every remembered refused row is due at once."""
-        self._retries = [(self._now, seq) for seq in sorted(self._refused)]
+        self._refused.release()
 
     def settled(self) -> tuple[list[int], list[tuple[int, int]]]:
         """What became of rows since the last call, for the next Batch: delivered seqs, quarantined (seq, code)."""
@@ -193,7 +188,7 @@ class Outbox:
     def holds(self, seq: int) -> bool:
         """Whether a row may still be published from here, or was refused."""
         first = self._ready[0].seq if self._ready else self._top + 1
-        here = seq in self._flying or seq in self._refusals
+        here = seq in self._flying or seq in self._refused
         return seq >= first or here or any(row.seq == seq for row in self._resend)
 
     @property
@@ -209,12 +204,12 @@ class Outbox:
     @property
     def refusals(self) -> int:
         """How many refused rows are remembered, those that are being retried among them."""
-        return len(self._refusals)
+        return len(self._refused)
 
     @property
     def refused(self) -> list[int]:
         """The sequences of those, in order."""
-        return sorted(self._refusals)
+        return self._refused.sequences
 
     @property
     def queued(self) -> int:
@@ -225,12 +220,12 @@ class Outbox:
     @property
     def quarantined(self) -> int:
         """Refused rows that are remembered here."""
-        return len(self._refused)
+        return self._refused.waiting
 
     @property
     def oldest(self) -> int | None:
         """The lowest sequence not acknowledged, without quarantined ones; None = nothing waits."""
-        waiting = [row.seq for row in (*self._flying.values(), *self._resend) if row.seq not in self._refusals]
+        waiting = [row.seq for row in (*self._flying.values(), *self._resend) if row.seq not in self._refused]
         if self._ready:
             waiting.append(self._ready[0].seq)
         elif self._behind and self._last > self._top:

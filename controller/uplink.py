@@ -9,7 +9,8 @@
   turn, what exceeds the second is answered with 0x95, since sending it would end one connection after the other.
 - **Several brokers** may serve as well (a cluster, or a spare): the next one's turn comes when one cannot be reached or
   does not hold, and the one that works is stayed with. Each speaks its own version of MQTT.
-- **A broker that acknowledges nothing** for `ANSWER_S` is left, however well it answers pings.
+- **A broker that acknowledges nothing** for `ANSWER_S` is left, however well it answers pings; so is one that
+  acknowledged later messages and not the oldest for so long: that answer is lost, for they come in order.
 - **Files that change** (password, certificates) are proved, then the connection is made anew in order.
 - **Refused subscriptions** are told, and asked for again every `SUBSCRIBE_S`.
 - A message's PUBACK leaves with `ack(token)` and never by itself, so what was not made durable comes again.
@@ -128,6 +129,7 @@ class Uplink:
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: asyncio.TimerHandle | None = None  # for the broker's answers
         self._answered_at = 0.0
+        self._overtaken_at: float | None = None  # since when the oldest of `_keys` lacks an answer that later ones have
         self._asking: asyncio.TimerHandle | None = None  # again for what was refused
         self._watch = Watch(loop, self._renew, self._unusable)
         self._leaving = ""  # why we give the connection up
@@ -228,7 +230,7 @@ class Uplink:
             return
         if qos and mid is not None:
             if not self._keys:
-                self._answered_at = self._loop.time()
+                self._answered_at, self._overtaken_at = self._loop.time(), None
             self._keys[mid] = key
             if self._waiting is None:
                 self._waiting = self._loop.call_later(ANSWER_S, self._wait)
@@ -238,9 +240,12 @@ class Uplink:
         self._waiting = None
         if not self._keys:
             return
-        left = self._answered_at + ANSWER_S - self._loop.time()
+        overtaken = self._overtaken_at if self._overtaken_at is not None else float("inf")
+        left = min(self._answered_at, overtaken) + ANSWER_S - self._loop.time()
         if left > 0:
             self._waiting = self._loop.call_later(left, self._wait)
+        elif overtaken < self._answered_at:
+            self._give_up("the broker did not acknowledge a message, and acknowledged later ones")
         else:
             self._give_up(f"the broker acknowledges nothing: {len(self._keys)} messages wait for it")
 
@@ -323,8 +328,14 @@ class Uplink:
 
     def answered(self, mid: int, code: int) -> None:
         """Of the connection: a PUBACK."""
+        oldest = next(iter(self._keys), mid)
         key = self._keys.pop(mid, None)
-        self._answered_at = self._loop.time()
+        if key is not None:
+            self._answered_at = self._loop.time()
+            if mid == oldest:
+                self._overtaken_at = None
+            elif self._overtaken_at is None:
+                self._overtaken_at = self._answered_at
         if self._queue and len(self._keys) < self._window:
             waiting, topic, payload, retain = self._queue.popleft()
             self._send(waiting, topic, payload, 1, retain)

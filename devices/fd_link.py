@@ -19,7 +19,8 @@ from devices.types import Message
 
 Loop: TypeAlias = asyncio.AbstractEventLoop
 
-READ_BYTES = 65536
+READ_BYTES = 2048
+"""At a time: some hundred reads of a scanner that floods, so that the other links have their turn."""
 OUT_BYTES = 262_144  # at most so much waits for the other side
 STUCK_MS = 2000.0  # longer than any answer takes at 9600 baud; a peer that takes nothing for so long is stuck
 

@@ -36,8 +36,11 @@ RECEIVE_MAXIMUM = 100  # messages the broker may send before our PUBACK
 INCOMING_BYTES = 1_048_576  # MQTT 5 brokers keep longer messages back; in 3.1.1 they are dropped
 PENDING = 1000  # publishes without an answer; far above the outbox's window
 OUTGOING_BYTES = 262_144
-MISC_S = 1.0
+MISC = 8  # so often in a keepalive it is seen whether a ping or its answer is due
 UNSUPPORTED_VERSION, KEEP_ALIVE_TIMEOUT, SESSION_TAKEN_OVER = 0x84, 0x8D, 0x8E  # reason codes of MQTT 5
+UNSPECIFIED = 0x80
+PUBACK_CODES = (0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99)
+"""MQTT 5 §3.4.2.1."""
 CREDENTIALS = (0x86, 0x87)  # bad user name or password, not authorized
 DEAD_LINE = frozenset((errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN))
 
@@ -63,6 +66,25 @@ class Listener(Protocol):
         """A message; `mid` 0 = QoS 0, no `ack` wanted."""
 
 
+class _Client(Client):
+    """paho's, which breaks the connection over a PUBACK whose reason code the standard does not give to a PUBACK.
+
+    Whatever a broker means by another code, it did not say that it has taken the message: it is a refusal like others.
+    """
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.odd: dict[int, int] = {}
+        """message id -> the code that came"""
+
+    def _handle_pubackcomp(self, cmd: Any) -> MQTTErrorCode:
+        packet = bytes(self._in_packet["packet"])
+        if self._protocol == MQTTProtocolVersion.MQTTv5 and len(packet) > 2 and packet[2] not in PUBACK_CODES:
+            self.odd[int.from_bytes(packet[:2], "big")] = max(packet[2], UNSPECIFIED)
+            self._in_packet["packet"] = bytearray(packet[:2] + bytes([UNSPECIFIED]) + packet[3:])
+        return super()._handle_pubackcomp(cmd)
+
+
 class Connection:
     """From `open` to the listener's `closed`."""
 
@@ -84,9 +106,9 @@ class Connection:
         self.certificate_ends: float | None = None
         """until when the broker's certificate is valid, in UTC seconds"""
 
-    def _new_client(self, protocol: MQTTProtocolVersion) -> Client:
+    def _new_client(self, protocol: MQTTProtocolVersion) -> _Client:
         options = self._options
-        client = Client(
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             options.client_id,
             clean_session=None if self._five else options.clean,
@@ -107,6 +129,12 @@ class Connection:
     def open(self) -> None:
         """Begin to connect."""
         self._loop.run_in_executor(None, self._reach).add_done_callback(self._reached)
+
+    @property
+    def _keepalive_s(self) -> int:
+        """A ping leaves after so long, and its answer is waited for as long: a dead line is noticed within 1.5 times
+        `Options.keepalive_s`."""
+        return max(1, self._options.keepalive_s * 3 // 4)
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> int | None:
         """Send; the message id that comes back in `answered`, or None where the connection is just breaking."""
@@ -161,13 +189,13 @@ class Connection:
     def _connect(self) -> None:
         client, options = self._client, self._options
         if not self._five:
-            client.connect(options.host, options.port, options.keepalive_s)
+            client.connect(options.host, options.port, self._keepalive_s)
             return
         asked = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         asked.SessionExpiryInterval = 0 if options.clean else SESSION_EXPIRY_S
         asked.ReceiveMaximum = RECEIVE_MAXIMUM
         asked.MaximumPacketSize = INCOMING_BYTES
-        client.connect(options.host, options.port, options.keepalive_s, clean_start=options.clean, properties=asked)
+        client.connect(options.host, options.port, self._keepalive_s, clean_start=options.clean, properties=asked)
 
     def _reached(self, future: asyncio.Future[str]) -> None:
         if future.cancelled() or self._over:
@@ -185,7 +213,7 @@ class Connection:
         self._client.on_socket_register_write = self._on_register_write
         self._client.on_socket_close = lambda client, _, closing: self._unwatch(closing.fileno())
         self._loop.add_reader(connection.fileno(), self._readable)
-        self._misc_timer = self._loop.call_later(MISC_S, self._misc)
+        self._misc_timer = self._loop.call_later(self._keepalive_s / MISC, self._misc)
         self._flush()
 
     def _readable(self) -> None:
@@ -196,7 +224,7 @@ class Connection:
         self._dispatch()
 
     def _misc(self) -> None:
-        self._misc_timer = self._loop.call_later(MISC_S, self._misc)
+        self._misc_timer = self._loop.call_later(self._keepalive_s / MISC, self._misc)
         self._client.loop_misc()  # keepalive
         self._dispatch()
 
@@ -290,7 +318,8 @@ class Connection:
         self._events.append(lambda: self._listener.granted(refused))
 
     def _on_publish(self, client: Client, _: Any, mid: int, code: ReasonCode, given: Any) -> None:
-        self._events.append(lambda: self._listener.answered(mid, code.value))
+        value = self._client.odd.pop(mid, code.value)
+        self._events.append(lambda: self._listener.answered(mid, value))
 
     def _on_message(self, client: Client, _: Any, message: MQTTMessage) -> None:
         topic, payload, mid = message.topic, bytes(message.payload), message.mid if message.qos else 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -117,7 +119,7 @@ def test_memory_is_bounded_and_the_rest_is_read_back() -> None:
     assert outbox.queued == 7
 
 
-def test_a_refused_row_blocks_nobody_and_is_tried_again_later_and_later() -> None:
+def test_a_refused_row_blocks_nobody_and_is_tried_again_and_again() -> None:
     outbox = ready(window=1)
     outbox.offer(rows(1, 2))
     outbox.take(1000.0)
@@ -126,16 +128,47 @@ def test_a_refused_row_blocks_nobody_and_is_tried_again_later_and_later() -> Non
     assert seqs(outbox.take(1000.0)) == [2]
     outbox.puback(2, 0)
     assert (outbox.quarantined, outbox.queued, outbox.oldest) == (1, 0, None)
-    assert outbox.next_at() == 61_000.0
-    assert outbox.take(60_999.0) == []
-    assert seqs(outbox.take(61_000.0)) == [1]
+    assert outbox.next_at() == 31_000.0
+    assert outbox.take(30_999.0) == []
+    assert seqs(outbox.take(31_000.0)) == [1]
     outbox.puback(1, 0x97)
-    assert outbox.next_at() == 181_000.0
+    assert outbox.next_at() == 61_000.0
     outbox.retry()
-    assert seqs(outbox.take(70_000.0)) == [1]
+    assert seqs(outbox.take(40_000.0)) == [1]
     outbox.puback(1, 0)
     assert outbox.settled() == ([2, 1], [(1, 0x97)])
     assert outbox.next_at() is None
+
+
+def test_when_a_topic_is_permitted_again_all_of_it_follows_in_order() -> None:
+    outbox = ready(window=10)
+    outbox.offer(rows(*range(1, 7)))
+    outbox.take(0.0)
+    for seq in (4, 1, 3, 6, 2, 5):
+        outbox.puback(seq, 0x87)
+    for tries in range(1, 4):  # one at a time, each in its turn
+        (tried,) = outbox.take(tries * 30_000.0)
+        assert tried.seq == (4, 1, 3)[tries - 1]
+        outbox.puback(tried.seq, 0x87)
+    (tried,) = outbox.take(120_000.0)
+    outbox.puback(tried.seq, 0)
+    assert tried.seq == 6
+    assert seqs(outbox.take(120_001.0)) == [1, 2, 3, 4, 5]
+
+
+def test_topics_are_tried_each_for_itself() -> None:
+    outbox = ready(window=10)
+    offered = rows(*range(1, 5))
+    outbox.offer([replace(row, topic=f"t/{row.seq % 2}") for row in offered])
+    outbox.take(0.0)
+    for seq in range(1, 5):
+        outbox.puback(seq, 0x87)
+    assert seqs(outbox.take(30_000.0)) == [2, 1]
+    outbox.puback(1, 0)
+    outbox.puback(2, 0x87)
+    assert seqs(outbox.take(30_001.0)) == [3]
+    assert outbox.take(59_999.0) == []
+    assert seqs(outbox.take(60_000.0)) == [4]
 
 
 def test_when_everything_was_refused_all_of_it_comes_back() -> None:

@@ -669,13 +669,34 @@ def test_a_broker_that_acknowledges_slowly_is_kept() -> None:
         user, broker = User(), Answering(publishes=True)
         async with answering(broker) as url, linked(Options(url, "floord"), user) as uplink:
             await user.until(lambda: len(user.sessions) == 1)
-            for key in range(1, 6):  # 0.3 s in all, and always something in flight
-                broker.publishes = False
+            broker.publishes = False
+            for key in range(1, 7):
                 uplink.publish(key, "t", b"", 1, False)
-                uplink.publish(key + 100, "t", b"", 1, False)
-                asyncio.get_running_loop().call_later(0.06, broker.writers[0].write, b"\x40\x02" + mid(2 * key - 1))
+            for key in range(1, 6):  # 0.3 s in all, and always something in flight
+                asyncio.get_running_loop().call_later(0.06, broker.writers[0].write, b"\x40\x02" + mid(key))
                 await user.until(lambda key=key: key in user.answers)  # type: ignore[misc]
             assert user.downs == []
+
+    run(scenario)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_answer_that_later_ones_have_overtaken_is_lost() -> None:
+    """A broker answers in the order in which it was told (MQTT 5 §4.6)."""
+
+    async def scenario() -> None:
+        user, broker = User(), Answering(publishes=False)
+        async with answering(broker) as url, linked(Options(url, "floord"), user) as uplink:
+            await user.until(lambda: len(user.sessions) == 1)
+            for key in range(1, 40):
+                uplink.publish(key, "t", b"", 1, False)
+            for key in range(2, 40):
+                if user.downs:
+                    break
+                asyncio.get_running_loop().call_later(0.02, broker.writers[0].write, b"\x40\x02" + mid(key))
+                await user.until(lambda key=key: key in user.answers or bool(user.downs))  # type: ignore[misc]
+            assert user.downs == ["the broker did not acknowledge a message, and acknowledged later ones"]
+            assert 1 not in user.answers
 
     run(scenario)
 

@@ -147,7 +147,6 @@ def dead_link(tmp_path: Path, full: bool) -> str:
     return "\n".join(figures)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="it is noticed after two keepalives")
 @pytest.mark.meanwhile(scenario=dead_link)
 def test_a_dead_link_is_noticed_and_costs_nothing(meanwhile: str) -> None:
     print(meanwhile)
