@@ -53,7 +53,7 @@ from controller.journal_identity import BOOTS, Witness, testify
 from controller.journal_opening import opened, take_back
 from controller.journal_reader import Reader
 from controller.journal_reserve import Reserve
-from controller.journal_retention import Removed, Retention
+from controller.journal_retention import Removed, Retention, lived
 from controller.journal_rows import Batch, Counts, Evidence, Finding, Restored, Row
 from controller.journal_sums import attested, checked, proof, proves, queued, stored
 from controller.journal_writer import Writer
@@ -81,29 +81,28 @@ SELECT outbox.seq, code, boot, outbox.crc, {", ".join(f"event.{name}" for name i
 FROM outbox LEFT JOIN event USING (seq) WHERE outbox.seq > ? AND boot IS NOT ? ORDER BY outbox.seq LIMIT ?
 """
 LOOK = """
-SELECT alias, parcel, alias.crc, parcel, body, utc_ms, advice.crc FROM alias JOIN advice USING (parcel)
+SELECT alias, parcel, alias.crc, parcel, body, lived_ms, advice.crc FROM alias JOIN advice USING (parcel)
 WHERE alias = ? ORDER BY parcel
 """
 ADVISE = """
 INSERT INTO advice VALUES (?, ?, ?, ?)
-ON CONFLICT (parcel) DO UPDATE SET body = excluded.body, utc_ms = excluded.utc_ms, crc = excluded.crc
+ON CONFLICT (parcel) DO UPDATE SET body = excluded.body, lived_ms = excluded.lived_ms, crc = excluded.crc
 """
 
 
 class Journal:
     """The open journal of a running daemon. Not locked against a second daemon: that is the caller's work."""
 
-    def __init__(
-        self, path: Path, writing: sqlite3.Connection, witness: Witness, utc_ms: int, rules: sections.Journal
-    ) -> None:
+    def __init__(self, path: Path, writing: sqlite3.Connection, witness: Witness, rules: sections.Journal) -> None:
         self.path = path
         self.boot = witness.boot
         self.damaged: set[int] = set()
         """Sequences of undelivered events that are damaged or gone, as far as `backlog` has met them."""
         self._witness = witness
+        self._failed = False
         self._writing = writing
         self._reading = connect(path, "ro")
-        self._opened = utc_ms - time.monotonic() * 1000
+        self._began_ms = lived(writing) - time.monotonic() * 1000
         self._retention = Retention(writing, rules)
         self._reserve = Reserve(path.parent, rules.reserve_mb)
         self._findings = bool(self._reading.execute("SELECT 1 FROM finding").fetchone())
@@ -130,7 +129,7 @@ class Journal:
         with contextlib.ExitStack() as undo, explained(path):
             undo.enter_context(contextlib.closing(writing))
             undo.callback(take_back, path.parent, witness)
-            journal = cls(path, writing, witness, utc_ms, rules)
+            journal = cls(path, writing, witness, rules)
             undo.pop_all()
         return journal
 
@@ -216,6 +215,7 @@ class Journal:
             return error
         if may_wait(self.path, error):
             return Held(str(error))
+        self._failed = True
         suspect(self.path)
         return error
 
@@ -240,7 +240,7 @@ class Journal:
         gone = ((parcel,) for parcel, (_, body) in latest.items() if body is None)
         many("DELETE FROM advice WHERE parcel = ?", gone)
         kept = [(parcel, aliases, body) for parcel, (aliases, body) in latest.items() if body is not None]
-        now = round(self._utc_ms())
+        now = round(self.lived_ms())
         rows = ((parcel, body, now) for parcel, _, body in kept)
         many(ADVISE, ((*row, proof("advice", *row)) for row in rows))
         pairs = ((alias, parcel) for parcel, aliases, _ in kept for alias in (parcel, *aliases))
@@ -301,20 +301,29 @@ class Journal:
         Raises what `commit` raises.
         """
         try:
-            return self._retention.work(self._utc_ms())
+            return self._retention.work(self.lived_ms())
         except sqlite3.Error as error:
             raise self._judged(error) from error
 
-    def _utc_ms(self) -> float:
-        """UTC of the opening, counted on: a system clock that jumps later on takes nothing out."""
-        return self._opened + time.monotonic() * 1000
+    def lived_ms(self) -> float:
+        """How long this journal has been open, all runs together: the only clock of retention."""
+        return self._began_ms + time.monotonic() * 1000
 
     def close(self) -> None:
         """Close it; the write-ahead log goes into the file where it can."""
         last, first = self._writing, self._reading
+        self._note_lived()
         try:
             testify(self.path.parent, replace(self._witness, running=False))
         except (OSError, JournalError):
             last, first = first, last  # who only reads leaves the log where it is, as the witness says
         first.close()
         last.close()
+
+    def _note_lived(self) -> None:
+        """As well as can be: what is lost of it keeps rows longer. Nothing is written after a failure."""
+        try:
+            if not (self._failed or self._writing.in_transaction):
+                self._retention.note(self.lived_ms())
+        except sqlite3.Error as error:
+            self._judged(error)

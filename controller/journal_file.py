@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,9 +149,7 @@ def prepare(db: sqlite3.Connection, path: Path) -> None:
 
 def migrate(db: sqlite3.Connection) -> None:
     """Bring an older journal to this schema, in one transaction: killed in between, it is as it was."""
-    now = round(time.time() * 1000)
     db.create_function("proof", -1, proof, deterministic=True)
-    db.create_function("utc_now", 0, lambda: now, deterministic=True)
     steps = "".join(MIGRATIONS[number] for number in range(schema(db), SCHEMA))
     create(db, f"BEGIN EXCLUSIVE;{steps}PRAGMA user_version = {SCHEMA};")
 

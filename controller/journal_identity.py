@@ -31,6 +31,11 @@ from controller.journal_rows import Finding
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 BOOTS = 65535
 WITNESS, RENEW = "witness", "journal.renew"
+AHEAD = """
+DELETE FROM mark WHERE seq > (SELECT coalesce(max(seq), 0) FROM event)
+OR evidence > (SELECT coalesce(max(id), 0) FROM evidence)
+"""
+"""Marks of retention that know rows which are gone: their numbers are given again, and would count as old at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ def begin_boot(
     why = _reason(meta, here, path, witness, log_gone)
     if why is not None:
         first = _last(db, meta) + 1
+        db.execute(AHEAD)
         old = str(meta.get("journal") or meta.get("was") or "")
         journal = _drawn(rng, {old, witness.journal} if witness is not None else {old})
         meta |= {"file": here, "journal": journal, "made_utc_ms": utc_ms, "first": first, "boot": _unused(db, rng)}

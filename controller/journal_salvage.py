@@ -45,11 +45,12 @@ TAKES = {
     "event": "INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "outbox": "INSERT OR IGNORE INTO outbox VALUES (?, ?, ?, ?)",
     "advice": "INSERT INTO advice VALUES (?, ?, ?, ?) ON CONFLICT (parcel) DO UPDATE SET body = excluded.body, "
-    "utc_ms = excluded.utc_ms, crc = excluded.crc WHERE excluded.utc_ms > utc_ms",
+    "lived_ms = excluded.lived_ms, crc = excluded.crc WHERE excluded.lived_ms > lived_ms",
     "alias": "INSERT OR IGNORE INTO alias VALUES (?, ?, ?)",
     "evidence": "INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     "evidence_subject": "INSERT OR IGNORE INTO evidence_subject VALUES (?, ?, ?)",
     "finding": "INSERT OR IGNORE INTO finding VALUES (?, ?, ?, ?, ?)",
+    "mark": "INSERT OR IGNORE INTO mark VALUES (?, ?, ?, ?)",
     "channel": "INSERT INTO channel VALUES (?, ?, ?, ?)",
     "state": "INSERT INTO state VALUES (?, ?, ?, ?)",
 }
@@ -166,7 +167,8 @@ def _mend(db: sqlite3.Connection, haul: Haul, kept: Counter[str], delivered: int
     db.execute("INSERT OR IGNORE INTO alias SELECT parcel, parcel, proof('alias', parcel, parcel) FROM advice")
     distrust_feed(db)
     last = max([*haul.gone, int(haul.meta.get("last", 0))])
-    note(db, {"delivered": delivered, "last": last, "was": str(haul.meta.get("journal", ""))})
+    was, lived = str(haul.meta.get("journal", "")), int(haul.meta.get("lived", 0))
+    note(db, {"delivered": delivered, "last": last, "was": was, "lived": lived})
 
 
 def _findings(haul: Haul, kept: Counter[str], why: str, spare: bool) -> Iterator[Finding]:
@@ -212,7 +214,7 @@ def _proven(rowid: int | None, values: tuple[Any, ...]) -> tuple[str, tuple[Any,
     """The table of a row and its columns, or what table it may be of and None."""
     names = SHAPES.get(len(values), ("of no table",))
     if len(values) == 4:
-        names = ("channel", "state") if rowid is None else ("outbox",) if values[0] is None else ("advice",)
+        names = ("channel", "state") if rowid is None else ("mark", "outbox") if values[0] is None else ("advice",)
     row = values if rowid is None or names == ("advice",) else (rowid, *values[1:])
     if names == ("event",):
         return "event", row if fits(Row(*row[:-1]), row[-1]) else None

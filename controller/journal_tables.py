@@ -38,9 +38,9 @@ CREATE TABLE state (
 """
 ADVICE = """
 CREATE TABLE advice (
-  parcel TEXT PRIMARY KEY, body BLOB NOT NULL, utc_ms INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT;
+  parcel TEXT PRIMARY KEY, body BLOB NOT NULL, lived_ms INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT;
 """
-"""`utc_ms`: when it came last."""
+"""`lived_ms`: how long the journal had been open, all runs together, when it came last (journal_retention.py)."""
 
 ALIAS = """
 CREATE TABLE alias (
@@ -70,7 +70,13 @@ CREATE TABLE finding (
 """
 """What an opening found; kept until the first commit after it, which brings the alarms."""
 
-ROWS = META + EVENTS + OUTBOX + CHANNEL + STATE + ADVICE + ALIAS + EVIDENCE + SUBJECT + FINDING
+MARK = """
+CREATE TABLE mark (
+  lived_ms INTEGER PRIMARY KEY, seq INTEGER NOT NULL, evidence INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT;
+"""
+"""The last event and the last evidence that were there when the journal had been open for so long; 0 = none."""
+
+ROWS = META + EVENTS + OUTBOX + CHANNEL + STATE + ADVICE + ALIAS + EVIDENCE + SUBJECT + FINDING + MARK
 INDICES = EVENT_INDICES + ALIAS_INDEX + SUBJECT_INDEX
 STAMP = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"
 
@@ -96,11 +102,13 @@ MIGRATIONS = {
     + _anew("outbox", OUTBOX, "seq, code, boot", "seq, code, boot")
     + _anew("channel", CHANNEL, "name, epoch, evt", "name, epoch, evt")
     + _anew("state", STATE, "kind, key, body", "kind, key, body")
-    + _anew("advice", ADVICE, "parcel, body, utc_now()", "parcel, body, utc_now()")
+    + _anew("advice", ADVICE, "parcel, body, 0", "parcel, body, 0")
     + _anew("alias", ALIAS, "alias, parcel", "alias, parcel")
     + ALIAS_INDEX
     + _anew("evidence_subject", SUBJECT, "subject, id", "subject, id")
     + SUBJECT_INDEX
-    + FINDING,
+    + FINDING
+    + MARK,
 }
-"""Schema version -> what makes the next one of it. Events keep the checksum that they were given."""
+"""Schema version -> what makes the next one of it. Events keep the checksum that they were given. Nobody knows how
+old rows are then, so they count as new."""

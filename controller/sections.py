@@ -143,8 +143,9 @@ class Ask(Section):
 
 
 class Journal(Section):
-    """How long rows are kept. `keep_days`, `keep_gb`: events that were delivered, by age and while the pages in use
-    are more. `evidence_days`: messages about customs, 0 = for ever. `advice_days`: advice that was not sent again.
+    """How long rows are kept, in days that floord runs. `keep_days`, `keep_gb`: events that were delivered, by age and
+    while the pages in use are more. `evidence_days`: messages about customs, 0 = for ever. `advice_days`: advice that
+    was not sent again.
     `warn_mb`: with less free on the disk there is an alarm; `stop_mb`: with less it counts as full. `reserve_mb`: room
     that is kept for that moment. `when_full`: what the floor does then: `inhibit` = induction is inhibited and what is
     on the belts goes on, `continue` = everything goes on."""

@@ -21,8 +21,9 @@ from functools import partial
 from pathlib import Path
 
 from controller.journal import Batch, Journal, Reader, Row
-from controller.journal_file import create, note
-from controller.journal_sums import queued, stored
+from controller.journal_file import connect, create, note
+from controller.journal_retention import DAY_MS
+from controller.journal_sums import proof, queued, stored
 from controller.journal_tables import INDICES
 from controller.sections import Journal as Rules
 from controller.stamps import rfc3339
@@ -163,10 +164,11 @@ def starts(path: Path) -> None:
 
 def retention(path: Path, count: int, seconds: float) -> None:
     """Chunks of retention, and commits of three events between them, in turn as the writer does both."""
-    late = BEGIN_MS + count * EACH_MS // 2 + 7 * 86_400_000  # half of them are old
-    with contextlib.closing(
-        Journal.open(path, rng=random.Random(3), utc_ms=late, rules=Rules(reserve_mb=0))
-    ) as journal:
+    rules, half = Rules(reserve_mb=0), (0, count // 2, 0)
+    with contextlib.closing(connect(path, "rwc")) as db:  # half of them are old
+        db.execute("REPLACE INTO mark VALUES (?, ?, ?, ?)", (*half, proof("mark", *half)))
+        note(db, {"lived": rules.keep_days * DAY_MS})
+    with contextlib.closing(Journal.open(path, rng=random.Random(3), utc_ms=BEGIN_MS, rules=rules)) as journal:
         plain = commits(journal, 200, lambda: None)
         told("commit of 3 events alone", plain)
         chunks: list[float] = []

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import random
 import sqlite3
 import zlib
 from pathlib import Path
 
 import pytest
 
-from controller.journal import Batch, Evidence, Journal, Reader
+from controller.journal import Batch, Evidence, Reader
 from controller.journal_file import connect, schema
+from controller.journal_retention import DAY_MS, REST_S, Retention
 from controller.journal_sums import proof, proves, queued
 from controller.journal_tables import SCHEMA
+from controller.sections import Journal as Rules
 from tests.test_journal import altered, opened, row
 from tests.test_journal_evidence import TABLES_1
 
@@ -81,11 +82,22 @@ def test_everything_is_there(tmp_path: Path) -> None:
             assert all(proves(table, one) for one in found), table
 
 
-def test_advice_counts_as_young(tmp_path: Path) -> None:
-    """Nobody knows when it came; so it stays for its whole time from then on."""
+def test_everything_counts_as_new(tmp_path: Path) -> None:
+    """Nobody knows how old it is; so it stays for its whole time from then on."""
     path = second_schema(tmp_path / "journal.db")
-    with contextlib.closing(Journal.open(path, rng=random.Random(1), utc_ms=1)) as journal:
-        assert journal._writing.execute("SELECT utc_ms FROM advice").fetchone()[0] > 1_700_000_000_000
+    with opened(path) as journal:
+        assert journal.lived_ms() < 60_000
+    with contextlib.closing(connect(path, "rwc")) as db:
+        retention = Retention(db, Rules(keep_days=7, evidence_days=7, advice_days=7))
+        for days, removed in ((0, 0), (6.9, 0), (7.1, 37)):
+            while retention.work(days * DAY_MS) != REST_S:
+                pass
+            assert retention.removed.events == removed
+        retention = Retention(db, Rules(keep_days=7, evidence_days=7, advice_days=7))  # its first round is for all
+        assert db.execute("SELECT count(*) FROM advice").fetchone() == (1,)
+        while retention.work(7.1 * DAY_MS) != REST_S:
+            pass
+        assert retention.removed.advice == 1
 
 
 @pytest.mark.parametrize("change", ["body = x'00'", "topic = 'x'", "id = 'x'"])
