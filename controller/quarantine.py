@@ -1,9 +1,9 @@
 """Rows that the broker refused: they block nobody, and come again when it takes them. Pure.
 
-Brokers permit and refuse by topic, so one row of each topic is tried every `RETRY_MS`, the one that was tried longest
-ago. When it is accepted, all others of its topic follow at once, in the order of their sequences: who was refused for
-an hour is heard within `RETRY_MS` of the permission, and in order. A row that is refused for its own sake costs one
-publish in `RETRY_MS` and keeps none of the others for ever.
+Brokers permit and refuse by topic, so of each topic the first row is tried every `RETRY_MS`. When it is accepted, all
+others of its topic follow at once, in the order of their sequences: who was refused for an hour is heard within
+`RETRY_MS` of the permission, and in order. It may be refused for its own sake, though: so another one is tried right
+after it, each in its turn, and where that is accepted the rest follows, too.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ class Quarantine:
         """rows whose topic is permitted again"""
         self._probes: list[tuple[float, str]] = []
         """heap: when one row of a topic is tried, one entry for each topic in `_waiting`"""
+        self._first: dict[str, int] = {}
+        """topic -> its first row, while it is tried"""
+        self._another: set[str] = set()
+        """topics of which another row is to be tried next"""
 
     def __contains__(self, seq: int) -> bool:
         return seq in self._known
@@ -50,6 +54,9 @@ class Quarantine:
         if row.topic not in self._waiting:
             self._waiting[row.topic] = {}
             heapq.heappush(self._probes, (now + RETRY_MS, row.topic))
+        if self._first.pop(row.topic, None) == row.seq and self._waiting[row.topic]:
+            self._another.add(row.topic)
+            self._at(row.topic, now)
         self._waiting[row.topic][row.seq] = row
 
     def accepted(self, row: Row) -> None:
@@ -66,11 +73,18 @@ class Quarantine:
             _, topic = heapq.heappop(self._probes)
             rows = self._waiting.pop(topic, {})
             if rows:
-                row = rows.pop(next(iter(rows)))
+                row = rows.pop(self._which(topic, rows))
                 self._waiting[topic] = rows
                 heapq.heappush(self._probes, (now + RETRY_MS, topic))
                 return row
         return None
+
+    def _which(self, topic: str, rows: dict[int, Row]) -> int:
+        if topic in self._another:
+            self._another.discard(topic)
+            return next(iter(rows))
+        self._first[topic] = min(rows)
+        return self._first[topic]
 
     def due_at(self, now: float) -> float | None:
         """When `due` has one; None = never."""
@@ -85,6 +99,13 @@ class Quarantine:
 
     def _release(self, topic: str) -> None:
         rows = self._waiting.pop(topic, {})
-        self._probes = [probe for probe in self._probes if probe[1] != topic]
-        heapq.heapify(self._probes)
+        self._at(topic, None)
+        self._another.discard(topic)
         self._follow = deque(sorted((*self._follow, *rows.values()), key=lambda row: row.seq))
+
+    def _at(self, topic: str, due: float | None) -> None:
+        """When a row of the topic is tried next."""
+        self._probes = [probe for probe in self._probes if probe[1] != topic]
+        if due is not None:
+            self._probes.append((due, topic))
+        heapq.heapify(self._probes)
