@@ -74,6 +74,7 @@ def test_what_is_refused_blocks_nobody_and_comes_by_itself(what: str, tmp_path: 
         until(lambda: time.monotonic() > began + refused_s, "it refuses for so long", refused_s + 1)
         hub.fed(200)
         until(lambda: sum(b"feed-2-" in m.payload for m in broker.accepted()) == 400, "the others still flow")
+        until(lambda: hub.broker()["quarantined"] == 400, "the refused ones of these are seen, too")
         if full:
             again = time.monotonic()
             broker.rules = Rules()
