@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from controller.events import Priority
 from controller.sections import Journal
 
-SPACE, HELD, SLOW = "disk-space", "disk-held", "disk-slow"
-PRIORITY: dict[str, Priority] = {SPACE: "high", HELD: "critical", SLOW: "critical"}
+SPACE, FULL, HELD, SLOW = "disk-space", "disk-full", "disk-held", "disk-slow"
+PRIORITY: dict[str, Priority] = {SPACE: "high", FULL: "critical", HELD: "critical", SLOW: "critical"}
 """of its alarms"""
 
 AGAIN_PERCENT = 110
@@ -43,20 +43,19 @@ class Room:
 
     def judge(self, disk: Disk, waiting: int) -> None:
         """Take what the disk is like now; call it about once a second. `waiting`: events that it has not taken yet."""
-        self._stands(SPACE, self._space(disk))
+        settings, free_mb = self.settings, (disk.free or 0) // MB
+        inhibits = settings.when_full == "inhibit"
+        then = "nothing is inducted" if inhibits else "events wait in memory where it takes none"
+        low = f"the journal's disk has {free_mb} MB free; below stop_mb ({settings.stop_mb} MB) {then}"
+        self._stands(SPACE, low if self._below(disk, settings.warn_mb, SPACE in self.alarms) else None)
+        full = f"the journal's disk is full: {free_mb} MB free, less than stop_mb ({settings.stop_mb} MB); {then}"
+        is_full = self._below(disk, settings.stop_mb, FULL in self.alarms)
+        self._stands(FULL, full if is_full else None)
         self._stands(HELD, self._held(disk))
         crowded = waiting >= (WAITING * 100 // AGAIN_PERCENT if SLOW in self.alarms else WAITING)
         slow = f"{waiting} events wait for the journal's disk: nothing is inducted until it has taken them"
         self._stands(SLOW, slow if crowded else None)
-        full = disk.held is not None or self._below(disk, self.settings.stop_mb, self.inhibit)
-        self.inhibit = crowded or (full and self.settings.when_full == "inhibit")
-
-    def _space(self, disk: Disk) -> str | None:
-        settings = self.settings
-        if not self._below(disk, settings.warn_mb, SPACE in self.alarms):
-            return None
-        then = "nothing is inducted" if settings.when_full == "inhibit" else "events wait in memory"
-        return f"the journal's disk has less than {settings.warn_mb} MB free; below {settings.stop_mb} MB {then}"
+        self.inhibit = crowded or (inhibits and (is_full or disk.held is not None))
 
     def _held(self, disk: Disk) -> str | None:
         if disk.held is None:

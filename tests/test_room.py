@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.room import HELD, MB, SLOW, SPACE, WAITING, Disk, Room
+from controller.room import FULL, HELD, MB, SLOW, SPACE, WAITING, Disk, Room
 from controller.sections import Journal
 from tests.test_node import Daemon
 
@@ -22,13 +22,14 @@ def test_first_an_alarm_then_nothing_is_inducted() -> None:
     assert judged(room, 1000 * MB) == (False, [])
     assert judged(room, 1000 * MB - 1) == (False, [SPACE])
     assert judged(room, 100 * MB) == (False, [SPACE])
-    assert judged(room, 100 * MB - 1) == (True, [SPACE])
+    assert judged(room, 100 * MB - 1) == (True, [FULL, SPACE])
+    assert "99 MB free, less than stop_mb (100 MB); nothing is inducted" in room.alarms[FULL]
 
 
 def test_a_little_room_more_changes_nothing_yet() -> None:
     room = Room(SETTINGS)
     judged(room, 0)
-    assert judged(room, 110 * MB - 1) == (True, [SPACE])
+    assert judged(room, 110 * MB - 1) == (True, [FULL, SPACE])
     assert judged(room, 110 * MB) == (False, [SPACE])
     assert judged(room, 1100 * MB - 1) == (False, [SPACE])
     assert judged(room, 1100 * MB) == (False, [])
@@ -43,8 +44,8 @@ def test_a_disk_that_takes_nothing() -> None:
 
 def test_who_wants_to_go_on_goes_on_as_long_as_memory_is_bounded() -> None:
     room = Room(SETTINGS.model_copy(update={"when_full": "continue"}))
-    assert judged(room, 0, "full", WAITING - 1) == (False, [HELD, SPACE])
-    assert judged(room, 0, "full", WAITING) == (True, [HELD, SLOW, SPACE])
+    assert judged(room, 0, "full", WAITING - 1) == (False, [FULL, HELD, SPACE])
+    assert judged(room, 0, "full", WAITING) == (True, [FULL, HELD, SLOW, SPACE])
     assert judged(room, PLENTY, None, WAITING - 1) == (True, [SLOW])
     assert judged(room, PLENTY, None, WAITING // 2) == (False, [])
 
@@ -60,7 +61,7 @@ def test_the_node_inhibits_its_lines_and_says_why(held: str | None) -> None:
     assert inhibited == [True, False]
     hub.commit()
     said = [event for event in hub.events() if event["subject"].startswith("alarm/disk-")]
-    names = [SPACE] + ([HELD] if held else [])
+    names = [SPACE, FULL] + ([HELD] if held else [])
     assert [(event["type"].split(".")[2], event["subject"]) for event in said] == [
         (what, f"alarm/{name}") for what in ("raised", "cleared") for name in names
     ]

@@ -119,7 +119,7 @@ def _p90(values: list[float]) -> float:
 
 async def full(bench: Bench) -> None:
     """Somebody else fills the disk: what was free is gone, and there is room again later."""
-    bench.alarms, bench.may = ["disk-space"], {"disk-held"}  # whether a commit needs more room is chance
+    bench.alarms, bench.may = ["disk-space", "disk-full"], {"disk-held"}  # whether a commit needs more room is chance
     bench.panel.limit(_used(bench))
     await bench.during(6.0, inducts=False)
     await _inhibited(bench, True)
@@ -129,7 +129,7 @@ async def full(bench: Bench) -> None:
 
 async def greedy(bench: Bench) -> None:
     """The same, and whatever floord gives up is taken at once: now nothing can be recorded until there is room."""
-    bench.alarms = ["disk-space", "disk-held"]
+    bench.alarms = ["disk-space", "disk-full", "disk-held"]
     taking = asyncio.create_task(_take_all(bench))
     await bench.during(8.0, inducts=False)
     await _inhibited(bench, True)

@@ -61,7 +61,7 @@ def killed(kind: str, folder: Path, full: bool) -> str:
             if kind == "nats":
                 assert consumer.book.late == []
             else:
-                assert len(consumer.book.late) >= 300, "the broker forgot nothing: this test proves nothing"
+                assert consumer.book.late, "the broker forgot nothing: this test proves nothing"
             assert hub.compare(consumer.book) == NOTHING
             assert consumer.errors == []
             return (
@@ -120,7 +120,7 @@ def dead_link(tmp_path: Path, full: bool) -> str:
                 proxy.blackhole(*way, connects=not way)
                 noticed = hub.offline()
                 left = dead_s - (time.monotonic() - cut)
-                until(lambda left=left, cut=cut: time.monotonic() >= cut + dead_s, "the link is dead")  # type: ignore[misc]
+                until(lambda left=left, cut=cut: time.monotonic() >= cut + dead_s, "the link is dead", dead_s)  # type: ignore[misc]
                 assert left > 0
                 until(lambda: hub.broker()["queued"] > 500, "what is read meanwhile waits")
                 proxy.normal()
