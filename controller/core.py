@@ -92,6 +92,7 @@ class Core:
         """Node is not asked any more"""
         self._timer: asyncio.TimerHandle | None = None
         self._clock_due = self._pumped = 0.0
+        self._noted = False
 
     def _new_writer(self) -> Writer:
         told = (self._committed, self._disk_failed, self._disk_held)
@@ -99,12 +100,34 @@ class Core:
 
     def _step(self, take: Callable[..., object], *arguments: Any) -> None:
         """Tell Node something, and do what it wants done."""
+        self._guarded(take, *arguments, then=self._pump)
+
+    def _note(self, take: Callable[..., object], *arguments: Any) -> None:
+        """Tell Node something that nobody waits for: what it wants done is done at the end of this turn of the loop,
+        once for all that was noted."""
+        self._guarded(take, *arguments)
+        if not self._noted:
+            self._noted = True
+            self._loop.call_soon(self._pump_noted)
+
+    def _pump_noted(self) -> None:
+        self._noted = False
+        self._guarded(then=self._pump)
+
+    def _guarded(
+        self,
+        take: Callable[..., object] | None = None,
+        *arguments: Any,
+        then: Callable[[float], None] | None = None,
+    ) -> None:
         if self._over:
             return
         try:
-            self.node.poison.at_work = None
-            take(*arguments)
-            self._pump(monotonic_ms())
+            if take is not None:
+                self.node.poison.at_work = None
+                take(*arguments)
+            if then is not None:
+                then(monotonic_ms())
         except JournalError as error:
             self._disk_failed(error)
         except (KeyboardInterrupt, SystemExit):

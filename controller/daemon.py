@@ -161,7 +161,7 @@ class Daemon(Core):
     def puback(self, key: int, code: int) -> None:
         """The broker's answer to a publish."""
         if key:
-            self._step(self.node.puback, key, code, monotonic_ms())
+            self._note(self.node.puback, key, code, monotonic_ms())
 
     def message(self, topic: str, payload: bytes, retain: bool, token: int) -> None:
         """A message of the centre."""
