@@ -220,7 +220,6 @@ def happens(daemon: Daemon, what: str) -> None:
     daemon._step(daemon.node.link_down, next(iter(daemon.node.ports)), monotonic_ms(), what)
 
 
-@pytest.mark.xfail(strict=True)
 def test_a_reload_comes_through_however_busy_the_disk_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a commit is synced there is always something for the next one."""
     monkeypatch.setattr("controller.core.REST_MS", 1000.0)
@@ -249,7 +248,6 @@ def test_a_reload_comes_through_however_busy_the_disk_is(tmp_path: Path, monkeyp
     asyncio.run(scenario())
 
 
-@pytest.mark.xfail(strict=True)
 def test_a_reload_while_the_reserve_is_used_up_leaves_the_disk_its_way_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,7 +278,6 @@ def test_a_reload_while_the_reserve_is_used_up_leaves_the_disk_its_way_back(
     asyncio.run(scenario())
 
 
-@pytest.mark.xfail(strict=True)
 def test_an_error_of_our_own_during_a_reload_is_not_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         async with within(tmp_path) as (daemon, running):
