@@ -378,7 +378,6 @@ def test_too_many_unanswered_are_refused_to_the_caller(tmp_path: Path) -> None:
     run(scenario)
 
 
-@pytest.mark.xfail(strict=True)
 def test_what_nobody_waits_for_leaves_room_for_events() -> None:
     """States and replies that a slow broker has not answered: an event that is not taken would be forgotten."""
 
