@@ -11,7 +11,8 @@
   again from the first of them.
 - A row that makes the broker **drop the connection** would block the rest for ever. When nothing was acknowledged on
   `DEATHS` connections in a row that the broker closed, rows go one at a time; a row that ends as many connections
-  alone is refused, too. An outage, a dead line and a broker that has gone silent count for nothing.
+  alone is refused, too. An outage, a dead line, a broker that has gone silent and one that says a reason of its own
+  count for nothing.
 """
 
 from __future__ import annotations

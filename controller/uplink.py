@@ -85,7 +85,8 @@ class Handler(Protocol):
 
     def disconnected(self, why: str, by_broker: bool) -> None:
         """The broker is gone, or an attempt to reach it failed; `why` in plain words. No answer is to be awaited.
-        `by_broker`: it closed a connection that stood; else we gave it up, the line is dead, or there was none."""
+        `by_broker`: it closed a connection that stood; else we gave it up, the line is dead, there was none, or the
+        broker said a reason of its own."""
 
     def puback(self, key: int, code: int) -> None:
         """The broker's answer to `publish(key, …)` with QoS 1: an MQTT 5 reason code; accepted below 0x80."""

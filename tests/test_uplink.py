@@ -753,7 +753,6 @@ def test_a_row_on_which_the_broker_closes_is_found_out() -> None:
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("code", [0x89, 0x8B, 0x8E, 0x9C, 0x9D, 0x9F, 0xA0])
-@pytest.mark.xfail(strict=True)
 def test_a_broker_that_ends_it_for_a_reason_of_its_own_blames_no_row(code: int) -> None:
     """Busy, shutting down, taken over, elsewhere: a row that it had not answered keeps its place in the order."""
 
