@@ -117,7 +117,7 @@ class Node(Surroundings):
         """The broker is gone; deciding goes on from local advice. `by_broker`: it closed the connection itself."""
         was_online, self.online, self.broker_why = self.online, False, why
         self.outbox.disconnected(by_broker)
-        self.upward.repair.disconnected()
+        self.upward.repair.disconnected(by_broker)
         self._replies.parted()
         if was_online:
             self._step(Parted(), now)

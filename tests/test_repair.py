@@ -208,7 +208,6 @@ def test_only_little_leaves_at_once_and_nothing_while_live_rows_wait() -> None:
     assert seqs(world.repair.take(world.now + 1)) == [2, 3, 4, 5], "without an answer: once more"
 
 
-@pytest.mark.xfail(strict=True)
 def test_a_row_on_which_the_broker_closes_ends_few_connections() -> None:
     """It was taken once, maybe by another broker of the list."""
     world, ended = World(lossy(3)), []
