@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from controller.broker import Child
+from controller.core import monotonic_ms
 from controller.daemon import Daemon as RealDaemon
 from controller.envelope import Origin
 from controller.events import Alarm
@@ -257,6 +258,39 @@ def test_a_consumer_that_has_heard_more_than_the_journal_knows_proves_it() -> No
     hub.node.link_down(next(iter(hub.node.ports)), hub.now, "x")
     hub.commit()
     assert hub.node.publishes(hub.now) == [], "nothing more under this id"
+
+
+@pytest.mark.xfail(strict=True)
+def test_a_consumer_that_is_one_ahead_makes_one_new_journal_and_not_one_after_the_other(tmp_path: Path) -> None:
+    """It says which event it expects, not which it has heard."""
+
+    async def ahead(daemon: RealDaemon, running: asyncio.Task[int]) -> None:
+        node = daemon.node
+        await until(lambda: node.online and node.outbox.queued == 0 and node.outbox.last > 0)
+        body = {"consumer": "erp", "journal": node.origin.journal, "sequence": node.outbox.last + 1}
+        daemon._step(node.message, f"{node.origin.base}/ack", json.dumps(body).encode(), 0, monotonic_ms())
+
+    async def scenario() -> None:
+        with started("mosquitto", tmp_path) as broker:
+            async with floord(tmp_path, broker):
+                pass
+            codes = []
+            for _ in range(2):
+                async with floord(tmp_path, broker) as (daemon, running):
+                    await ahead(daemon, running)
+                    done, _ = await asyncio.wait([running], timeout=1.0)
+                    codes.append(running.result() if done else 0)
+                    if not done:
+                        assert "erp" in alarm_of(daemon, "ack-ahead")
+            assert codes == [70, 0]
+
+    run(scenario)
+
+
+def alarm_of(daemon: RealDaemon, alarm: str) -> str:
+    """What it said of it last."""
+    events = (json.loads(row.body)["data"] for row in Reader(daemon.config.state_dir / "journal.db").since(1))
+    return str([data for data in events if data.get("alarm") == alarm][-1]["what"])
 
 
 @pytest.mark.parametrize(
