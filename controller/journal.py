@@ -93,7 +93,9 @@ ON CONFLICT (parcel) DO UPDATE SET body = excluded.body, lived_ms = excluded.liv
 class Journal:
     """The open journal of a running daemon. Not locked against a second daemon: that is the caller's work."""
 
-    def __init__(self, path: Path, writing: sqlite3.Connection, witness: Witness, rules: sections.Journal) -> None:
+    def __init__(
+        self, path: Path, writing: sqlite3.Connection, witness: Witness, utc_ms: int, rules: sections.Journal
+    ) -> None:
         self.path = path
         self.boot = witness.boot
         self.damaged: set[int] = set()
@@ -102,6 +104,7 @@ class Journal:
         self._failed = False
         self._writing = writing
         self._reading = connect(path, "ro")
+        self._utc_ms = utc_ms  # of the opening
         self._began_ms = lived(writing) - time.monotonic() * 1000
         self._retention = Retention(writing, rules)
         self._reserve = Reserve(path.parent, rules.reserve_mb)
@@ -129,7 +132,7 @@ class Journal:
         with contextlib.ExitStack() as undo, explained(path):
             undo.enter_context(contextlib.closing(writing))
             undo.callback(take_back, path.parent, witness)
-            journal = cls(path, writing, witness, rules)
+            journal = cls(path, writing, witness, utc_ms, rules)
             undo.pop_all()
         return journal
 
@@ -177,6 +180,7 @@ class Journal:
                 findings=tuple(
                     Finding(*row[1:-1]) for row in fetch(self._reading, "SELECT * FROM finding ORDER BY id")
                 ),
+                new=meta.get("made_utc_ms") == self._utc_ms,
             )
 
     def _proven(self, table: str, without: tuple[str, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -44,7 +44,7 @@ class Surroundings(Machines, ABC):
         self.recorder: Recorder | None = None
         """records every step, when it is set before the first one"""
         self.outbox = Outbox(oldest=restored.oldest_pending, last=restored.last_seq)
-        self.upward = Upward(self.origin, self.boot, self.outbox, restored.first)
+        self.upward = Upward(self.origin, self.boot, self.outbox, restored.first, new=restored.new)
         self.standing: dict[str, str] = {}
         self.poison = Poison()
         self._clock = Clock(start.utc_ms, start.now)

@@ -3,7 +3,8 @@ and whether the journal is an older image of itself.
 
 Sequences are given once. When the broker, or a consumer, has seen more of this very journal than the journal knows, its
 file was put back to an earlier state (a snapshot, a backup written into the file), and what it gives next would be
-taken for what was heard already: `renew` says so, and the daemon makes the next start begin a new journal id.
+taken for what was heard already: `renew` says so, and the daemon makes the next start begin a new journal id. A
+consumer proves that once: what it says so of an id that this very run has made is an error of its own, and an alarm.
 """
 
 from __future__ import annotations
@@ -38,16 +39,18 @@ REASONS = {
 
 
 class Upward:
-    """`now` is monotonic ms. `first`: the first sequence that was given under this journal id."""
+    """`now` is monotonic ms. `first`: the first sequence that was given under this journal id. `new`: this run has made
+    the id."""
 
-    def __init__(self, origin: Origin, boot: int, outbox: Outbox, first: int) -> None:
+    def __init__(self, origin: Origin, boot: int, outbox: Outbox, first: int, *, new: bool = False) -> None:
         self.repair = Repair(outbox, outbox.last, first)
         self.renew = ""
         """why the next start must begin a new journal id; "" = it need not"""
         self.strange_acks = 0
         """acks of a journal that is none of ours"""
         self.standing = Standing()
-        self._origin, self._boot, self._outbox = origin, boot, outbox
+        self._origin, self._boot, self._outbox, self._new = origin, boot, outbox, new
+        self._ahead = ""  # the consumer that says it has heard what was never given
         self._ends: float | None = None
         self._broker = ""
         self._refused = 0  # events, as the alarm counts them
@@ -105,9 +108,16 @@ class Upward:
         """A consumer has heard everything of a journal up to a sequence."""
         if ack.journal != self._origin.journal:
             self.strange_acks += ack.journal not in self._earlier
+        elif ack.sequence > self._outbox.last and self._new:
+            self._ahead = ack.consumer
+            what = f"consumer {ack.consumer} says that it has heard events that were never given; its acks do not count"
+            self.standing.set(Alarm(alarm="ack-ahead", what=what, priority="high"))
         elif ack.sequence > self._outbox.last:
             self._older(f"consumer {ack.consumer} has heard event {ack.sequence}")
         else:
+            if ack.consumer == self._ahead:
+                self._ahead = ""
+                self.standing.clear("ack-ahead")
             self.repair.heard(ack.consumer, ack.sequence, now)
 
     def found(self, state: NodeState) -> None:

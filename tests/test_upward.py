@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from controller.acks import Ack, NodeState
 from controller.broker import Child
 from controller.core import monotonic_ms
 from controller.daemon import Daemon as RealDaemon
@@ -260,7 +261,6 @@ def test_a_consumer_that_has_heard_more_than_the_journal_knows_proves_it() -> No
     assert hub.node.publishes(hub.now) == [], "nothing more under this id"
 
 
-@pytest.mark.xfail(strict=True)
 def test_a_consumer_that_is_one_ahead_makes_one_new_journal_and_not_one_after_the_other(tmp_path: Path) -> None:
     """It says which event it expects, not which it has heard."""
 
@@ -291,6 +291,22 @@ def alarm_of(daemon: RealDaemon, alarm: str) -> str:
     """What it said of it last."""
     events = (json.loads(row.body)["data"] for row in Reader(daemon.config.state_dir / "journal.db").since(1))
     return str([data for data in events if data.get("alarm") == alarm][-1]["what"])
+
+
+def test_acks_of_what_was_never_given_are_an_alarm_in_a_new_journal() -> None:
+    outbox = committed(Outbox(), [row(1), row(2)])
+    upward = Upward(Origin("lgg", "n1", "abcd1234", "test"), 1, outbox, 1, new=True)
+
+    def said(consumer: str, sequence: int) -> list[str]:
+        upward.heard(Ack(consumer=consumer, journal="abcd1234", sequence=sequence), 0.0)
+        return [name for name, _ in upward.take(0.0, 0.0)]
+
+    assert said("erp", 3) == ["alarm/raised"]
+    assert said("other", 2) == said("erp", 2**62) == []
+    assert (upward.renew, list(upward.repair.consumers)) == ("", ["other"])
+    assert said("erp", 1) == ["alarm/cleared"]
+    upward.found(NodeState(journal="abcd1234", boot=1, sequence=3))
+    assert upward.renew, "our own state is another matter"
 
 
 @pytest.mark.parametrize(
