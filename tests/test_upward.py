@@ -24,6 +24,7 @@ from controller.plans import load_floor
 from controller.standing import AGAIN_MS, Standing
 from controller.uplink import Options
 from controller.upward import Upward
+from tests.faults.consumer import Consumer
 from tests.floor_fixture import UTC
 from tests.hub import MemoryJournal
 from tests.test_check import S1_PLAN
@@ -440,3 +441,40 @@ def test_a_journal_that_was_put_back_is_found_out_by_what_the_broker_knows(
     marker = (tmp_path / "state" / "journal.renew").read_text()
     assert "the journal is an older image of itself: the broker was told of" in marker
     assert marker.strip() in capfd.readouterr().err
+
+
+@pytest.mark.xfail(strict=True)
+def test_no_sequence_of_a_journal_that_was_put_back_is_heard_with_two_events(tmp_path: Path) -> None:
+    """Neither before the broker has said what it knows, nor afterwards of what was recorded until then."""
+    files = [tmp_path / "state" / name for name in ("journal.db", "witness")]
+
+    async def scenario() -> None:
+        with started("mosquitto", tmp_path) as broker, Consumer(broker.url, "lgg", "sorter-a", ack_s=None) as consumer:
+            await until(lambda: consumer.subscribed > 0)
+
+            async def ran(code: int) -> tuple[str, int]:
+                async with floord(tmp_path, broker) as (daemon, running):
+                    node = daemon.node
+                    if code:
+                        assert await asyncio.wait_for(running, 20) == code
+                    else:
+                        await until(lambda: node.online and node.outbox.queued == 0 and node.outbox.last > 1)
+                await daemon._uplink.stop()
+                return node.origin.journal, node.outbox.last
+
+            await ran(0)
+            older = [file.read_bytes() for file in files]
+            for _ in range(2):
+                before, _ = await ran(0)
+            for file, content in zip(files, older, strict=True):
+                with file.open("r+b") as same:
+                    same.write(content)
+                    same.truncate()
+            await ran(70)
+            after, last = await ran(0)
+            assert after != before
+            await until(lambda: consumer.book.streams[after].highest == last)
+            assert consumer.book.clashes == []
+            assert consumer.book.streams[after].gaps()[1:] == [], "but for where it begins"
+
+    run(scenario)
