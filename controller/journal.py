@@ -13,7 +13,8 @@ fits its events, and a machine is told "durable" only about what a power cut lea
   and the next start checks the whole file (`journal.check` beside it says so) and reads what is really there.
 - **A full disk is not.** Nothing was written then and nothing is lost: the same transaction is tried again until there
   is room (journal_writer.py); a reserve (journal_reserve.py) makes some for the last events of what is on the belts.
-- **Events are never changed.** Whether one was delivered stands beside it: `outbox` holds the sequences that the broker
+- **Events are never changed**, but for their source where they get another journal id before anyone has heard them
+  (journal_identity.py). Whether one was delivered stands beside it: `outbox` holds the sequences that the broker
   has not accepted, with the code of the last refusal and the boot in which it was given. A row refused in this boot is
   not in the `backlog` (who publishes retries it); after a restart it is, so that no refusal is for ever.
 - **journal id** names the stream of sequences, **boot** this run of it; both are made anew wherever sequences may have

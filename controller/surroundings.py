@@ -90,7 +90,7 @@ class Surroundings(Machines, ABC):
 
     def subscribed(self, refused: Sequence[tuple[str, str]], now: float) -> None:
         """The broker answered to the subscriptions: all are granted but these, each a topic and the broker's reason."""
-        self.upward.subscribed(refused)
+        self.upward.subscribed(refused, now)
         self._alarms(now)
 
     def alarm(self, alarm: str, what: str | None, now: float, priority: Priority = "high") -> None:

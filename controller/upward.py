@@ -22,6 +22,8 @@ from controller.standing import Standing
 DAYS = 30
 SOON_S = DAYS * 86_400
 BOOTS = 65_535
+PROOF_MS, LONGEST_MS = 500.0, 5000.0
+"""So long what the broker has of our own state is awaited: after its answer to the subscriptions, and at all."""
 NAMED = 100
 EARLIER = 16
 
@@ -48,6 +50,8 @@ class Upward:
         """why the next start must begin a new journal id; "" = it need not"""
         self.strange_acks = 0
         """acks of a journal that is none of ours"""
+        self.sure_at = float("-inf")
+        """nothing may be published before: the broker is about to say what it knows of this journal"""
         self.standing = Standing()
         self._origin, self._boot, self._outbox, self._new = origin, boot, outbox, new
         self._ahead = ""  # the consumer that says it has heard what was never given
@@ -60,8 +64,13 @@ class Upward:
         """`certificate_ends`: until when the broker's certificate is valid, in UTC seconds."""
         self._broker, self._ends = broker, certificate_ends
 
-    def subscribed(self, refused: Sequence[tuple[str, str]]) -> None:
+    def awaits(self, until: float) -> None:
+        """Our own state, which the broker may have retained, can come until then."""
+        self.sure_at = until
+
+    def subscribed(self, refused: Sequence[tuple[str, str]], now: float) -> None:
         """The broker has granted the subscriptions but these, each a topic and its reason."""
+        self.sure_at = min(self.sure_at, now + PROOF_MS)
         if not refused:
             return self.standing.clear("broker-subscription")
         named = "; ".join(f"{topic}: {reason}" for topic, reason in refused)
@@ -122,6 +131,7 @@ class Upward:
 
     def found(self, state: NodeState) -> None:
         """The node's state as the broker has it: of an earlier run, of this one, or of somebody with our name."""
+        self.sure_at = float("-inf")
         if state.journal != self._origin.journal:
             self._earlier[state.journal] = None
             if len(self._earlier) > EARLIER:
