@@ -88,6 +88,8 @@ class Core:
         self._held: str | None = None
         """why the disk takes nothing"""
         self._committing_since: float | None = None
+        self._resting = False
+        """nothing more is given to the disk"""
         self._over = False
         """Node is not asked any more"""
         self._timer: asyncio.TimerHandle | None = None
@@ -153,7 +155,7 @@ class Core:
         for failure in node.failures():
             say(f"{failure.device}: {failure.why}; it is made anew\nlast bytes {failure.last}\n{failure.stack}")
             self._contained(failure.port, self.links[failure.port].hang_up, failure.why)
-        if self._committing_since is None:
+        if self._committing_since is None and not self._resting:
             batch = node.rows()
             if batch is not None:
                 self._committing_since = now
@@ -220,17 +222,17 @@ class Core:
 
         The floor goes on until the disk has all of it. From there to the new Node nothing else happens in the loop.
         """
-        until = monotonic_ms() + REST_MS
-        while self._committing_since is not None:
-            if monotonic_ms() > until or self._held is not None or self._over:
-                return "the journal's disk takes nothing at present; try again when it does"
-            await asyncio.sleep(PAUSE_S)
+        if not await self._rests():
+            return "the journal's disk takes nothing at present; try again when it does"
         self._committing_since = monotonic_ms()  # nothing is submitted from here on
         written = await self._loop.run_in_executor(None, self._writer.close, REST_MS / 1000)
-        batch = self.node.rows()
+        batch = None
         try:
+            if self._done.done():
+                return "the daemon is about to end"
             if not written:
                 raise OSError("it does not end what it writes")
+            batch = self.node.rows()
             if batch is not None:
                 self._journal.commit(batch)
                 self.node.committed(batch, monotonic_ms())
@@ -249,12 +251,27 @@ class Core:
             return f"an error of our own, its stack is in the log: {type(error).__name__}: {error}"
         finally:
             self._committing_since = None
-            if written:
+            if written and not self._over:
                 self._writer = self._new_writer()
-            if written and batch is not None:
-                self._committing_since = monotonic_ms()
-                self._writer.submit(batch)
+                if batch is not None:
+                    self._committing_since = monotonic_ms()
+                    self._writer.submit(batch)
         return ""
+
+    async def _rests(self) -> bool:
+        """Give the disk nothing more, so that it comes to rest however busy the floor is; whether it took all it had.
+
+        False also while it has no room: who writes knows what is to be made again then (journal_writer.py)."""
+        until = monotonic_ms() + REST_MS
+        self._resting = True
+        try:
+            while self._committing_since is not None:
+                if monotonic_ms() > until or self._held is not None or self._done.done():
+                    return False
+                await asyncio.sleep(PAUSE_S)
+        finally:
+            self._resting = False
+        return self._held is None
 
     def _make_node(self, config: Config, plans: Mapping[str, Plan], why: str) -> None:
         old = self.node

@@ -144,7 +144,8 @@ class Daemon(Core):
         """The broker is there."""
         self._said.clear()
         say(f"broker: connected to {self._uplink.broker}, {self._wellbeing.waiting()}")
-        self._step(self.node.connected, monotonic_ms(), self._uplink.broker, self._uplink.certificate_ends)
+        told = partial(self.node.connected, awaits=True)
+        self._step(told, monotonic_ms(), self._uplink.broker, self._uplink.certificate_ends)
 
     def subscribed(self, refused: Sequence[tuple[str, str]]) -> None:
         """The broker answered to the subscriptions."""

@@ -13,7 +13,8 @@ fits its events, and a machine is told "durable" only about what a power cut lea
   and the next start checks the whole file (`journal.check` beside it says so) and reads what is really there.
 - **A full disk is not.** Nothing was written then and nothing is lost: the same transaction is tried again until there
   is room (journal_writer.py); a reserve (journal_reserve.py) makes some for the last events of what is on the belts.
-- **Events are never changed.** Whether one was delivered stands beside it: `outbox` holds the sequences that the broker
+- **Events are never changed**, but for their source where they get another journal id before anyone has heard them
+  (journal_identity.py). Whether one was delivered stands beside it: `outbox` holds the sequences that the broker
   has not accepted, with the code of the last refusal and the boot in which it was given. A row refused in this boot is
   not in the `backlog` (who publishes retries it); after a restart it is, so that no refusal is for ever.
 - **journal id** names the stream of sequences, **boot** this run of it; both are made anew wherever sequences may have
@@ -93,7 +94,9 @@ ON CONFLICT (parcel) DO UPDATE SET body = excluded.body, lived_ms = excluded.liv
 class Journal:
     """The open journal of a running daemon. Not locked against a second daemon: that is the caller's work."""
 
-    def __init__(self, path: Path, writing: sqlite3.Connection, witness: Witness, rules: sections.Journal) -> None:
+    def __init__(
+        self, path: Path, writing: sqlite3.Connection, witness: Witness, utc_ms: int, rules: sections.Journal
+    ) -> None:
         self.path = path
         self.boot = witness.boot
         self.damaged: set[int] = set()
@@ -102,6 +105,7 @@ class Journal:
         self._failed = False
         self._writing = writing
         self._reading = connect(path, "ro")
+        self._utc_ms = utc_ms  # of the opening
         self._began_ms = lived(writing) - time.monotonic() * 1000
         self._retention = Retention(writing, rules)
         self._reserve = Reserve(path.parent, rules.reserve_mb)
@@ -129,7 +133,7 @@ class Journal:
         with contextlib.ExitStack() as undo, explained(path):
             undo.enter_context(contextlib.closing(writing))
             undo.callback(take_back, path.parent, witness)
-            journal = cls(path, writing, witness, rules)
+            journal = cls(path, writing, witness, utc_ms, rules)
             undo.pop_all()
         return journal
 
@@ -177,6 +181,7 @@ class Journal:
                 findings=tuple(
                     Finding(*row[1:-1]) for row in fetch(self._reading, "SELECT * FROM finding ORDER BY id")
                 ),
+                new=meta.get("made_utc_ms") == self._utc_ms,
             )
 
     def _proven(self, table: str, without: tuple[str, ...] = ()) -> Iterator[tuple[Any, ...]]:

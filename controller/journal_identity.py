@@ -14,6 +14,10 @@ to other events. That is where
 
 With the id the boot is drawn anew, for machines must not take this run for one that they know. Events that were not
 delivered stay queued, with their sequences, bodies and source; `meta.first` is where the new stream begins.
+
+But where others know more of a journal than it does, the sequences that it has given since (`meta.began`: the last one
+at its opening) are others' already. Nothing of that is published before the broker has said what it knows, so those
+events go over to the new id.
 """
 
 from __future__ import annotations
@@ -21,16 +25,19 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 
-from controller.journal_file import fetch, note, noted, sync_folder, tell
+from controller.journal_file import EVENT, fetch, note, noted, sync_folder, tell
 from controller.journal_rows import Finding
+from controller.journal_sums import checked, stored
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 BOOTS = 65535
 WITNESS, RENEW = "witness", "journal.renew"
+OLDER = "others know of sequences that it does not have, so it is an older state of itself"
+PAGE = 500
 AHEAD = """
 DELETE FROM mark WHERE seq > (SELECT coalesce(max(seq), 0) FROM event)
 OR evidence > (SELECT coalesce(max(id), 0) FROM evidence)
@@ -87,18 +94,21 @@ def begin_boot(
     here = f"{_machine()}:{path.stat().st_ino}"
     delivered = _delivered(db, int(meta.get("delivered", 0)))
     why = _reason(meta, here, path, witness, log_gone)
+    last = _last(db, meta)
     if why is not None:
-        first = _last(db, meta) + 1
         db.execute(AHEAD)
         old = str(meta.get("journal") or meta.get("was") or "")
         journal = _drawn(rng, {old, witness.journal} if witness is not None else {old})
+        since = int(meta.get("began", last)) if why == OLDER else last
+        first = (since if _moved(db, since, last, old, journal) else last) + 1
         meta |= {"file": here, "journal": journal, "made_utc_ms": utc_ms, "first": first, "boot": _unused(db, rng)}
         if why:
             what = f"the journal has the new id {journal}{f' instead of {old}' if old else ''}: {why}. "
             tell(db, [Finding("journal-renewed", f"{what}Its first sequence is {first}", "high")])
     before = int(meta["boot"]) if "boot" in meta else _unused(db, rng)
     meta["boot"] = before % BOOTS + 1
-    keys = ("file", "journal", "made_utc_ms", "first", "boot")
+    meta["began"] = last
+    keys = ("file", "journal", "made_utc_ms", "first", "boot", "began")
     note(db, {key: meta[key] for key in keys if key in meta} | {"delivered": delivered})
     db.execute("COMMIT")
     return Witness(str(meta["journal"]), int(meta["boot"]), delivered, running=True)
@@ -122,7 +132,7 @@ def _reason(meta: dict[str, object], here: str, path: Path, witness: Witness | N
     if meta.get("file") != here:
         return "its file was copied, restored or moved to another disk"
     if (path.parent / RENEW).exists():
-        return "others know of sequences that it does not have, so it is an older state of itself"
+        return OLDER
     if witness is None or witness.journal != meta["journal"]:
         return None
     if later(witness.boot, int(str(meta.get("boot", 0)))):
@@ -130,6 +140,20 @@ def _reason(meta: dict[str, object], here: str, path: Path, witness: Witness | N
     if witness.running and log_gone:
         return "the write-ahead log of its last run is gone, so what was recorded last may be lost"
     return None
+
+
+def _moved(db: sqlite3.Connection, since: int, last: int, old: str, journal: str) -> bool:
+    """Let the events after `since` be of the new journal. False, and all as it was: one of them is out already."""
+    for table in ("event", "outbox"):
+        if db.execute(f"SELECT count(*) FROM {table} WHERE seq > ?", (since,)).fetchone()[0] != last - since:
+            return False
+    ask = f"SELECT {EVENT} FROM event WHERE seq > ? ORDER BY seq LIMIT {PAGE}"
+    before, after = f':{old}"'.encode(), f':{journal}"'.encode()  # the end of their source
+    while rows := list(checked(fetch(db, ask, (since,)), set())):
+        made = (stored(replace(row, body=row.body.replace(before, after, 1))) for row in rows)
+        db.executemany("UPDATE event SET body = ?, crc = ? WHERE seq = ?", ((row[9], row[11], row[0]) for row in made))
+        since = rows[-1].seq
+    return True
 
 
 def _last(db: sqlite3.Connection, meta: dict[str, object]) -> int:

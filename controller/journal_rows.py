@@ -96,7 +96,8 @@ class Restored:
     `last_seq` is 0 where there is no event yet. `pending` counts the rows the broker has not accepted, refused ones
     included; `oldest_pending` is the lowest of them. `parcels` counts the parcels with advice. `first` is the first
     sequence of this journal id: what is lower was given under another id and keeps its source. `findings`: what the
-    opening met; each of them is found again until something was committed after it.
+    opening met; each of them is found again until something was committed after it. `new`: the id was made by this
+    opening, so nobody has heard events of it that are not here.
     """
 
     journal: str
@@ -109,6 +110,7 @@ class Restored:
     parcels: int
     first: int = 1
     findings: tuple[Finding, ...] = ()
+    new: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from controller.reporting import Complaints, Gathering, concerned
 from controller.starting import Start
 from controller.states import Publish, States
 from controller.surroundings import Surroundings
+from controller.upward import LONGEST_MS
 from devices.types import Answered, Destination, GivenUp, Item, Message, SessionLost, Synchronised
 
 __all__ = ["Node", "Start"]
@@ -104,11 +105,16 @@ class Node(Surroundings):
 
     # --- in: the centre ---------------------------------------------------------------------------------------------
 
-    def connected(self, now: float, broker: str = "", certificate_ends: float | None = None) -> None:
+    def connected(
+        self, now: float, broker: str = "", certificate_ends: float | None = None, *, awaits: bool = False
+    ) -> None:
         """The broker is there: what was published without an answer goes again, then the rest in order. `broker`: its
-        url; `certificate_ends`: until when its certificate is valid, in UTC seconds."""
+        url; `certificate_ends`: until when its certificate is valid, in UTC seconds. `awaits`: nothing is published
+        before it has said what it knows of our journal, or had the time to."""
         self.online, self.broker, self.broker_why = True, broker, ""
         self.upward.connected(broker, certificate_ends)
+        if awaits:
+            self.upward.awaits(now + LONGEST_MS)
         self.outbox.connected()
         self._states.connected(now)
         self._step(Reached(self.utc_ms(now)), now)
@@ -117,7 +123,7 @@ class Node(Surroundings):
         """The broker is gone; deciding goes on from local advice. `by_broker`: it closed the connection itself."""
         was_online, self.online, self.broker_why = self.online, False, why
         self.outbox.disconnected(by_broker)
-        self.upward.repair.disconnected()
+        self.upward.repair.disconnected(by_broker)
         self._replies.parted()
         if was_online:
             self._step(Parted(), now)
@@ -199,8 +205,9 @@ class Node(Surroundings):
     def next_at(self) -> float | None:
         """When `tick` (or, for a paced outbox, `publishes`) wants to be called next."""
         states = self._states.next_at if self.online else None
-        ours = (self.floor.next_at(), self.outbox.next_at(), self.upward.next_at(), states)
-        others = (*ours, *self._time_at.values(), *self._well_at.values())
+        told = (self.outbox.next_at(), self.upward.next_at(), states)
+        ours = (max(due, self.upward.sure_at) for due in told if due is not None)
+        others = (self.floor.next_at(), *ours, *self._time_at.values(), *self._well_at.values())
         due = min((due for due in (*self._driver_dues().values(), *others) if due is not None), default=None)
         return due if not self._untold else 0.0
 
@@ -210,7 +217,7 @@ class Node(Surroundings):
 
     def publishes(self, now: float) -> list[Publish]:
         """What shall be published now, in order; nothing while the broker is away, or under a journal id given up."""
-        if not self.online or self.upward.renew:
+        if not self.online or self.upward.renew or now < self.upward.sure_at:
             return []
         out = self._states.take(now, self.utc_ms(now)) + self._replies.take(now)
         out += [Publish(row.seq, row.topic, row.body) for row in self.outbox.take(now)]

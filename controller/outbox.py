@@ -11,7 +11,8 @@
   again from the first of them.
 - A row that makes the broker **drop the connection** would block the rest for ever. When nothing was acknowledged on
   `DEATHS` connections in a row that the broker closed, rows go one at a time; a row that ends as many connections
-  alone is refused, too. An outage, a dead line and a broker that has gone silent count for nothing.
+  alone is refused, too. An outage, a dead line, a broker that has gone silent and one that says a reason of its own
+  count for nothing.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class Outbox:
             self._deaths += 1
         if by_broker and self._deaths >= 2 * DEATHS and len(self._flying) == 1:
             (poison,) = self._flying
-            self._refuse(poison, CLOSED_ON_IT)
+            self._refuse(poison, CLOSED_ON_IT, closes=True)
             self._deaths = DEATHS  # the next one is tried alone as well
         self._resend = deque(sorted((*self._resend, *self._flying.values()), key=lambda row: row.seq))
         self._flying.clear()
@@ -162,12 +163,12 @@ class Outbox:
         row = self._flying.get(seq)
         return row.topic if row else ""
 
-    def _refuse(self, seq: int, code: int) -> None:
+    def _refuse(self, seq: int, code: int, closes: bool = False) -> None:
         row = self._flying.pop(seq)
         if seq not in self._refused and len(self._refused) >= QUARANTINE:
             self._spilled = min(seq, self._spilled or seq)
             return
-        self._refused.refuse(row, self._now)
+        self._refused.refuse(row, self._now, closes)
         self._quarantined.append((seq, code))
 
     def _turn_back(self) -> None:

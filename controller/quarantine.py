@@ -4,6 +4,9 @@ Brokers permit and refuse by topic, so of each topic the first row is tried ever
 others of its topic follow at once, in the order of their sequences: who was refused for an hour is heard within
 `RETRY_MS` of the permission, and in order. It may be refused for its own sake, though: so another one is tried right
 after it, each in its turn, and where that is accepted the rest follows, too.
+
+A row on which the broker **closes the connection** costs everybody several connections each time. It speaks for no
+topic, and is tried after `RETRY_MS`, then at doubling intervals up to an hour.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from collections import deque
 
 from controller.journal_rows import Row
 
-RETRY_MS = 30_000.0
+RETRY_MS, RETRY_MAX_MS = 30_000.0, 3_600_000.0
 
 
 class Quarantine:
@@ -31,6 +34,10 @@ class Quarantine:
         """topic -> its first row, while it is tried"""
         self._another: set[str] = set()
         """topics of which another row is to be tried next"""
+        self._closing: list[tuple[float, int, Row]] = []
+        """heap: when a row on which the broker closes is tried, its sequence, the row"""
+        self._closed: dict[int, int] = {}
+        """sequence -> how often the broker closed on it"""
 
     def __contains__(self, seq: int) -> bool:
         return seq in self._known
@@ -46,11 +53,16 @@ class Quarantine:
     @property
     def waiting(self) -> int:
         """Those that are not being tried now."""
-        return len(self._follow) + sum(map(len, self._waiting.values()))
+        return len(self._follow) + len(self._closing) + sum(map(len, self._waiting.values()))
 
-    def refuse(self, row: Row, now: float) -> None:
-        """The broker refused it, for the first time or again."""
+    def refuse(self, row: Row, now: float, closes: bool = False) -> None:
+        """The broker refused it, for the first time or again. `closes`: it closed the connection on it."""
         self._known.add(row.seq)
+        if closes:
+            times = self._closed[row.seq] = self._closed.get(row.seq, 0) + 1
+            due = now + min(RETRY_MS * 2.0 ** (times - 1), RETRY_MAX_MS)
+            heapq.heappush(self._closing, (due, row.seq, row))
+            return
         if row.topic not in self._waiting:
             self._waiting[row.topic] = {}
             heapq.heappush(self._probes, (now + RETRY_MS, row.topic))
@@ -63,6 +75,7 @@ class Quarantine:
         """The broker took it. Nothing where it was not in here."""
         if row.seq in self._known:
             self._known.discard(row.seq)
+            self._closed.pop(row.seq, None)
             self._release(row.topic)
 
     def due(self, now: float) -> Row | None:
@@ -77,7 +90,7 @@ class Quarantine:
                 self._waiting[topic] = rows
                 heapq.heappush(self._probes, (now + RETRY_MS, topic))
                 return row
-        return None
+        return heapq.heappop(self._closing)[2] if self._closing and self._closing[0][0] <= now else None
 
     def _which(self, topic: str, rows: dict[int, Row]) -> int:
         if topic in self._another:
@@ -90,12 +103,14 @@ class Quarantine:
         """When `due` has one; None = never."""
         if self._follow:
             return now
-        return self._probes[0][0] if self._probes else None
+        return min((heap[0][0] for heap in (self._probes, self._closing) if heap), default=None)
 
     def release(self) -> None:
         """All of them are due now."""
         for topic in list(self._waiting):
             self._release(topic)
+        self._follow = deque(sorted((*self._follow, *(row for *_, row in self._closing)), key=lambda row: row.seq))
+        self._closing.clear()
 
     def _release(self, topic: str) -> None:
         rows = self._waiting.pop(topic, {})

@@ -10,6 +10,8 @@ broker accepted it a while ago, is missing there.
 - After a pass that did not help the next one waits for 10 s, then twice as long, up to an hour; who has not been heard
   for a day is forgotten.
 - **Behind live rows**: nothing leaves here while the outbox has something to send, and little at a time.
+- A row on which the broker **closes the connection** here, though it took it once (another broker of the list, another
+  limit), must not do so for ever: after `DEATHS` such connections in a row the pass is over, and has not helped.
 - Rows that are still in the outbox, or refused, are its affair; what is damaged cannot be published: a consumer that
   waits for such a one waits rightly. What retention has removed is a gap for good, and is told.
 """
@@ -21,7 +23,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from controller.journal_rows import Row
-from controller.outbox import Outbox
+from controller.outbox import DEATHS, Outbox
 
 SETTLE_MS = 10_000.0
 WAIT_MS, WAIT_MAX_MS = 10_000.0, 3_600_000.0
@@ -74,6 +76,7 @@ class Repair:
         self._high = last  # rows up to here were accepted, or are in the outbox
         self._marks = deque([(float("-inf"), last)])  # what `_high` was, and when
         self._pass: Pass | None = None
+        self._deaths, self._answered = 0, False
         self._now = 0.0
         self._tick, self._taken = 0.0, 0
 
@@ -163,15 +166,23 @@ class Repair:
         """The broker answered to one; a refusal is no reason to try it at once."""
         current = self._pass
         if current is not None:
-            current.flying.pop(seq, None)
+            if current.flying.pop(seq, None) is not None:
+                self._answered, self._deaths = True, 0
             self._end(current, now)
 
-    def disconnected(self) -> None:
-        """The broker is gone, and with it every answer."""
-        if self._pass is not None:
-            flying = sorted(self._pass.flying.values(), key=lambda row: row.seq)
-            self._pass.ready.extendleft(reversed(flying))
-            self._pass.flying.clear()
+    def disconnected(self, by_broker: bool = True) -> None:
+        """The broker is gone, and with it every answer. `by_broker`: it closed it, maybe because of a row."""
+        current, answered = self._pass, self._answered
+        self._answered = False
+        if current is None:
+            return
+        if by_broker and current.flying and not answered:
+            self._deaths += 1
+        flying = sorted(current.flying.values(), key=lambda row: row.seq)
+        current.ready.extendleft(reversed(flying))
+        current.flying.clear()
+        if self._deaths >= DEATHS:
+            self._over(current, self._now)
 
     def next_at(self) -> float | None:
         """When `wants` or `take` has something if nothing else happens; None = only after some call."""
@@ -215,6 +226,9 @@ class Repair:
             or max(current.read, current.consumer.sequence) < current.end
         ):
             return
+        self._over(current, now)
+
+    def _over(self, current: Pass, now: float) -> None:
         one = current.consumer
         one.due, one.wait = now + one.wait, min(2 * one.wait, WAIT_MAX_MS)
-        self._pass = None
+        self._pass, self._deaths = None, 0

@@ -44,7 +44,7 @@ class Surroundings(Machines, ABC):
         self.recorder: Recorder | None = None
         """records every step, when it is set before the first one"""
         self.outbox = Outbox(oldest=restored.oldest_pending, last=restored.last_seq)
-        self.upward = Upward(self.origin, self.boot, self.outbox, restored.first)
+        self.upward = Upward(self.origin, self.boot, self.outbox, restored.first, new=restored.new)
         self.standing: dict[str, str] = {}
         self.poison = Poison()
         self._clock = Clock(start.utc_ms, start.now)
@@ -90,7 +90,7 @@ class Surroundings(Machines, ABC):
 
     def subscribed(self, refused: Sequence[tuple[str, str]], now: float) -> None:
         """The broker answered to the subscriptions: all are granted but these, each a topic and the broker's reason."""
-        self.upward.subscribed(refused)
+        self.upward.subscribed(refused, now)
         self._alarms(now)
 
     def alarm(self, alarm: str, what: str | None, now: float, priority: Priority = "high") -> None:

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 HEADER_BYTES = 16  # of a PUBLISH at most, beside topic and payload
 STOP_S = 2.0
 ANSWER_S = 30.0
+FOR_EVENTS = 200  # of `PENDING`; more than the outbox and the repair have on their way
 SUBSCRIBE_S = 300.0
 SHORT_LIVES = 3  # not every broker says that it gave our session to somebody else
 TOPIC_INVALID, PACKET_TOO_LARGE = 0x90, 0x95  # reason codes of MQTT 5
@@ -84,7 +85,8 @@ class Handler(Protocol):
 
     def disconnected(self, why: str, by_broker: bool) -> None:
         """The broker is gone, or an attempt to reach it failed; `why` in plain words. No answer is to be awaited.
-        `by_broker`: it closed a connection that stood; else we gave it up, the line is dead, or there was none."""
+        `by_broker`: it closed a connection that stood; else we gave it up, the line is dead, there was none, or the
+        broker said a reason of its own."""
 
     def puback(self, key: int, code: int) -> None:
         """The broker's answer to `publish(key, …)` with QoS 1: an MQTT 5 reason code; accepted below 0x80."""
@@ -150,8 +152,11 @@ class Uplink:
         return self._connection.certificate_ends if self._connection else None
 
     def publish(self, key: int, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
-        """Publish; with QoS 1 `key` comes back in `puback`. False: not connected, or too many unanswered; not sent."""
-        if self._up_at is None or len(self._keys) + len(self._queue) >= PENDING:
+        """Publish; with QoS 1 `key` comes back in `puback`. False: not connected, or too many unanswered; not sent.
+
+        Messages without a key, for whose answer nobody waits, leave room for those with one."""
+        most = PENDING if key else PENDING - FOR_EVENTS
+        if self._up_at is None or len(self._keys) + len(self._queue) >= most:
             return False
         if len(topic.encode()) + len(payload) + HEADER_BYTES > self._longest:
             log.error("message of %d bytes to %s not sent: at most %d are taken", len(payload), topic, self._longest)

@@ -3,7 +3,8 @@ and whether the journal is an older image of itself.
 
 Sequences are given once. When the broker, or a consumer, has seen more of this very journal than the journal knows, its
 file was put back to an earlier state (a snapshot, a backup written into the file), and what it gives next would be
-taken for what was heard already: `renew` says so, and the daemon makes the next start begin a new journal id.
+taken for what was heard already: `renew` says so, and the daemon makes the next start begin a new journal id. A
+consumer proves that once: what it says so of an id that this very run has made is an error of its own, and an alarm.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from controller.standing import Standing
 DAYS = 30
 SOON_S = DAYS * 86_400
 BOOTS = 65_535
+PROOF_MS, LONGEST_MS = 500.0, 5000.0
+"""So long what the broker has of our own state is awaited: after its answer to the subscriptions, and at all."""
 NAMED = 100
 EARLIER = 16
 
@@ -38,16 +41,20 @@ REASONS = {
 
 
 class Upward:
-    """`now` is monotonic ms. `first`: the first sequence that was given under this journal id."""
+    """`now` is monotonic ms. `first`: the first sequence that was given under this journal id. `new`: this run has made
+    the id."""
 
-    def __init__(self, origin: Origin, boot: int, outbox: Outbox, first: int) -> None:
+    def __init__(self, origin: Origin, boot: int, outbox: Outbox, first: int, *, new: bool = False) -> None:
         self.repair = Repair(outbox, outbox.last, first)
         self.renew = ""
         """why the next start must begin a new journal id; "" = it need not"""
         self.strange_acks = 0
         """acks of a journal that is none of ours"""
+        self.sure_at = float("-inf")
+        """nothing may be published before: the broker is about to say what it knows of this journal"""
         self.standing = Standing()
-        self._origin, self._boot, self._outbox = origin, boot, outbox
+        self._origin, self._boot, self._outbox, self._new = origin, boot, outbox, new
+        self._ahead = ""  # the consumer that says it has heard what was never given
         self._ends: float | None = None
         self._broker = ""
         self._refused = 0  # events, as the alarm counts them
@@ -57,8 +64,13 @@ class Upward:
         """`certificate_ends`: until when the broker's certificate is valid, in UTC seconds."""
         self._broker, self._ends = broker, certificate_ends
 
-    def subscribed(self, refused: Sequence[tuple[str, str]]) -> None:
+    def awaits(self, until: float) -> None:
+        """Our own state, which the broker may have retained, can come until then."""
+        self.sure_at = until
+
+    def subscribed(self, refused: Sequence[tuple[str, str]], now: float) -> None:
         """The broker has granted the subscriptions but these, each a topic and its reason."""
+        self.sure_at = min(self.sure_at, now + PROOF_MS)
         if not refused:
             return self.standing.clear("broker-subscription")
         named = "; ".join(f"{topic}: {reason}" for topic, reason in refused)
@@ -105,13 +117,21 @@ class Upward:
         """A consumer has heard everything of a journal up to a sequence."""
         if ack.journal != self._origin.journal:
             self.strange_acks += ack.journal not in self._earlier
+        elif ack.sequence > self._outbox.last and self._new:
+            self._ahead = ack.consumer
+            what = f"consumer {ack.consumer} says that it has heard events that were never given; its acks do not count"
+            self.standing.set(Alarm(alarm="ack-ahead", what=what, priority="high"))
         elif ack.sequence > self._outbox.last:
             self._older(f"consumer {ack.consumer} has heard event {ack.sequence}")
         else:
+            if ack.consumer == self._ahead:
+                self._ahead = ""
+                self.standing.clear("ack-ahead")
             self.repair.heard(ack.consumer, ack.sequence, now)
 
     def found(self, state: NodeState) -> None:
         """The node's state as the broker has it: of an earlier run, of this one, or of somebody with our name."""
+        self.sure_at = float("-inf")
         if state.journal != self._origin.journal:
             self._earlier[state.journal] = None
             if len(self._earlier) > EARLIER:

@@ -41,6 +41,8 @@ UNSUPPORTED_VERSION, KEEP_ALIVE_TIMEOUT, SESSION_TAKEN_OVER = 0x84, 0x8D, 0x8E  
 UNSPECIFIED = 0x80
 PUBACK_CODES = (0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99)
 """MQTT 5 §3.4.2.1."""
+OF_ITSELF = frozenset((0x89, 0x8B, SESSION_TAKEN_OVER, 0x9C, 0x9D, 0x9F, 0xA0))
+"""Busy, shutting down, session taken over, another server, too many connections, too long: no message is to blame."""
 CREDENTIALS = (0x86, 0x87)  # bad user name or password, not authorized
 DEAD_LINE = frozenset((errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN))
 
@@ -57,7 +59,8 @@ class Listener(Protocol):
 
     def closed(self, why: str, code: int, by_broker: bool) -> None:
         """It is over, or never came to be; the last call. `code` is the broker's reason code, 0 without one.
-        `by_broker`: it ended what stood; not we, and not a line that is dead."""
+        `by_broker`: it ended what stood, maybe for what we sent; not we, not a line that is dead, and it did not say a
+        reason of its own."""
 
     def answered(self, mid: int, code: int) -> None:
         """The PUBACK of a publish with QoS 1."""
@@ -296,7 +299,8 @@ class Connection:
         if self._code == SESSION_TAKEN_OVER:
             self._why = f"another client uses the client id {self._options.client_id!r} too; give each its own"
         silent = code.value == KEEP_ALIVE_TIMEOUT or self._errno in DEAD_LINE
-        why, by_broker = self._why or self._ending(silent), not silent and not self._leaving
+        why = self._why or self._ending(silent)
+        by_broker = not (silent or self._leaving or self._code in OF_ITSELF)
         self._events.append(lambda: self._listener.closed(why, self._code, by_broker))
 
     def _ending(self, silent: bool) -> str:

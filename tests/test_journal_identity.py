@@ -8,12 +8,13 @@ import os
 import random
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from controller import journal_file
-from controller.journal import Batch, Journal, JournalError, Restored
+from controller.journal import Batch, Journal, JournalError, Restored, Row
 from controller.journal_identity import RENEW, WITNESS, later
 from controller.journal_sums import queued
 from tests.test_journal import opened, row
@@ -114,6 +115,28 @@ def test_others_know_of_later_sequences(tmp_path: Path) -> None:
     assert pending == [1, 3]
     assert not (tmp_path / RENEW).exists()
     assert seen(path, 3)[0].journal == now.journal
+
+
+@pytest.mark.parametrize("delivered", [False, True])
+def test_what_an_older_image_has_given_since_goes_over_to_the_new_id(tmp_path: Path, delivered: bool) -> None:
+    """Others have heard other events with those sequences; where one of these is out, too, all stay what they are."""
+    path = tmp_path / "journal.db"
+
+    def sourced(seq: int, journal: str) -> Row:
+        text = f'{{"id":"x","source":"urn:hub:lgg:n1:{journal}","about":"urn:hub:lgg:n1:{before.journal}"}}'
+        return replace(row(seq), body=text.encode())
+
+    before = ran(path, 1, 1, 4)
+    with opened(path, 2) as journal:
+        journal.commit(Batch(events=[sourced(seq, before.journal) for seq in range(5, 700)]))
+        if delivered:
+            journal.commit(Batch(delivered=[600]))
+    (tmp_path / RENEW).touch()
+    with opened(path, 3) as journal:
+        now, rows = journal.restored(), journal.backlog(4, 1000)
+    assert now.first == (700 if delivered else 5)
+    journal_id = before.journal if delivered else now.journal
+    assert rows == [sourced(seq, journal_id) for seq in range(5, 700) if seq != 600 or not delivered]
 
 
 def test_the_file_is_gone(tmp_path: Path) -> None:

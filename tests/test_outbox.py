@@ -225,6 +225,29 @@ def test_a_row_that_ends_every_connection_goes_to_quarantine() -> None:
     assert seqs(outbox.take(10_001.0)) == [3]
 
 
+def test_a_row_that_ends_every_connection_is_tried_less_and_less_often() -> None:
+    """Each time costs everybody several connections. What is refused in its topic meanwhile is another matter."""
+    outbox, now, ended = ready(), 0.0, []
+    outbox.offer(rows(1))
+    outbox.connected()
+    while (outbox.next_at() or 0.0) < 86_400_000.0:
+        now = max(now + 1000.0, outbox.next_at() or 0.0)
+        if outbox.take(now):
+            ended.append(now)
+            outbox.disconnected()
+            outbox.connected()
+    assert len(ended) <= 32 * 2 * module.DEATHS, "at last every hour"
+    outbox.offer(rows(2))
+    assert seqs(outbox.take(now)) == [2]
+    outbox.puback(2, 0x87)
+    assert seqs(outbox.take(now + 30_000.0)) == [2]
+    outbox.retry()
+    assert seqs(outbox.take(now + 30_001.0)) == [1]
+    outbox.puback(1, 0)
+    outbox.puback(2, 0)
+    assert (outbox.quarantined, outbox.refusals) == (0, 0)
+
+
 def test_a_connection_that_the_broker_did_not_close_says_nothing_of_a_row() -> None:
     outbox = ready(window=10)
     outbox.offer(rows(1, 2))

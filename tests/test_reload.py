@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import itertools
 import json
 import random
 import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from controller.core import monotonic_ms
+from controller.daemon import Daemon
 from controller.demo_parcels import Parcels
+from controller.journal import Batch, Held, Reader
+from controller.plans import load_floor
 from tests.faults.brokers import mosquitto
 from tests.faults.consumer import Consumer
 from tests.faults.figures import NOTHING
 from tests.faults.hub import NODE, ROOT, SITE, Hub, Simulator
 from tests.faults.threads import until
+from tests.test_check import S1_PLAN
+from tests.test_config import FLOOR, write
 
 LANE = "[lane.S1-L03]\n"
 
@@ -177,3 +188,114 @@ def test_requests_of_the_control_socket(request_: str, tmp_path: Path) -> None:
             with control.makefile("rb") as lines:
                 answers = [json.loads(lines.readline()) for _ in range(3)]
         assert all(answer["ok"] and answer["changes"] == [] for answer in answers)
+
+
+# --- within this process ----------------------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def within(folder: Path) -> AsyncIterator[tuple[Daemon, asyncio.Task[int]]]:
+    """A daemon without a broker, when it has recorded that it began."""
+    (folder / "plan.toml").write_text(S1_PLAN)
+    floor = write(folder, FLOOR.replace("mqtt://127.0.0.1:1883", "mqtt://127.0.0.1:1"))
+    daemon = Daemon(*load_floor(floor))
+    running = asyncio.create_task(daemon.run())
+    try:
+        await reached(lambda: daemon._committing_since is None and daemon.node.outbox.last > 0)
+        yield daemon, running
+    finally:
+        daemon._finish(0)
+        await running
+        daemon._lock.close()
+
+
+async def reached(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+def happens(daemon: Daemon, what: str) -> None:
+    """Something that leaves an event."""
+    daemon._step(daemon.node.link_down, next(iter(daemon.node.ports)), monotonic_ms(), what)
+
+
+def test_a_reload_comes_through_however_busy_the_disk_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a commit is synced there is always something for the next one."""
+    monkeypatch.setattr("controller.core.REST_MS", 1000.0)
+
+    async def scenario() -> None:
+        async with within(tmp_path) as (daemon, _):
+            commit = daemon._journal.commit
+
+            def slow(batch: Batch) -> None:
+                time.sleep(0.02)
+                commit(batch)
+
+            async def load() -> None:
+                for number in itertools.count():
+                    happens(daemon, str(number))
+                    await asyncio.sleep(0.004)
+
+            monkeypatch.setattr(daemon._journal, "commit", slow)
+            loading = asyncio.create_task(load())
+            await reached(lambda: daemon._committing_since is not None)
+            boot = daemon.node.boot
+            assert await daemon._renewed(daemon.config, daemon._plans, "test") == ""
+            assert daemon.node.boot == boot % 65535 + 1
+            loading.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_a_reload_while_the_reserve_is_used_up_leaves_the_disk_its_way_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commits work again, into what the reserve had kept: it is not over before the reserve is there again."""
+    monkeypatch.setattr("controller.journal_writer.HELD_S", 0.05)
+    room = [False]
+
+    async def scenario() -> None:
+        async with within(tmp_path) as (daemon, _):
+            commit, full = daemon._journal.commit, iter([Held("database or disk is full")])
+
+            def planted(batch: Batch) -> None:
+                for error in full:
+                    raise error
+                commit(batch)
+
+            monkeypatch.setattr(daemon._journal, "commit", planted)
+            monkeypatch.setattr(daemon._journal, "give_up", lambda: True)
+            monkeypatch.setattr(daemon._journal, "recover", lambda: room[0])
+            happens(daemon, "x")
+            await reached(lambda: daemon._held is not None and daemon._committing_since is None)
+            await daemon._renewed(daemon.config, daemon._plans, "test")
+            assert "disk-held" in daemon.node.standing
+            room[0] = True
+            await reached(lambda: daemon._held is None)
+            await reached(lambda: "disk-held" not in daemon.node.standing)
+
+    asyncio.run(scenario())
+
+
+def test_an_error_of_our_own_during_a_reload_is_not_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        async with within(tmp_path) as (daemon, running):
+            close, last = daemon._writer.close, daemon.node.outbox.last
+
+            def slow(timeout_s: float = 10.0) -> bool:
+                daemon._loop.call_soon_threadsafe(daemon._step, fails)
+                time.sleep(0.1)
+                return close(timeout_s)
+
+            def fails() -> None:
+                daemon.node.link_down(next(iter(daemon.node.ports)), monotonic_ms(), "half of a step")
+                raise ValueError("planted")
+
+            monkeypatch.setattr(daemon._writer, "close", slow)
+            assert await daemon._renewed(daemon.config, daemon._plans, "test") != ""
+            assert await running == 71
+            with contextlib.closing(Reader(daemon.config.state_dir / "journal.db")) as reader:
+                assert list(reader.since(last + 1)) == []
+
+    asyncio.run(scenario())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from controller import repair as module
 from controller.journal_rows import Row
-from controller.outbox import Outbox
+from controller.outbox import DEATHS, Outbox
 from controller.repair import Repair
 from tests.test_outbox import row, seqs
 
@@ -206,6 +206,34 @@ def test_only_little_leaves_at_once_and_nothing_while_live_rows_wait() -> None:
     assert seqs(world.repair.take(world.now)) == [module.WINDOW + 1]
     world.repair.disconnected()
     assert seqs(world.repair.take(world.now + 1)) == [2, 3, 4, 5], "without an answer: once more"
+
+
+def test_a_row_on_which_the_broker_closes_ends_few_connections() -> None:
+    """It was taken once, maybe by another broker of the list."""
+    world, ended = World(lossy(3)), []
+    world.commit(40)
+    world.run(1, world.ack)
+    arrive = world.repair.puback
+
+    def closes(seq: int, now: float) -> None:
+        if seq != 3:
+            return arrive(seq, now)
+        ended.append(now)
+        world.outbox.disconnected()
+        world.repair.disconnected()
+        world.outbox.connected()
+
+    world.repair.puback = closes  # type: ignore[method-assign]
+    world.run(100, world.ack)
+    assert 0 < len(ended) <= 4 * DEATHS
+    world.run(7200, world.ack, step=1000.0)
+    assert len(ended) <= 12 * DEATHS, "less and less often"
+    world.commit()
+    world.run(1)
+    assert len(world.rows) in world.heard
+    world.repair.puback = arrive  # type: ignore[method-assign]
+    world.run(3700, world.ack, step=1000.0)
+    assert world.upto == len(world.rows)
 
 
 def test_a_newer_ack_moves_the_cursor() -> None:

@@ -378,6 +378,21 @@ def test_too_many_unanswered_are_refused_to_the_caller(tmp_path: Path) -> None:
     run(scenario)
 
 
+def test_what_nobody_waits_for_leaves_room_for_events() -> None:
+    """States and replies that a slow broker has not answered: an event that is not taken would be forgotten."""
+
+    async def scenario() -> None:
+        user, broker = User(), Answering()
+        async with answering(broker) as url, linked(Options(url, "floord"), user) as uplink:
+            await user.until(lambda: len(user.sessions) == 1)
+            taken = [uplink.publish(0, "t", b"", 1, False) for _ in range(1500)]
+            assert 500 <= sum(taken) < 1000
+            assert all(uplink.publish(key, "t", b"", 1, False) for key in range(1, 101))
+            assert all(uplink.publish(-key, "t", b"", 1, False) for key in range(1, 21))
+
+    run(scenario)
+
+
 def test_mqtt_3_1_1_after_the_refusal_of_the_version_with_one_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -732,6 +747,37 @@ def test_a_row_on_which_the_broker_closes_is_found_out() -> None:
             await publisher.until(lambda: publisher.delivered == {1, 3})
             assert set(publisher.by_broker) == {True}
             assert publisher.outbox.quarantined == 1
+
+    run(scenario)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("code", [0x89, 0x8B, 0x8E, 0x9C, 0x9D, 0x9F, 0xA0])
+def test_a_broker_that_ends_it_for_a_reason_of_its_own_blames_no_row(code: int) -> None:
+    """Busy, shutting down, taken over, elsewhere: a row that it had not answered keeps its place in the order."""
+
+    async def scenario() -> None:
+        publisher = Publisher(committed(Outbox(window=1), [row(1), row(2)]))
+        well = False
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(1000)
+            writer.write(b"\x20\x03\x00\x00\x00")
+            while data := await reader.read(65536):
+                if not well:
+                    writer.write(bytes([0xE0, 2, code, 0]))
+                    break
+                for at in re.findall(rb"\x32.\x00\x0bfloor/event(..)", data, re.DOTALL):
+                    writer.write(b"\x40\x02" + at)
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server, linked(Options(url_of(server), "floord"), publisher) as publisher.uplink:
+            await publisher.until(lambda: len(publisher.downs) > 2 * DEATHS)
+            assert publisher.outbox.quarantined == 0
+            well = True
+            await publisher.until(lambda: publisher.delivered == {1, 2})
+            assert set(publisher.by_broker) == {False}
 
     run(scenario)
 

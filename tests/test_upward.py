@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from controller.acks import Ack, NodeState
 from controller.broker import Child
+from controller.core import monotonic_ms
 from controller.daemon import Daemon as RealDaemon
 from controller.envelope import Origin
 from controller.events import Alarm
@@ -21,7 +23,8 @@ from controller.outbox import Outbox
 from controller.plans import load_floor
 from controller.standing import AGAIN_MS, Standing
 from controller.uplink import Options
-from controller.upward import Upward
+from controller.upward import LONGEST_MS, PROOF_MS, Upward
+from tests.faults.consumer import Consumer
 from tests.floor_fixture import UTC
 from tests.hub import MemoryJournal
 from tests.test_check import S1_PLAN
@@ -259,6 +262,54 @@ def test_a_consumer_that_has_heard_more_than_the_journal_knows_proves_it() -> No
     assert hub.node.publishes(hub.now) == [], "nothing more under this id"
 
 
+def test_a_consumer_that_is_one_ahead_makes_one_new_journal_and_not_one_after_the_other(tmp_path: Path) -> None:
+    """It says which event it expects, not which it has heard."""
+
+    async def ahead(daemon: RealDaemon, running: asyncio.Task[int]) -> None:
+        node = daemon.node
+        await until(lambda: node.online and node.outbox.queued == 0 and node.outbox.last > 0)
+        body = {"consumer": "erp", "journal": node.origin.journal, "sequence": node.outbox.last + 1}
+        daemon._step(node.message, f"{node.origin.base}/ack", json.dumps(body).encode(), 0, monotonic_ms())
+
+    async def scenario() -> None:
+        with started("mosquitto", tmp_path) as broker:
+            async with floord(tmp_path, broker):
+                pass
+            codes = []
+            for _ in range(2):
+                async with floord(tmp_path, broker) as (daemon, running):
+                    await ahead(daemon, running)
+                    done, _ = await asyncio.wait([running], timeout=1.0)
+                    codes.append(running.result() if done else 0)
+                    if not done:
+                        assert "erp" in alarm_of(daemon, "ack-ahead")
+            assert codes == [70, 0]
+
+    run(scenario)
+
+
+def alarm_of(daemon: RealDaemon, alarm: str) -> str:
+    """What it said of it last."""
+    events = (json.loads(row.body)["data"] for row in Reader(daemon.config.state_dir / "journal.db").since(1))
+    return str([data for data in events if data.get("alarm") == alarm][-1]["what"])
+
+
+def test_acks_of_what_was_never_given_are_an_alarm_in_a_new_journal() -> None:
+    outbox = committed(Outbox(), [row(1), row(2)])
+    upward = Upward(Origin("lgg", "n1", "abcd1234", "test"), 1, outbox, 1, new=True)
+
+    def said(consumer: str, sequence: int) -> list[str]:
+        upward.heard(Ack(consumer=consumer, journal="abcd1234", sequence=sequence), 0.0)
+        return [name for name, _ in upward.take(0.0, 0.0)]
+
+    assert said("erp", 3) == ["alarm/raised"]
+    assert said("other", 2) == said("erp", 2**62) == []
+    assert (upward.renew, list(upward.repair.consumers)) == ("", ["other"])
+    assert said("erp", 1) == ["alarm/cleared"]
+    upward.found(NodeState(journal="abcd1234", boot=1, sequence=3))
+    assert upward.renew, "our own state is another matter"
+
+
 @pytest.mark.parametrize(
     ("boot", "more", "journal", "proof"),
     [
@@ -303,6 +354,26 @@ def test_what_others_write_there_does_no_harm(payload: bytes) -> None:
     hub = Daemon().up()
     hub.node.message(f"{OWN}/state/node", payload, 1, hub.now, True)
     assert hub.node.upward.renew == ""
+
+
+@pytest.mark.parametrize("ends", ["found", "not there", "no answer"])
+def test_nothing_is_published_before_the_broker_has_said_what_it_knows(ends: str) -> None:
+    hub = Daemon().up()
+    hub.node.connected(hub.now, "mqtt://b", awaits=True)
+    assert hub.node.publishes(hub.now) == []
+    due = hub.node.next_at()
+    assert due is None or due > hub.now, "and nobody asks in vain all the time"
+    if ends == "found":
+        own = {"state": "offline", "boot": hub.node.boot, "journal": hub.node.origin.journal, "sequence": 0}
+        hub.say("n1/state/node", own)
+    elif ends == "not there":
+        hub.node.subscribed([], hub.now)
+        assert hub.node.publishes(hub.now + PROOF_MS - 1) == []
+        hub.now += PROOF_MS
+    else:
+        assert hub.node.publishes(hub.now + LONGEST_MS - 1) == []
+        hub.now += LONGEST_MS
+    assert hub.node.publishes(hub.now) != []
 
 
 # --- the daemon itself ------------------------------------------------------------------------------------------------
@@ -390,3 +461,39 @@ def test_a_journal_that_was_put_back_is_found_out_by_what_the_broker_knows(
     marker = (tmp_path / "state" / "journal.renew").read_text()
     assert "the journal is an older image of itself: the broker was told of" in marker
     assert marker.strip() in capfd.readouterr().err
+
+
+def test_no_sequence_of_a_journal_that_was_put_back_is_heard_with_two_events(tmp_path: Path) -> None:
+    """Neither before the broker has said what it knows, nor afterwards of what was recorded until then."""
+    files = [tmp_path / "state" / name for name in ("journal.db", "witness")]
+
+    async def scenario() -> None:
+        with started("mosquitto", tmp_path) as broker, Consumer(broker.url, "lgg", "sorter-a", ack_s=None) as consumer:
+            await until(lambda: consumer.subscribed > 0)
+
+            async def ran(code: int) -> tuple[str, int]:
+                async with floord(tmp_path, broker) as (daemon, running):
+                    node = daemon.node
+                    if code:
+                        assert await asyncio.wait_for(running, 20) == code
+                    else:
+                        await until(lambda: node.online and node.outbox.queued == 0 and node.outbox.last > 1)
+                await daemon._uplink.stop()
+                return node.origin.journal, node.outbox.last
+
+            await ran(0)
+            older = [file.read_bytes() for file in files]
+            for _ in range(2):
+                before, _ = await ran(0)
+            for file, content in zip(files, older, strict=True):
+                with file.open("r+b") as same:
+                    same.write(content)
+                    same.truncate()
+            await ran(70)
+            after, last = await ran(0)
+            assert after != before
+            await until(lambda: consumer.book.streams[after].highest == last)
+            assert consumer.book.clashes == []
+            assert consumer.book.streams[after].gaps()[1:] == [], "but for where it begins"
+
+    run(scenario)
