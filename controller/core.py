@@ -130,6 +130,8 @@ class Core:
         for failure in node.failures():
             say(f"{failure.device}: {failure.why}; it is made anew\nlast bytes {failure.last}\n{failure.stack}")
             self._contained(failure.port, self.links[failure.port].hang_up, failure.why)
+        for line in node.alarmed():
+            say(line)
         if self._committing_since is None:
             batch = node.rows()
             if batch is not None:

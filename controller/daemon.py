@@ -34,6 +34,7 @@ from controller.sections import Plc, Scanner
 from controller.stalls import Stalls
 from controller.uplink import Uplink
 from controller.wellbeing import Wellbeing
+from controller.wording import counted
 from devices import links
 from devices.driver import SpeaksMqtt
 from devices.links import open_link
@@ -105,7 +106,7 @@ class Daemon(Core):
         self._step(self.node.tick, monotonic_ms())
         brokers = " or ".join(self.config.broker.url)
         say(
-            f"{self.config.site}/{self.config.node} runs: {len(self.links)} links, broker {brokers}, "
+            f"{self.config.site}/{self.config.node} runs: {counted(len(self.links), 'link')}, broker {brokers}, "
             f"journal {self.node.origin.journal} boot {self.node.boot}, {self._wellbeing.waiting()}"
         )
         self._notify.ready()

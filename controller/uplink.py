@@ -29,6 +29,7 @@ from typing import Protocol, TypedDict, cast
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from controller.sections import FILES, Config, OnBroker
+from controller.wording import counted
 from devices.links import HELD_S, Backoff
 from devices.mqtt_connection import OUTGOING_BYTES, PENDING, UNSUPPORTED_VERSION, Connection, Options
 from devices.mqtt_watch import Watch
@@ -247,7 +248,7 @@ class Uplink:
         elif overtaken < self._answered_at:
             self._give_up("the broker did not acknowledge a message, and acknowledged later ones")
         else:
-            self._give_up(f"the broker acknowledges nothing: {len(self._keys)} messages wait for it")
+            self._give_up(f"the broker acknowledges nothing: {counted(len(self._keys), 'message')} without an answer")
 
     def _give_up(self, why: str) -> None:
         if self._connection:

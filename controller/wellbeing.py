@@ -11,6 +11,7 @@ from controller.notify import Notify
 from controller.parts import Parts
 from controller.stalls import Stalls
 from controller.status import status
+from controller.wording import counted
 from devices.links import Link
 
 HUNG_MS = 60_000.0
@@ -53,14 +54,13 @@ class Wellbeing:
 
     def waiting(self) -> str:
         """How many events wait for the broker."""
-        queued = self._node.outbox.queued
-        return f"{queued} event{'s' * (queued != 1)} waiting"
+        return f"{counted(self._node.outbox.queued, 'event')} waiting"
 
     def summary(self) -> str:
         """One line."""
         up = sum(link.health.up for link in self._links.values())
         broker, alarms = "online" if self._node.online else "away", sorted(self._node.standing)
-        parts = [f"{up} of {len(self._links)} links up", f"broker {broker}", self.waiting()]
+        parts = [f"{up} of {counted(len(self._links), 'link')} up", f"broker {broker}", self.waiting()]
         parts += [self.disk] if self.disk else []
         return "; ".join([*parts, f"alarms: {' '.join(alarms[:NAMED])}" if alarms else "no alarms"])
 

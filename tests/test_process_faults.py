@@ -138,7 +138,9 @@ def test_a_part_that_raises_is_begun_anew_and_told(tmp_path: Path, plant: str, p
         assert list(status["alarms"]) == [f"fault-{part}"]
         one.tunnel.say(READ)
         until(lambda: one.status()["links"]["tunnel-1"]["frames"], "a read")
-        text = one.said(f"{part} failed")
+        text = one.said(f"floord: alarm fault-{part} (high): ")
+        assert status["alarms"][f"fault-{part}"] in text
+        assert f"{part} failed" in text
         assert "planted" in text
         if part == "loop":
             assert "division by zero" in one.said("ZeroDivisionError")

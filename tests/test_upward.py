@@ -173,6 +173,24 @@ def test_a_certificate_that_ends_within_thirty_days_is_an_alarm() -> None:
     assert last(hub, "broker-certificate")[0] == "cleared"
 
 
+def test_every_alarm_stands_in_one_place_and_is_a_line_for_the_log() -> None:
+    hub = Daemon().up()
+    hub.node.alarmed()
+    hub.node.alarm("clock-step", "the clock\nstepped", hub.now)
+    hub.node.subscribed([("a/b", "not authorized")], hub.now)
+    hub.node.damaged({3}, hub.now)
+    assert list(hub.node.standing) == ["clock-step", "broker-subscription", "journal-damaged"]
+    assert hub.node.standing["journal-damaged"] == "1 event of the journal is damaged and can never be published"
+    told = hub.node.alarmed()
+    assert [line.partition(":")[0] for line in told] == [f"alarm {name} (high)" for name in hub.node.standing]
+    assert told[0] == "alarm clock-step (high): the clock stepped", "one line, whatever is in it"
+    hub.node.subscribed([], hub.now)
+    hub.node.alarm("clock-step", None, hub.now)
+    assert list(hub.node.standing) == ["journal-damaged"]
+    assert hub.node.alarmed() == ["alarm broker-subscription is over", "alarm clock-step is over"]
+    assert hub.node.alarmed() == []
+
+
 def test_a_restart_closes_what_was_raised() -> None:
     hub = Daemon().up()
     hub.node.subscribed([("t", "why")], hub.now)
