@@ -47,6 +47,16 @@ class Wellbeing:
         self._notify.alive()
         self._notify.status(self.summary())
 
+    def files(self, broker: str, now: float) -> None:
+        """New files that cannot be used are an alarm until a good set was taken up. `broker`: why those of the centre's
+        broker cannot; "" = there are none such."""
+        found = {"broker-files": broker, **{f"files-{port}": link.health.files for port, link in self._links.items()}}
+        for alarm, why in found.items():
+            what = f"new files cannot be used, the connection stays as it is: {why}" if why else None
+            if what and self._node.standing.get(alarm, what) != what:
+                self._node.alarm(alarm, None, now)
+            self._node.alarm(alarm, what, now)
+
     @property
     def disk(self) -> str:
         """What is wrong with the journal's disk, in words; while it is not empty nothing is told durable."""

@@ -353,6 +353,33 @@ def sequences(user: User) -> set[int]:
     return {int(event["sequence"]) for event in found}
 
 
+def test_new_files_that_cannot_be_used_are_an_alarm_until_good_ones_were_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devices.mqtt_watch.LOOK_S", 0.05)
+    monkeypatch.setattr("controller.notify.Notify.every_s", 0.05)
+
+    async def scenario() -> None:
+        with started("mosquitto", tmp_path) as broker:
+            async with floord(tmp_path, broker) as (daemon, _):
+                await until(lambda: daemon.node.online)
+                secret, standing = tmp_path / "broker.pw", daemon.node.standing
+                secret.write_bytes(b"\xff")
+                await until(lambda: "broker-files" in standing)
+                what = "new files cannot be used, the connection stays as it is: password_file"
+                assert standing["broker-files"] == f"{what} {secret}: it is not UTF-8 text"
+                secret.unlink()
+                await until(lambda: "No such file" in standing.get("broker-files", ""))
+                assert daemon.node.online
+                secret.write_text("another\n")
+                await until(lambda: not standing)
+        raised = [json.loads(row.body) for row in Reader(tmp_path / "state" / "journal.db").since(1)]
+        told = [event["type"].split(".")[2] for event in raised if event["subject"] == "alarm/broker-files"]
+        assert told == ["raised", "cleared", "raised", "cleared"]
+
+    run(scenario)
+
+
 def test_events_that_the_broker_lost_are_heard_after_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They were acknowledged while nobody had subscribed: mosquitto has dropped them."""
     monkeypatch.setattr("controller.repair.SETTLE_MS", 300.0)

@@ -30,7 +30,7 @@ def command(floor_file: Path, as_json: bool) -> None:
     """
     floor = read(floor_file)
     plans, in_plans = read_plans(floor)
-    problems = in_order([*floor.sheet.problems, *in_plans])
+    problems = in_order([*floor.sheet.problems, *in_plans, *floor.untimely])
     if as_json:
         click.echo(json.dumps(_json(problems, floor, list(plans.values())), indent=2, ensure_ascii=False))
     elif problems:
