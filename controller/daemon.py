@@ -103,7 +103,6 @@ class Daemon(Core):
         for link in self.links.values():
             link.start()
         self._uplink.start()
-        self._stalls.keep(self.config.state_dir / "stacks")
         self._step(self.node.tick, monotonic_ms())
         brokers = " or ".join(self.config.broker.url)
         say(
@@ -112,6 +111,7 @@ class Daemon(Core):
         )
         if what := scarce(state_dir.free(self.config.state_dir), self.config.journal):
             say(what)
+        self._stalls.keep(self.config.state_dir / "stacks")
         self._notify.ready()
         self._beat()
         code = await self._done
