@@ -63,6 +63,8 @@ class Floor:
     config: Config | None = None
     warnings: list[Problem] = field(default_factory=list)
     """what is no mistake, and should still be otherwise"""
+    untimely: list[Problem] = field(default_factory=list)
+    """certificates that are of no use at this machine's time; no reason not to start"""
 
     def names(self, table: str) -> list[str]:
         """Every id of a table, of unreadable sections too: what is there may be named."""
@@ -103,7 +105,7 @@ def read(path: Path | str, text: str | None = None) -> Floor:
     if "broker" not in sheet.data and ("broker",) not in sheet.broken:
         sheet.report(("broker",), "missing", 'write [broker] and url = "mqtt://…"')
     broker = _single(sheet, "broker", Broker)
-    singles = {
+    singles: dict[str, Any] = {
         "customs": _single(sheet, "customs", Customs),
         "promise": _single(sheet, "promise", Promise),
         "ask": _single(sheet, "ask", Ask),
@@ -119,6 +121,8 @@ def read(path: Path | str, text: str | None = None) -> Floor:
     config_uses.check(floor)
     if text is None:
         config_files.check(floor)
+        if head:
+            config_files.disk(floor, head, singles["journal"] or Journal())
     closure.report(floor)
     if head and broker and not sheet.problems:
         floor.config = _whole(floor, head, broker, {name: table for name, table in singles.items() if table})

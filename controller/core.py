@@ -68,11 +68,11 @@ class Core:
         self._stalls = stalls or Stalls()
         self._rng = rng = Random(secrets.randbits(128))
         utc_ms = round(time.time() * 1000)
-        self._journal = Journal.open(config.state_dir / "journal.db", rng=rng, utc_ms=utc_ms, rules=config.journal)
+        path = config.state_dir / "journal.db"
+        self._journal, restored = Journal.begin(path, rng=rng, utc_ms=utc_ms, rules=config.journal)
         self._again = Reader(self._journal.path)
         """for what is published again"""
         self._damaged = 0
-        restored = self._journal.restored()
         same_boot = state_dir.same_boot(config.state_dir / "boot-id")
         start = Start(monotonic_ms(), time.time() * 1000, same_boot, rng)
         self.node = Node(config, plans, restored, self._journal.look, start)
@@ -155,6 +155,8 @@ class Core:
         for failure in node.failures():
             say(f"{failure.device}: {failure.why}; it is made anew\nlast bytes {failure.last}\n{failure.stack}")
             self._contained(failure.port, self.links[failure.port].hang_up, failure.why)
+        for line in node.alarmed():
+            say(line)
         if self._committing_since is None and not self._resting:
             batch = node.rows()
             if batch is not None:

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from controller import logs, reaching
+from controller import logs, reaching, state_dir
 from controller.config import Config
 from controller.control import Answer, Control
 from controller.core import EXIT_DISK, EXIT_OK, EXIT_OWN, Core, monotonic_ms
@@ -30,10 +30,12 @@ from controller.parts import Parts
 from controller.plan import Plan
 from controller.recording import Texts
 from controller.reload import ALARM, Reloader
+from controller.room import scarce
 from controller.sections import Plc, Scanner
 from controller.stalls import Stalls
 from controller.uplink import Uplink
 from controller.wellbeing import Wellbeing
+from controller.wording import counted
 from devices import links
 from devices.driver import SpeaksMqtt
 from devices.links import open_link
@@ -101,13 +103,15 @@ class Daemon(Core):
         for link in self.links.values():
             link.start()
         self._uplink.start()
-        self._stalls.keep(self.config.state_dir / "stacks")
         self._step(self.node.tick, monotonic_ms())
         brokers = " or ".join(self.config.broker.url)
         say(
-            f"{self.config.site}/{self.config.node} runs: {len(self.links)} links, broker {brokers}, "
+            f"{self.config.site}/{self.config.node} runs: {counted(len(self.links), 'link')}, broker {brokers}, "
             f"journal {self.node.origin.journal} boot {self.node.boot}, {self._wellbeing.waiting()}"
         )
+        if what := scarce(state_dir.free(self.config.state_dir), self.config.journal):
+            say(what)
+        self._stalls.keep(self.config.state_dir / "stacks")
         self._notify.ready()
         self._beat()
         code = await self._done
@@ -224,6 +228,7 @@ class Daemon(Core):
     def _beat(self) -> None:
         self._loop.call_later(self._notify.every_s, self._beat)
         self._step(self._wellbeing.beat, monotonic_ms(), self._pumped, self._committing_since)
+        self._step(self._wellbeing.files, self._uplink.files, monotonic_ms())
 
     def _part_told(self, part: str, why: str | None) -> None:
         self._step(self.node.alarm, f"fault-{part}", why, monotonic_ms())
@@ -274,6 +279,7 @@ class Daemon(Core):
         if code == EXIT_OK and written:
             await self._uplink.stop()
         self.control.stop()
+        self._stalls.end()
         if written:
             self._again.close()
             self._journal.close()

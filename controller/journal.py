@@ -75,6 +75,9 @@ __all__ = [
     "Writer",
 ]
 
+FIRST = 200
+"""Events of the queue that a start looks at."""
+
 NO_RESERVE = sections.Journal(reserve_mb=0)
 
 BACKLOG = f"""
@@ -130,12 +133,31 @@ class Journal:
         if not create and not path.exists():
             raise JournalError(f"{path}: there is no journal; look for it in the state_dir of the floor file")
         writing, witness = opened(path, rng, utc_ms, Reserve(path.parent, rules.reserve_mb))
-        with contextlib.ExitStack() as undo, explained(path):
+        with contextlib.ExitStack() as undo, explained(path, mark=True):
             undo.enter_context(contextlib.closing(writing))
             undo.callback(take_back, path.parent, witness)
             journal = cls(path, writing, witness, utc_ms, rules)
             undo.pop_all()
         return journal
+
+    @classmethod
+    def begin(cls, path: Path, *, rng: Random, utc_ms: int, rules: sections.Journal) -> tuple[Journal, Restored]:
+        """Open it for a start, and what the start needs of it. Damage that is met only in reading that, or the
+        first of what waits for the broker, is salvaged at once, by a second opening, and not at the next start. Raises
+        JournalError."""
+
+        def begun() -> tuple[Journal, Restored]:
+            journal = cls.open(path, rng=rng, utc_ms=utc_ms, rules=rules)
+            try:
+                journal.backlog(0, FIRST)
+                return journal, journal.restored()
+            except BaseException:
+                journal.close()
+                raise
+
+        with contextlib.suppress(Damaged):
+            return begun()
+        return begun()
 
     @property
     def removed(self) -> Removed:

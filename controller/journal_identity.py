@@ -38,6 +38,7 @@ BOOTS = 65535
 WITNESS, RENEW = "witness", "journal.renew"
 OLDER = "others know of sequences that it does not have, so it is an older state of itself"
 PAGE = 500
+WITH_IT = ", and with it holds by hand, closed lanes, containers, advice and customs records: give them again"
 AHEAD = """
 DELETE FROM mark WHERE seq > (SELECT coalesce(max(seq), 0) FROM event)
 OR evidence > (SELECT coalesce(max(id), 0) FROM evidence)
@@ -128,7 +129,7 @@ def _reason(meta: dict[str, object], here: str, path: Path, witness: Witness | N
     if "journal" not in meta:
         if "file" in meta or "made_utc_ms" in meta:
             return "it cannot prove its own"
-        return f"the file of {witness.journal} is gone or empty" if witness is not None else ""
+        return f"the file of {witness.journal} is gone or empty{WITH_IT}" if witness is not None else ""
     if meta.get("file") != here:
         return "its file was copied, restored or moved to another disk"
     if (path.parent / RENEW).exists():

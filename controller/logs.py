@@ -85,7 +85,9 @@ class Log:
                 untold, self._untold = self._untold, 0
                 closing = self._closing
             if untold:
-                lines.append(f"{untold} lines were lost here: more than can be written")
+                lines.append(
+                    f"{untold} {'line was' if untold == 1 else 'lines were'} lost here: more than can be written"
+                )
             if not self._write("".join(f"floord: {line}\n" for line in lines).encode()):
                 with self._wake:
                     lost = len(lines) - bool(untold)

@@ -23,12 +23,13 @@ from controller import __version__, acks, ending, inbound
 from controller.advices import Advices, Fetch
 from controller.config import Config
 from controller.effects import Ask, Effect, Emit, Keep, Reply, Send
-from controller.events import Data, DeviceChanged, NodeChanged
+from controller.events import Alarm, Data, DeviceChanged, NodeChanged
 from controller.inputs import CameBack, Connection, Heard, Input, Parted, Reached, Tick
 from controller.journal_rows import Batch, Restored, Row
 from controller.plan import Plan
 from controller.replies import Replies
 from controller.reporting import Complaints, Gathering, concerned
+from controller.standing import words
 from controller.starting import Start
 from controller.states import Publish, States
 from controller.surroundings import Surroundings
@@ -36,6 +37,10 @@ from controller.upward import LONGEST_MS
 from devices.types import Answered, Destination, GivenUp, Item, Message, SessionLost, Synchronised
 
 __all__ = ["Node", "Start"]
+
+TOLD = ("alarm/raised", "alarm/cleared")
+SAID = 1000
+"""Alarms that wait to be told; of more, whom nobody asks for, the latest."""
 
 
 class Node(Surroundings):
@@ -58,6 +63,7 @@ class Node(Surroundings):
         self._complaints = Complaints()
         site_base = f"hub/v1/{config.site}"
         self._replies = Replies(self.origin.base, site_base, config.node, restored.last_seq)
+        self._alarmed: deque[Emit] = deque(maxlen=SAID)
         name = "node/restarted" if restored.last_seq else "node/started"
         self._emit(name, f"node/{config.node}", start.now, self._changed(start.why))
         for alarm in self.floor.earlier:
@@ -229,6 +235,13 @@ class Node(Surroundings):
         acks, self._acks = self._acks, []
         return acks
 
+    def alarmed(self) -> list[str]:
+        """A line for the log about each alarm that was raised or cleared since the last call: at once, since the disk
+        may be what it is about."""
+        lines = [words(effect.name, effect.data) for effect in self._alarmed if isinstance(effect.data, Alarm)]
+        self._alarmed.clear()
+        return lines
+
     @property
     def errors(self) -> dict[str, int]:
         """Inbound messages refused, by topic."""
@@ -281,6 +294,8 @@ class Node(Surroundings):
                     else:
                         self._send(effect, now)
                 case Emit():
+                    if effect.name in TOLD:
+                        self._alarmed.append(effect)
                     self._states.reported(effect)
                     self._next.events.append((effect, now, not self.online))
                 case Keep(kind, key, value):

@@ -25,6 +25,7 @@ from controller.events import LineChanged, Measured, Recirculated
 from controller.floor_state import FloorState
 from controller.line import RUNNING, LineState
 from controller.travel import Travel
+from controller.wording import counted
 from devices import types as said
 
 LINE_EVENTS = {
@@ -254,7 +255,7 @@ def _error(floor: FloorState, line: LineState, item: said.DeviceError, now: floa
 
 
 def _overflow(floor: FloorState, line: LineState, item: said.Overflow, now: float, look: Look) -> None:
-    floor.alarm(f"overflow-{line.id}", f"the PLC of line {line.id} dropped {item.lost} events", now, "high")
+    floor.alarm(f"overflow-{line.id}", f"the PLC of line {line.id} dropped {counted(item.lost, 'event')}", now, "high")
     doubt.everything(floor, line, now, look)
 
 

@@ -16,6 +16,7 @@ from controller.logs import say
 from controller.plan import Plan
 from controller.plans import ConfigErrors, load_floor
 from controller.reloading import difference, refused, told
+from controller.wording import counted
 
 Floor: TypeAlias = tuple[Config, Mapping[str, Plan]]
 ALARM = "configuration"
@@ -67,7 +68,7 @@ class Reloader:
         if floor is not None and not problems and changes:
             for row in changes[:FEW]:
                 say(f"reload: {row}")
-            why = f"{len(changes)} change{'s' * (len(changes) > 1)} of the floor file"
+            why = f"{counted(len(changes), 'change')} of the floor file"
             failed = await self._apply(*floor, why)
             problems = [failed] if failed else []
         for row in problems[:FEW]:
@@ -78,5 +79,6 @@ class Reloader:
             say("reload: nothing was changed")
         else:
             self._alarm(None)
-            say(f"reload: {len(changes)} changes are in force" if changes else "reload: nothing has changed")
+            done = f"{counted(len(changes), 'change')} in force"
+            say(f"reload: {done}" if changes else "reload: nothing has changed")
         return {"changes": changes, "problems": problems, "applied": bool(changes) and not problems}

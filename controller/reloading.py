@@ -7,6 +7,7 @@ node by.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import PurePath
@@ -88,8 +89,20 @@ def _text(value: object) -> str:
         return ""
     if _members(value) is not None:
         return "…"
-    text = f'"{value}"' if isinstance(value, (str, PurePath)) else str(value)
+    text = _toml(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _toml(value: object) -> str:
+    """As it would stand in the file."""
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = [_toml(one) for one in value]
+        return f"[{', '.join(sorted(items) if isinstance(value, (set, frozenset)) else items)}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if _members(value) is not None:
+        return "{…}"
+    return json.dumps(str(value), ensure_ascii=False) if isinstance(value, (str, PurePath)) else str(value)
 
 
 def _plans(before: Mapping[str, Plan], after: Mapping[str, Plan]) -> Iterator[Change]:

@@ -25,6 +25,14 @@ WAITING = 50_000
 MB = 1_000_000
 
 
+def scarce(free: int | None, settings: Journal) -> str:
+    """What a disk with so many bytes free means from the start on; "" = there is room, or nobody knows."""
+    if free is None or free >= settings.stop_mb * MB:
+        return ""
+    then = "nothing will be inducted" if settings.when_full == "inhibit" else "it counts as full"
+    return f"state_dir has {free // MB} MB free, and stop_mb is {settings.stop_mb}: {then}; make room on its disk"
+
+
 @dataclass(frozen=True, slots=True)
 class Disk:
     """The journal's disk at a moment. `free`: bytes, None = not known. `held`: why it takes nothing, None = it does."""

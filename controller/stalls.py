@@ -101,8 +101,8 @@ class Stalls:
             logs.say(f"the loop stood for {(now - since) * 1000:.0f} ms{where}")
 
     def keep(self, path: Path) -> None:
-        """Begin: what happened before, a long check of the journal perhaps, was no stand. `path`: where the last stacks
-        go if the interpreter is held; those of an earlier run are told. Without room for it they are lost."""
+        """Begin: what happened before, imports and perhaps a long check of the journal, was no stand. `path`: where the
+        last stacks go if the interpreter is held; those of an earlier run are told. Without room they are lost."""
         try:
             self._file = path.open("a+b")
         except OSError as error:
@@ -112,6 +112,7 @@ class Stalls:
         if earlier := self._file.read(logs.MOST).decode(errors="replace"):
             logs.say(f"the last run was ended because nothing moved for {self._last_s:.0f} s; it stood in\n{earlier}")
             self._file.truncate(0)
+        self.since = time.monotonic() if self.since else 0.0
         self.alive()
 
     def alive(self) -> None:

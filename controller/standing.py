@@ -7,6 +7,13 @@ from controller.events import Alarm
 AGAIN_MS = 60_000.0
 
 
+def words(event: str, alarm: Alarm) -> str:
+    """`alarm/raised` or `alarm/cleared` as one line for the log."""
+    if event == "alarm/cleared":
+        return f"alarm {alarm.alarm} is over"
+    return f"alarm {alarm.alarm} ({alarm.priority}): {' '.join(alarm.what.split())}"
+
+
 class Standing:
     """`now` is monotonic ms. What is said here leaves with `take`."""
 

@@ -63,6 +63,14 @@ def free(folder: Path) -> int | None:
     return disk.f_bavail * disk.f_frsize
 
 
+def free_for(folder: Path) -> int | None:
+    """The same of a folder that may still have to be made."""
+    for there in (folder.absolute(), *folder.absolute().parents):
+        if (bytes_ := free(there)) is not None:
+            return bytes_
+    return None
+
+
 def same_boot(path: Path) -> bool:
     """Whether the machine has not been rebooted since the last start; notes the boot for the next one.
 

@@ -34,7 +34,8 @@ CLOCK_MS = 50.0
 
 
 class Surroundings(Machines, ABC):
-    """`standing`: alarms of the daemon itself that stand, in words."""
+    """`standing`: every alarm that stands until what it says is over, in words: about the daemon, its disk and the way
+    to the centre. What happened once on the floor is told once, and is not among them."""
 
     def __init__(self, config: Config, plans: Mapping[str, Plan], restored: Restored, start: Start) -> None:
         super().__init__(config, restored.channels)
@@ -134,6 +135,9 @@ class Surroundings(Machines, ABC):
     def _alarms(self, now: float) -> None:
         """Report what the way to the centre has of them."""
         for name, alarm in self.upward.take(now, self.utc_ms(now)):
-            priority = alarm.priority if name == "alarm/raised" else None
-            self._apply([Keep("alarm", alarm.alarm, priority)], now)
+            if name == "alarm/raised":
+                self.standing[alarm.alarm] = alarm.what
+            else:
+                self.standing.pop(alarm.alarm, None)
+            self._apply([Keep("alarm", alarm.alarm, alarm.priority if name == "alarm/raised" else None)], now)
             self._emit(name, f"alarm/{alarm.alarm}", now, alarm)

@@ -29,6 +29,7 @@ from typing import Protocol, TypedDict, cast
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from controller.sections import FILES, Config, OnBroker
+from controller.wording import counted
 from devices.links import HELD_S, Backoff
 from devices.mqtt_connection import OUTGOING_BYTES, PENDING, UNSUPPORTED_VERSION, Connection, Options
 from devices.mqtt_watch import Watch
@@ -116,6 +117,8 @@ class Uplink:
         self, loop: asyncio.AbstractEventLoop, options: Options, on: Handler, rng: Random | None = None
     ) -> None:
         self._loop, self._on = loop, on
+        self.files = ""
+        """why password or certificates which are new since it connected cannot be used; "" = there are none"""
         self._brokers = [replace(options, url=url, others=()) for url in (options.url, *options.others)]
         self._turn = 0  # whose it is
         self._tries = 0  # since a connection held
@@ -252,7 +255,7 @@ class Uplink:
         elif overtaken < self._answered_at:
             self._give_up("the broker did not acknowledge a message, and acknowledged later ones")
         else:
-            self._give_up(f"the broker acknowledges nothing: {len(self._keys)} messages wait for it")
+            self._give_up(f"the broker acknowledges nothing: {counted(len(self._keys), 'message')} without an answer")
 
     def _give_up(self, why: str) -> None:
         if self._connection:
@@ -269,7 +272,9 @@ class Uplink:
             self._waiting = self._loop.call_later(STOP_S, self._give_up, self._leaving)
 
     def _unusable(self, why: str) -> None:
-        log.error("new files cannot be used, the connection to the broker stays as it is: %s", why)
+        self.files = why
+        if why:
+            log.error("new files cannot be used, the connection to the broker stays as it is: %s", why)
 
     def _ask_again(self, topics: list[str]) -> None:
         self._asking = None
@@ -282,6 +287,7 @@ class Uplink:
         """Of the connection: the broker accepted."""
         self._up_at = self._loop.time()
         self._window, self._longest = window, longest
+        self.files = ""
         if self._connection:
             self._watch.begin(self._options, self._connection.prints)
         self._on.connected(session_present)

@@ -18,6 +18,7 @@ from controller.events import Alarm
 from controller.outbox import Outbox
 from controller.repair import Repair
 from controller.standing import Standing
+from controller.wording import counted
 
 DAYS = 30
 SOON_S = DAYS * 86_400
@@ -98,7 +99,7 @@ class Upward:
             self.standing.clear("broker-refused")
         elif count > before:
             reason = REASONS.get(code, "no reason that is known")
-            events = "1 event" if count == 1 else f"{count} events"
+            events = counted(count, "event")
             what = f"the broker refuses {events}, the last on {topic}: {reason} (0x{code:02X}); they are tried again"
             named = tuple(self._outbox.refused[:NAMED])
             self.standing.set(Alarm(alarm="broker-refused", what=what, priority="high", sequences=named))
@@ -144,7 +145,7 @@ class Upward:
     def _older(self, proof: str) -> None:
         self.renew = self.renew or (
             f"the journal is an older image of itself: {proof} of journal {self._origin.journal}, "
-            f"which knows {self._outbox.last} events"
+            f"which knows {counted(self._outbox.last, 'event')}"
         )
 
     def take(self, now: float, utc_ms: float) -> list[tuple[str, Alarm]]:

@@ -11,6 +11,7 @@ from controller.notify import Notify
 from controller.parts import Parts
 from controller.stalls import Stalls
 from controller.status import status
+from controller.wording import counted
 from devices.links import Link
 
 HUNG_MS = 60_000.0
@@ -46,6 +47,16 @@ class Wellbeing:
         self._notify.alive()
         self._notify.status(self.summary())
 
+    def files(self, broker: str, now: float) -> None:
+        """New files that cannot be used are an alarm until a good set was taken up. `broker`: why those of the centre's
+        broker cannot; "" = there are none such."""
+        found = {"broker-files": broker, **{f"files-{port}": link.health.files for port, link in self._links.items()}}
+        for alarm, why in found.items():
+            what = f"new files cannot be used, the connection stays as it is: {why}" if why else None
+            if what and self._node.standing.get(alarm, what) != what:
+                self._node.alarm(alarm, None, now)
+            self._node.alarm(alarm, what, now)
+
     @property
     def disk(self) -> str:
         """What is wrong with the journal's disk, in words; while it is not empty nothing is told durable."""
@@ -53,14 +64,13 @@ class Wellbeing:
 
     def waiting(self) -> str:
         """How many events wait for the broker."""
-        queued = self._node.outbox.queued
-        return f"{queued} event{'s' * (queued != 1)} waiting"
+        return f"{counted(self._node.outbox.queued, 'event')} waiting"
 
     def summary(self) -> str:
         """One line."""
         up = sum(link.health.up for link in self._links.values())
         broker, alarms = "online" if self._node.online else "away", sorted(self._node.standing)
-        parts = [f"{up} of {len(self._links)} links up", f"broker {broker}", self.waiting()]
+        parts = [f"{up} of {counted(len(self._links), 'link')} up", f"broker {broker}", self.waiting()]
         parts += [self.disk] if self.disk else []
         return "; ".join([*parts, f"alarms: {' '.join(alarms[:NAMED])}" if alarms else "no alarms"])
 

@@ -27,6 +27,11 @@ def guess(word: str, known: Iterable[str], what: str) -> str:
     return f"{what} are: {', '.join(names[:12])}{', …' * (len(names) > 12)}" if names else f"there are no {what}"
 
 
+def counted(number: int, word: str) -> str:
+    """`1 lane`, `2 lanes`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
 def dotted(at: KeyPath) -> str:
     """A path as people write it; elements of lists are counted from 1."""
     parts = (str(part + 1) if isinstance(part, int) else part for part in at)

@@ -29,7 +29,8 @@ SERIAL_KEYS = ("baud", "bytesize", "flow", "parity", "stopbits")
 
 @dataclass(slots=True)
 class Health:
-    """How a link is. `since` (of `up`) and `last_byte` are monotonic ms; `why` is the reason of the last loss.
+    """How a link is. `since` (of `up`) and `last_byte` are monotonic ms; `why` is the reason of the last loss,
+    `files` that why files which are new since cannot be used ("" = there are none).
 
     `damaged` counts bytes that arrived with a parity or framing error, where parity is used.
     """
@@ -42,6 +43,7 @@ class Health:
     damaged: int = 0
     reopened: int = 0
     why: str = ""
+    files: str = ""
 
 
 class Link(Protocol):

@@ -108,12 +108,15 @@ class MqttLink(Lasting):
             self._connection.disconnect()
 
     def _unusable(self, why: str) -> None:
-        log.error("%s: new files cannot be used, the connection stays as it is: %s", self._name, why)
+        self.health.files = why
+        if why:
+            log.error("%s: new files cannot be used, the connection stays as it is: %s", self._name, why)
 
     # --- the connection's listener -----------------------------------------------------------------------------------
 
     def opened(self, session_present: bool, window: int, longest: int) -> None:
         """The broker accepted; the subscriptions are still to be granted, if there are any."""
+        self.health.files = ""
         if self._connection:
             self._watch.begin(self._options, self._connection.prints)
         if not self._options.subscriptions:

@@ -26,7 +26,12 @@ SIGNERS = (2, 18, 19, 20, 21)  # no issuer, or one nobody knows
 
 
 class Unusable(Exception):
-    """A file of the connection cannot be used; the text says which, and why."""
+    """A file of the connection cannot be used; the text says which, and why. `key`: of the floor file; `what`: the
+    same without the key."""
+
+    def __init__(self, key: str, path: str, why: str) -> None:
+        super().__init__(f"{key} {path}: {why}")
+        self.key, self.what = key, f"{path}: {why}"
 
 
 class Socket(ssl.SSLSocket):
@@ -77,9 +82,9 @@ def password(options: Options) -> str | None:
     try:
         return Path(options.password_file).read_text().strip()
     except OSError as error:
-        raise Unusable(f"password_file {options.password_file}: {error.strerror}") from None
+        raise Unusable("password_file", options.password_file, error.strerror or str(error)) from None
     except UnicodeDecodeError:
-        raise Unusable(f"password_file {options.password_file}: it is not UTF-8 text") from None
+        raise Unusable("password_file", options.password_file, "it is not UTF-8 text") from None
 
 
 def context(options: Options) -> ssl.SSLContext:
@@ -88,39 +93,53 @@ def context(options: Options) -> ssl.SSLContext:
         try:
             Path(path).read_bytes()
         except OSError as error:
-            raise Unusable(f"{key} {path}: {error.strerror}") from None
-    try:
-        made = ssl.create_default_context(cafile=options.ca_file)
-    except ssl.SSLError:
-        raise Unusable(f"ca_file {options.ca_file}: no certificate in PEM form in it, or a damaged one") from None
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.sslsocket_class = Socket
+            raise Unusable(key, path, error.strerror or str(error)) from None
+    made = trusting(options.ca_file)
     if options.cert_file is not None and options.key_file is not None:
-        _own(made, options.cert_file, options.key_file)
+        valid = own(made, options.cert_file, options.key_file)
+        if why := untimely(*valid, time.time()):
+            raise Unusable("cert_file", options.cert_file, why)
     return made
 
 
-def _own(made: ssl.SSLContext, cert: str, key: str) -> None:
-    """Our certificate and its key, each looked at by itself: the error of both together does not say which."""
+def untimely(begins: float, ends: float, now: float) -> str:
+    """Why a certificate that is valid from when until when is of no use now; all in UTC seconds. "" = it is."""
+    if begins <= now <= ends:
+        return ""
+    when = f"has expired on {utc(ends)}" if now > ends else f"is not valid before {utc(begins)}"
+    return f"the certificate {when}, or this machine's clock is wrong: it says {utc(now)}"
+
+
+def trusting(ca: str | None) -> ssl.SSLContext:
+    """With the certificates of those who may sign a broker's; None = whom this machine trusts. Raises Unusable."""
+    try:
+        made = ssl.create_default_context(cafile=ca)
+    except ssl.SSLError:
+        raise Unusable("ca_file", str(ca), "no certificate in PEM form in it, or a damaged one") from None
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.sslsocket_class = Socket
+    return made
+
+
+def own(made: ssl.SSLContext, cert: str, key: str) -> tuple[float, float]:
+    """Our certificate and its key, each looked at by itself: the error of both together does not say which. From when
+    until when it is valid, in UTC seconds. Raises Unusable."""
     try:
         der = ssl.PEM_cert_to_DER_cert(_first(Path(cert).read_text(), "CERTIFICATE"))
-        begins, ends = validity(der)
+        valid = validity(der)
     except ValueError:
-        raise Unusable(f"cert_file {cert}: no whole certificate in PEM form in it") from None
+        raise Unusable("cert_file", cert, "no whole certificate in PEM form in it") from None
     text = Path(key).read_text(errors="replace")
     if "PRIVATE KEY-----" not in text.partition("-----END ")[2]:
-        raise Unusable(f"key_file {key}: no whole private key in PEM form in it")
+        raise Unusable("key_file", key, "no whole private key in PEM form in it")
     try:
         made.load_cert_chain(cert, key, password=lambda: "")  # never ask at the terminal
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
-            raise Unusable(f"key_file {key} does not belong to cert_file {cert}") from None
+            raise Unusable("key_file", key, f"it does not belong to cert_file {cert}") from None
         hint = "it is protected by a pass phrase; store it without one" if "ENCRYPTED" in text else "it is damaged"
-        raise Unusable(f"key_file {key}: {hint}") from None
-    now = time.time()
-    if not begins <= now <= ends:
-        when = f"has expired on {_utc(ends)}" if now > ends else f"is not valid before {_utc(begins)}"
-        raise Unusable(f"cert_file {cert}: the certificate {when}; {_clock()}")
+        raise Unusable("key_file", key, hint) from None
+    return valid
 
 
 def _first(text: str, kind: str) -> str:
@@ -255,8 +274,9 @@ def refusal(error: BaseException, options: Options) -> str:
 
 
 def _clock() -> str:
-    return f"this machine's clock is wrong: it says {_utc(time.time())}"
+    return f"this machine's clock is wrong: it says {utc(time.time())}"
 
 
-def _utc(seconds: float) -> str:
+def utc(seconds: float) -> str:
+    """A moment for people."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -40,7 +40,8 @@ class Watch:
     def __init__(
         self, loop: asyncio.AbstractEventLoop, changed: Callable[[], None], unusable: Callable[[str], None]
     ) -> None:
-        """`changed`: there is a new set, and it is good. `unusable`: there is one, and it is not, in words."""
+        """`changed`: there is a new set, and it is good. `unusable`: there is one, and it is not, in words; ""
+        = it is the old one again."""
         self._loop, self._changed, self._unusable = loop, changed, unusable
         self._timer: asyncio.TimerHandle | None = None
         self._options: Options | None = None
@@ -77,8 +78,9 @@ class Watch:
         elif found != self._used and found != self._bad:
             self._used = found
             self._changed()
-        elif found == self._used:
+        elif found == self._used and self._bad:
             self._bad = ()
+            self._unusable("")
         if options is self._options:
             self._timer = self._loop.call_later(LOOK_S, self._look)
 

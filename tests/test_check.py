@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,16 @@ def test_a_secret_that_all_can_read_is_a_warning(tmp_path: Path) -> None:
     )
     told = json.loads(floord("check", str(tmp_path / "floor.toml"), "--json").stdout)["warnings"]
     assert [(one["line"], one["key"]) for one in told] == [(8, "broker.password_file")]
+
+
+def test_a_disk_on_which_nothing_will_be_inducted_is_a_warning(tmp_path: Path) -> None:
+    most = 100_000_000
+    result = check(tmp_path, f"{FLOOR}[journal]\nstop_mb = {most}\n")
+    assert result.exit_code == 0
+    said = (
+        rf"warning: {tmp_path}/floor.toml:4: state_dir: state_dir has \d+ MB free, and stop_mb is {most}: nothing will"
+    )
+    assert re.match(said, result.stderr), result.stderr
 
 
 def five_mistakes() -> tuple[str, list[int]]:

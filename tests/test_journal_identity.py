@@ -144,7 +144,7 @@ def test_the_file_is_gone(tmp_path: Path) -> None:
     before = ran(path, 1, 1, 4)
     path.unlink()
     now, pending = seen(path, 2)
-    renewed(now, before, "gone or empty")
+    renewed(now, before, "gone or empty, and with it holds by hand, closed lanes")
     assert (now.first, pending) == (1, [])
 
 

@@ -23,6 +23,7 @@ import pytest
 from controller import journal_log, journal_pages
 from controller.journal import Batch, Evidence, Journal, JournalError, Reader, Restored, Row
 from controller.journal_file import CHECK, connect
+from controller.sections import Journal as Rules
 from tests.test_journal import ROOT, opened
 
 EVENTS, QUEUED = 300, 120
@@ -260,6 +261,28 @@ def test_cut_off_at_any_page(sample: Sample, tmp_path: Path, full: bool) -> None
             if not log_gone:
                 last = [row.seq for row in found.backlog][-50:]
                 assert last == list(range(EVENTS - 49, EVENTS + 1)), "they were in the log"
+
+
+def test_a_start_that_meets_the_damage_in_reading_salvages_it_itself(sample: Sample, tmp_path: Path) -> None:
+    """A page of what waits for the broker: nothing shows at the opening."""
+    whole, met = sample.copy(tmp_path / "whole"), 0
+    waiting = {("event", EVENTS - QUEUED + 1), ("event", EVENTS - 60)}
+    for number in range(len(pages_of(whole))):
+        if not on_page(whole, number + 1) & waiting:
+            continue
+        path = sample.copy(tmp_path / "j")
+        blotted(path, number * 4096, random.Random(number))
+        with opened(path) as journal, pytest.raises(JournalError, match="malformed"):
+            journal.backlog(0, 100)
+        path = sample.copy(tmp_path / "j")
+        blotted(path, number * 4096, random.Random(number))
+        journal, restored = Journal.begin(path, rng=random.Random(1), utc_ms=0, rules=Rules(reserve_mb=0))
+        assert {row.seq for row in journal.backlog(0, 1000)} <= ROWS.keys()
+        journal.close()
+        met += 1
+        assert "journal-salvaged" in [one.alarm for one in restored.findings]
+        assert not (path.parent / CHECK).exists()
+    assert met
 
 
 def test_the_log_is_gone_or_cut_off(sample: Sample, tmp_path: Path) -> None:

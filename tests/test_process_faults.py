@@ -138,7 +138,9 @@ def test_a_part_that_raises_is_begun_anew_and_told(tmp_path: Path, plant: str, p
         assert list(status["alarms"]) == [f"fault-{part}"]
         one.tunnel.say(READ)
         until(lambda: one.status()["links"]["tunnel-1"]["frames"], "a read")
-        text = one.said(f"{part} failed")
+        text = one.said(f"floord: alarm fault-{part} (high): ")
+        assert status["alarms"][f"fault-{part}"] in text
+        assert f"{part} failed" in text
         assert "planted" in text
         if part == "loop":
             assert "division by zero" in one.said("ZeroDivisionError")
@@ -339,10 +341,12 @@ j.Journal.open = open
 
 
 def test_the_log_tells_a_technician_what_happens(tmp_path: Path) -> None:
-    with floord(tmp_path) as one:
+    with floord(tmp_path, "[customs] => [journal]\nstop_mb = 100000000\nwarn_mb = 100000000\n[customs]") as one:
         one.start().ready()
         one.tunnel.accept()
         one.said("tunnel-1: connected\n")
+        assert " MB free, and stop_mb is 100000000: nothing will be inducted; make room on its disk\n" in one.text()
+        one.said("floord: alarm disk-space (high): the journal's disk has less than 100000000 MB free; ")
         one.tunnel.drop()
         one.said("tunnel-1: hung up: unplugged, or closed by the other side; trying again\n")
         one.tunnel.accept()

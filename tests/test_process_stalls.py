@@ -45,6 +45,23 @@ def test_a_stand_is_told_with_its_stack_and_counted(tmp_path: Path) -> None:
         assert one.stop() == 0
 
 
+def test_what_happens_before_it_is_ready_is_no_stand(tmp_path: Path) -> None:
+    slow = """
+import time, controller.daemon as d
+make = d.Daemon._make_links
+def a_slow_start(self):
+    time.sleep(0.4)
+    return make(self)
+d.Daemon._make_links = a_slow_start
+"""
+    with floord(tmp_path) as one:
+        one.start(slow).ready()
+        assert one.status()["stalls"]["worst_ms"] < 400
+        one.said(" runs: 3 links")
+        assert "a_slow_start" not in one.text()
+        assert one.stop() == 0
+
+
 def test_a_loop_that_stands_for_good_ends_with_every_stack(tmp_path: Path) -> None:
     with floord(tmp_path) as one:
         one.start(PLANTED).ready()

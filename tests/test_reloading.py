@@ -37,10 +37,10 @@ READER = '[scanner.dock-1]\nkind = "line"\nlink = "tcp://127.0.0.1:2113"\npoint 
     [
         ("capacity = 2", "capacity = 30", "~ lane.S1-L03.capacity: 2 -> 30"),
         ("max_weight_g = 5000\n", "", "- lane.S1-L04.max_weight_g"),
-        ("durable_first = false", "durable_first = true", "~ line.S1.durable_first: False -> True"),
+        ("durable_first = false", "durable_first = true", "~ line.S1.durable_first: false -> true"),
         (LANE, LANE + "max_weight_g = 900\n", "+ lane.S1-L02.max_weight_g = 900"),
         (READER, READER + "gap_ms = 5\n", '~ scanner.dock-1.gap_ms: '),
-        ('url = "mqtt://127.0.0.1:1"', 'url = "mqtt://127.0.0.1:2"', "~ broker.url: "),
+        ('url = "mqtt://127.0.0.1:1"', 'url = "mqtt://127.0.0.1:2"', '~ broker.url: ["mqtt://127.0.0.1:1"] -> ["mqtt://127.0.0.1:2"]'),
         ("[broker]", "[promise]\nhours = 48\n[broker]", "~ promise.hours: 72 -> 48"),
         (LANE, LANE + LANE.replace("L02", "L09").replace("7000", "7500"), "+ lane.S1-L09 = …"),
     ],

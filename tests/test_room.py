@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.room import FULL, HELD, MB, SLOW, SPACE, WAITING, Disk, Room
+from controller.room import FULL, HELD, MB, SLOW, SPACE, WAITING, Disk, Room, scarce
 from controller.sections import Journal
 from tests.test_node import Daemon
 
@@ -48,6 +48,14 @@ def test_who_wants_to_go_on_goes_on_as_long_as_memory_is_bounded() -> None:
     assert judged(room, 0, "full", WAITING) == (True, [FULL, HELD, SLOW, SPACE])
     assert judged(room, PLENTY, None, WAITING - 1) == (True, [SLOW])
     assert judged(room, PLENTY, None, WAITING // 2) == (False, [])
+
+
+def test_what_a_start_finds_is_said() -> None:
+    assert scarce(100 * MB, SETTINGS) == scarce(None, SETTINGS) == ""
+    assert scarce(20 * MB, SETTINGS) == (
+        "state_dir has 20 MB free, and stop_mb is 100: nothing will be inducted; make room on its disk"
+    )
+    assert "it counts as full" in scarce(0, SETTINGS.model_copy(update={"when_full": "continue"}))
 
 
 @pytest.mark.parametrize("held", [None, "attempt to write a readonly database"])

@@ -255,6 +255,30 @@ def test_of_many_links_and_lines_only_those_in_trouble_have_a_row() -> None:
     assert text.endswith("not well: link down: tunnel-S9")
 
 
+def test_an_alarm_that_stands_is_told_in_words() -> None:
+    answer = node(2)
+    answer["alarms"] = {"disk-space": "the journal's disk has less than 2000 MB free; " + "nothing is inducted " * 20}
+    rows = shown(answer, 80)
+    at = next(number for number, row in enumerate(rows) if row.startswith("alarm    disk-space: the journal's disk"))
+    assert rows[at + 1].startswith("    ")
+    assert rows[at + 1].endswith(" …")
+    assert rows[at + 2 :] == ["not well: alarm: disk-space"]
+    answer["alarms"] = {f"fault-{number}": "begun anew" for number in range(10)}
+    rows = shown(answer, 80)
+    assert len([row for row in rows if row.startswith("alarm    fault-")]) == 8
+    assert rows[-2] == "and 2 more alarms: floord status --json"
+    assert all(len(row) <= 80 for row in rows)
+
+
+def test_one_of_a_kind_is_no_many() -> None:
+    answer = node(1)
+    answer["customs"]["records"] = 1
+    answer["lanes"] = {"L1": {"state": "FREE", "drops": 1, "on_way": 1}}
+    text = "\n".join(shown(answer, 80))
+    assert "1 record, position" in text
+    assert "1 lane, 1 drop, 1 on their way" in text
+
+
 def test_nothing_in_trouble_is_left_out_in_silence() -> None:
     answer = node(16)
     for link in answer["links"].values():

@@ -20,9 +20,12 @@ import pytest
 from controller import broker
 from controller.broker import BrokerMissing, Child
 from controller.outbox import Outbox
+from controller.plans import ConfigErrors, load_floor
 from controller.uplink import Options
 from devices import mqtt_tls, mqtt_watch
 from devices.links import OnBroker
+from tests.test_check import check
+from tests.test_config import FLOOR
 from tests.test_mqtt_link import UP, Hearer
 from tests.test_mqtt_link import linked as device_on
 from tests.test_uplink import Publisher, User, committed, linked, mosquitto_with, row, run
@@ -305,7 +308,9 @@ def test_each_file_that_cannot_be_used_is_named(tmp_path: Path, ours: Authority)
     )
     half.write_text(Path(key).read_text()[:-30])
     assert unusable(replace(options, key_file=str(half))) == f"key_file {half}: no whole private key in PEM form in it"
-    assert unusable(replace(options, key_file=strange)) == f"key_file {strange} does not belong to cert_file {cert}"
+    assert unusable(replace(options, key_file=strange)) == (
+        f"key_file {strange}: it does not belong to cert_file {cert}"
+    )
     locked = str(tmp_path / "locked")
     subprocess.run(
         ["openssl", "ec", "-in", key, "-aes256", "-passout", "pass:x", "-out", locked], check=True, capture_output=True
@@ -391,11 +396,14 @@ def test_a_new_certificate_is_taken_up_in_order_and_a_bad_one_is_not(
                     os.replace(f"{mine}.new", mine)
                 await offer_until(publisher, lambda: "does not know who signed" in said()[-1])
                 assert len(said()) == len(set(said())) <= 3, "each once"
+                assert publisher.uplink is not None
+                assert "does not know who signed" in publisher.uplink.files
                 assert (publisher.downs, len(publisher.sessions)) == ([], 1), "the old connection stays"
                 ours.sign("floord")
                 last = await offer_until(publisher, lambda: len(publisher.sessions) == 2)
                 assert publisher.downs == ["its password or certificate is a new one; connecting with it"]
                 assert publisher.by_broker == [False]
+                assert publisher.uplink.files == ""
                 await publisher.until(lambda: publisher.delivered == set(range(1, last + 1)))
 
     with caplog.at_level(logging.ERROR):
@@ -431,17 +439,78 @@ def test_a_machines_link_takes_up_new_files_too(
             hearer = Hearer()
             files = {"ca_file": str(ours.certificate), "cert_file": str(cert), "key_file": str(key)}
             on = OnBroker("machine", [(UP, 1)], **files)  # type: ignore[arg-type]
-            async with device_on(f"mqtts://127.0.0.1:{child.port}", hearer, on):
+            async with device_on(f"mqtts://127.0.0.1:{child.port}", hearer, on) as link:
                 await hearer.until(lambda: len(hearer.ups) == 1)
                 ear = Ear(hearer._changed.set)
                 logging.getLogger("devices.mqtt_link").addHandler(ear)
                 key.write_text("half")
                 await hearer.until(lambda: bool(caplog.messages))
                 assert f"key_file {key}: no whole private key" in caplog.messages[0]
+                assert link.health.files in caplog.messages[0]
                 logging.getLogger("devices.mqtt_link").removeHandler(ear)
                 ours.sign("machine")
                 await hearer.until(lambda: len(hearer.ups) == 2)
+                assert link.health.files == ""
                 assert hearer.downs == ["its password or certificate is a new one; connecting with it"]
 
     with caplog.at_level(logging.ERROR):
         run(scenario)
+
+
+# --- said before the start --------------------------------------------------------------------------------------------
+
+
+def checked(folder: Path, **files: Path) -> tuple[int, str]:
+    """Exit code and words of `floord check` on a floor whose broker has these files; its folder and file left out."""
+    lines = "".join(f'{key} = "{path}"\n' for key, path in files.items())
+    text = FLOOR.replace('mqtt://127.0.0.1:1883"\npassword_file = "broker.pw"\n', f'mqtts://broker.hub"\n{lines}')
+    result = check(folder, text)
+    told = " ".join((result.stdout + result.stderr).split())
+    for path in files.values():
+        told = told.replace(str(path), path.name)
+    return result.exit_code, told.replace(f"{folder}/", "")
+
+
+def test_files_that_cannot_work_are_problems_before_the_start(tmp_path: Path, ours: Authority) -> None:
+    (cert, key), (_, strange) = ours.sign("one"), ours.sign("two")
+    ca, empty, locked = ours.certificate, tmp_path / "empty.pem", tmp_path / "locked"
+    empty.write_text("")
+    to_lock = ("-in", str(key), "-aes256", "-passout", "pass:x", "-out", str(locked))
+    subprocess.run(["openssl", "ec", *to_lock], check=True, capture_output=True)
+    for kept in (key, strange, locked):
+        kept.chmod(0o600)
+    code, told = checked(tmp_path, ca_file=ca, cert_file=cert, key_file=key)
+    assert (code, told) == (0, told)
+    assert "warning" not in told
+    none = "no certificate in PEM form in it, or a damaged one"
+    for files, said in (
+        ({"ca_file": empty}, f"floor.toml:8: broker.ca_file: empty.pem: {none}"),
+        (
+            {"cert_file": empty, "key_file": key},
+            "floor.toml:8: broker.cert_file: empty.pem: no whole certificate in PEM",
+        ),
+        ({"cert_file": cert, "key_file": strange}, "floor.toml:9: broker.key_file: two.key: it does not belong to"),
+        ({"cert_file": cert, "key_file": locked}, "floor.toml:9: broker.key_file: locked: it is protected by a pass"),
+    ):
+        code, told = checked(tmp_path, **files)
+        assert code == 78
+        assert told.startswith(said), told
+        with pytest.raises(ConfigErrors):
+            load_floor(tmp_path / "floor.toml", start=True)
+
+
+def test_a_certificate_that_has_ended_is_a_problem_but_none_for_a_start(tmp_path: Path, ours: Authority) -> None:
+    cert, key = ours.sign("soon", ends=20)
+    key.chmod(0o600)
+    code, told = checked(tmp_path, cert_file=cert, key_file=key)
+    assert code == 0
+    assert "warning: floor.toml:8: broker.cert_file: soon.pem: the certificate ends on 2" in told
+    cert, key = ours.sign("old", begins=-30, ends=-1)
+    key.chmod(0o600)
+    code, told = checked(tmp_path, cert_file=cert, key_file=key)
+    assert code == 78
+    assert told.startswith("floor.toml:8: broker.cert_file: old.pem: the certificate has expired on 2")
+    assert ", or this machine's clock is wrong: it says NOW" in now_in(told)
+    with pytest.raises(ConfigErrors, match="has expired"):
+        load_floor(tmp_path / "floor.toml")
+    load_floor(tmp_path / "floor.toml", start=True)

@@ -669,7 +669,7 @@ def test_a_broker_that_answers_pings_only_is_left_and_no_row_is_to_blame() -> No
         publisher, broker = Publisher(committed(Outbox(window=1), [row(1), row(2)])), Answering()
         async with answering(broker) as url, linked(Options(url, "floord"), publisher) as publisher.uplink:
             await publisher.until(lambda: len(publisher.downs) >= 2 * DEATHS + 1)
-            assert publisher.downs[0] == "the broker acknowledges nothing: 1 messages wait for it"
+            assert publisher.downs[0] == "the broker acknowledges nothing: 1 message without an answer"
             assert set(publisher.by_broker) == {False}
             assert publisher.outbox.quarantined == 0
             broker.publishes = True

@@ -176,6 +176,24 @@ def test_a_certificate_that_ends_within_thirty_days_is_an_alarm() -> None:
     assert last(hub, "broker-certificate")[0] == "cleared"
 
 
+def test_every_alarm_stands_in_one_place_and_is_a_line_for_the_log() -> None:
+    hub = Daemon().up()
+    hub.node.alarmed()
+    hub.node.alarm("clock-step", "the clock\nstepped", hub.now)
+    hub.node.subscribed([("a/b", "not authorized")], hub.now)
+    hub.node.damaged({3}, hub.now)
+    assert list(hub.node.standing) == ["clock-step", "broker-subscription", "journal-damaged"]
+    assert hub.node.standing["journal-damaged"] == "1 event of the journal is damaged and can never be published"
+    told = hub.node.alarmed()
+    assert [line.partition(":")[0] for line in told] == [f"alarm {name} (high)" for name in hub.node.standing]
+    assert told[0] == "alarm clock-step (high): the clock stepped", "one line, whatever is in it"
+    hub.node.subscribed([], hub.now)
+    hub.node.alarm("clock-step", None, hub.now)
+    assert list(hub.node.standing) == ["journal-damaged"]
+    assert hub.node.alarmed() == ["alarm broker-subscription is over", "alarm clock-step is over"]
+    assert hub.node.alarmed() == []
+
+
 def test_a_restart_closes_what_was_raised() -> None:
     hub = Daemon().up()
     hub.node.subscribed([("t", "why")], hub.now)
@@ -404,6 +422,33 @@ async def until(condition: Callable[[], bool]) -> None:
 def sequences(user: User) -> set[int]:
     found = (json.loads(payload) for topic, payload, _, _ in user.messages if "/event/" in topic)
     return {int(event["sequence"]) for event in found}
+
+
+def test_new_files_that_cannot_be_used_are_an_alarm_until_good_ones_were_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devices.mqtt_watch.LOOK_S", 0.05)
+    monkeypatch.setattr("controller.notify.Notify.every_s", 0.05)
+
+    async def scenario() -> None:
+        with started("mosquitto", tmp_path) as broker:
+            async with floord(tmp_path, broker) as (daemon, _):
+                await until(lambda: daemon.node.online)
+                secret, standing = tmp_path / "broker.pw", daemon.node.standing
+                secret.write_bytes(b"\xff")
+                await until(lambda: "broker-files" in standing)
+                what = "new files cannot be used, the connection stays as it is: password_file"
+                assert standing["broker-files"] == f"{what} {secret}: it is not UTF-8 text"
+                secret.unlink()
+                await until(lambda: "No such file" in standing.get("broker-files", ""))
+                assert daemon.node.online
+                secret.write_text("another\n")
+                await until(lambda: not standing)
+        raised = [json.loads(row.body) for row in Reader(tmp_path / "state" / "journal.db").since(1)]
+        told = [event["type"].split(".")[2] for event in raised if event["subject"] == "alarm/broker-files"]
+        assert told == ["raised", "cleared", "raised", "cleared"]
+
+    run(scenario)
 
 
 def test_events_that_the_broker_lost_are_heard_after_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from controller.wording import counted
+
 Event: TypeAlias = dict[str, Any]
 
 REASONS = {
@@ -183,3 +185,8 @@ TELLERS: dict[str, Callable[[Event], str]] = {
     "lane": lambda d: str(d["state"]),
     "alarm": lambda d: f"{d['priority']}: {d['what']}",
 }
+
+
+def left_out(damaged: int) -> str:
+    """Of events that the journal cannot give any more."""
+    return f"{counted(damaged, 'event')} {'is' if damaged == 1 else 'are'} damaged and left out"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import tomllib
 from collections.abc import Callable, Iterator
@@ -14,7 +15,8 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 JOURNAL, SOCKET = "journal.db", "control.sock"
-EXIT_UNAVAILABLE = 69
+EXIT_USAGE, EXIT_UNAVAILABLE = 2, 69
+_NAMED = re.compile(r"""^[ \t]*state_dir[ \t]*=[ \t]*(["'])([^"'\\\0]+)\1""", re.MULTILINE)
 
 
 def floor_option(function: F) -> F:
@@ -31,22 +33,38 @@ def floor_option(function: F) -> F:
     )(function)
 
 
-def state_dir(floor: Path) -> Path:
-    """The state_dir of a floor file, of a folder with a floor.toml, or the folder itself when it is one."""
+class Unknown(click.ClickException):
+    """Nobody knows which state_dir is meant. There is no text about usage: what matters is one sentence."""
+
+    def __init__(self, why: str, code: int) -> None:
+        super().__init__(f"write --floor /path/of/state_dir, for {why}")
+        self.exit_code = code  # type: ignore[misc]
+
+
+def state_dir(floor: Path, code: int = EXIT_USAGE) -> Path:
+    """The state_dir of a floor file, of a folder with a floor.toml, or the folder itself when it is one.
+
+    A floor file that is no TOML any more still names it, in a line of its own: what is meant is the daemon that runs.
+    Raises Unknown, with this exit code.
+    """
     if floor.is_dir():
-        if (floor / JOURNAL).exists():
+        if any((floor / name).exists() for name in (JOURNAL, SOCKET)):
             return floor
         floor = floor / "floor.toml"
     try:
-        state = tomllib.loads(floor.read_text()).get("state_dir")
+        text = floor.read_bytes().decode(errors="replace")
     except OSError as error:
-        raise click.UsageError(
-            f"{floor}: {error.strerror}; write --floor with the floor file, its folder or its state_dir"
-        ) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise click.UsageError(f"{floor}: {error}; floord check {floor} says more") from None
-    if not isinstance(state, str):
-        raise click.UsageError(f"{floor}: it names no state_dir")
+        raise Unknown(f"{floor} cannot be read: {(error.strerror or str(error)).lower()}", code) from None
+    try:
+        state = tomllib.loads(text).get("state_dir")
+    except (ValueError, RecursionError) as error:
+        named = _NAMED.search(text)
+        if named is None or not (floor.parent / named[2] / JOURNAL).exists():
+            why = f"{floor} is not TOML: {error}; floord check {floor} says more"
+            raise Unknown(why, code) from None
+        state = named[2]
+    if not isinstance(state, str) or not state or "\0" in state:
+        raise Unknown(f"{floor} names no state_dir", code)
     return floor.parent / state
 
 
@@ -62,7 +80,10 @@ def ask(state: Path, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         try:
             control.connect(str(state / SOCKET))
         except OSError:
-            raise Unavailable(f"no floord is running on {state}; start it with floord run FLOOR.toml") from None
+            raise Unavailable(
+                f"no floord is running on {state}; start it with floord run FLOOR.toml, or, where it runs on another, "
+                "write --floor /path/of/state_dir"
+            ) from None
         control.sendall(json.dumps(request).encode() + b"\n")
         with control.makefile("rb") as lines:
             for line in lines:

@@ -15,6 +15,7 @@ from controller.config import Floor, read
 from controller.plan import Plan
 from controller.plans import read_plans
 from controller.sheet import Problem, in_order
+from controller.wording import counted
 
 EXIT_CONFIG = 78
 
@@ -29,13 +30,13 @@ def command(floor_file: Path, as_json: bool) -> None:
     """
     floor = read(floor_file)
     plans, in_plans = read_plans(floor)
-    problems = in_order([*floor.sheet.problems, *in_plans])
+    problems = in_order([*floor.sheet.problems, *in_plans, *floor.untimely])
     if as_json:
         click.echo(json.dumps(_json(problems, floor, list(plans.values())), indent=2, ensure_ascii=False))
     elif problems:
         for problem in problems:
             click.echo(_wrapped(str(problem)))
-        click.echo(f"{_count(problems, 'problem')} found", err=True)
+        click.echo(f"{counted(len(problems), 'problem')} found", err=True)
     else:
         click.echo(_summary(floor, list(plans.values())))
     for warning in floor.warnings if not as_json else ():
@@ -55,18 +56,13 @@ def _wrapped(text: str) -> str:
 def _summary(floor: Floor, plans: list[Plan]) -> str:
     supervised = sum(lane.supervised for lane in floor.lane.values())
     counts = (
-        _count(floor.line, "line"),
-        _count(floor.point, "point"),
-        _count(floor.lane, "lane"),
-        f"{_count([*floor.scanner, *floor.plc], 'device')}",
+        counted(len(floor.line), "line"),
+        counted(len(floor.point), "point"),
+        counted(len(floor.lane), "lane"),
+        counted(len(floor.scanner) + len(floor.plc), "device"),
     )
     labels = f"plan{'s' * (len(plans) > 1)} {', '.join(plan.label for plan in plans)}"
     return f"{floor.sheet.file}: {', '.join(counts)}; {labels}; closed, {supervised} supervised"
-
-
-def _count(things: object, word: str) -> str:
-    number = len(things)  # type: ignore[arg-type]
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _json(problems: list[Problem], floor: Floor, plans: list[Plan]) -> dict[str, object]:

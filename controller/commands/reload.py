@@ -26,7 +26,8 @@ def command(floor: Path, dry_run: bool, as_json: bool) -> None:
     of devices that stay are not closed, sessions with PLCs and the broker are made anew.
     """
     closed: dict[str, Any] = {"ok": False, "error": "the daemon closed the connection"}
-    answer = next(ask(state_dir(floor), {"do": "reload", "dry_run": dry_run}), closed)
+    state = state_dir(floor, EXIT_CONFIG)
+    answer = next(ask(state, {"do": "reload", "dry_run": dry_run}), closed)
     if not answer.pop("ok"):
         raise click.ClickException(str(answer.get("error")))
     if as_json:

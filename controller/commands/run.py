@@ -38,7 +38,7 @@ def command(floor_file: Path, record: bool, record_mb: int) -> None:
     from controller.stalls import Stalls
 
     try:
-        config, plans = load_floor(floor_file)
+        config, plans = load_floor(floor_file, start=True)
     except ConfigErrors as errors:
         click.echo(str(errors), err=True)
         sys.exit(EXIT_CONFIG)

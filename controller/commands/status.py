@@ -14,10 +14,14 @@ import click
 
 from controller.commands import _device
 from controller.commands._where import ask, floor_option, state_dir
+from controller.wording import counted
 
 FEW, MOST = 10, 4
 """So many links and lines together get a row each; of more only those in trouble, and at most MOST of each. So 24 rows
-hold everything, and `--json` names all."""
+hold everything but alarms, and `--json` names all."""
+
+ALARMS = 8
+"""So many are shown with their words."""
 
 
 @click.command("status")
@@ -54,7 +58,7 @@ def shown(s: dict[str, Any], width: int) -> list[str]:
         f"{s['site']}/{s['node']}  {s['mode']}  plan {s['plan']}  journal {s['journal']}  sequence {s['sequence']}",
         f"broker   {'online' if broker['online'] else 'AWAY':<10} {broker['queued']} queued, "
         f"{broker['quarantined']} quarantined{_broker(broker)}",
-        f"customs  {'fresh' if customs['fresh'] else 'NOT FRESH':<10} {customs['records']} records, "
+        f"customs  {'fresh' if customs['fresh'] else 'NOT FRESH':<10} {counted(customs['records'], 'record')}, "
         f"position {customs['position']} in the feed",
         "",
         *_links(s["links"], most),
@@ -63,6 +67,8 @@ def shown(s: dict[str, Any], width: int) -> list[str]:
         "",
         *_lanes(s["lanes"], s["late"]),
     ]
+    if alarms := s.get("alarms"):
+        rows += ["", *_alarms(alarms, width)]
     problems = _problems(s)
     rows.append("not well: " + "; ".join(problems) if problems else "all well")
     return _wrapped(rows, width)
@@ -106,7 +112,7 @@ def _links(links: dict[str, Any], most: int) -> list[str]:
 
 
 def _rest(shown: dict[str, Any], rest: list[Any], word: str) -> str:
-    return f"{len(rest)} other {word}s" if shown else f"{len(rest)} {word}s"
+    return counted(len(rest), f"other {word}" if shown else word)
 
 
 def _figures(links: list[dict[str, Any]]) -> str:
@@ -142,10 +148,20 @@ def _lanes(lanes: dict[str, Any], late: int) -> list[str]:
     busy = [f"{name} {lane['state']}" for name, lane in lanes.items() if lane["state"] not in ("FREE", "RUN")]
     drops, on_way = (sum(lane[key] for lane in lanes.values()) for key in ("drops", "on_way"))
     more = [f"{len(busy) - MOST} more"] if len(busy) > MOST else []
+    counts = f"{counted(len(lanes), 'lane')}, {counted(drops, 'drop')}, {on_way} on their way"
     return [
-        f"{len(lanes)} lanes, {drops} drops, {on_way} on their way; {', '.join([*busy[:MOST], *more]) or 'all free'}",
+        f"{counts}; {', '.join([*busy[:MOST], *more]) or 'all free'}",
         f"late answers {late}",
     ]
+
+
+def _alarms(alarms: dict[str, str], width: int) -> list[str]:
+    """Those that stand, each in two rows at most."""
+    shown = list(alarms.items())[:ALARMS]
+    room = 2 * width - 30
+    rows = [f"alarm    {textwrap.shorten(f'{name}: {what}', room, placeholder=' …')}" for name, what in shown]
+    more = len(alarms) - len(shown)
+    return rows + ([f"and {counted(more, 'more alarm')}: floord status --json"] if more else [])
 
 
 def _problems(s: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from controller.commands import _evidence
-from controller.commands._story import Event, moment, name_of, safe, say
+from controller.commands._story import Event, left_out, moment, name_of, safe, say
 from controller.commands._where import JOURNAL, floor_option, state_dir
 
 
@@ -48,7 +48,7 @@ def command(parcel: str, floor: Path, evidence: bool, as_json: bool) -> None:
     if not kept:
         click.echo("this journal was made before evidence was kept; the next floord run on it begins with it", err=True)
     if reader.damaged:
-        click.echo(f"{len(reader.damaged)} events are damaged and left out", err=True)
+        click.echo(left_out(len(reader.damaged)), err=True)
     sys.exit(0 if events or found else 1)
 
 
