@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from controller import logs, reaching, state_dir
+from controller import last_good, logs, reaching, state_dir
 from controller.config import Config
 from controller.control import Answer, Control
 from controller.core import EXIT_DISK, EXIT_OK, EXIT_OWN, Core, monotonic_ms
@@ -56,9 +56,11 @@ class Daemon(Core):
         record: tuple[Texts, int] | None = None,
         stalls: Stalls | None = None,
         floor_file: Path | None = None,
+        wrong: str = "",
     ) -> None:
         """`record`: the texts of the floor and so many bytes at most, to record its steps below the state_dir.
-        `stalls`: what watches the loop. `floor_file`: what a reload reads; without it there is none."""
+        `stalls`: what watches the loop. `floor_file`: what a reload reads; without it there is none.
+        `wrong`: why that was not taken at the start, and what was in force before was."""
         super().__init__(config, plans, record, stalls)
         self._plans = plans
         self._said: set[str] = set()
@@ -72,6 +74,7 @@ class Daemon(Core):
         self._notify = Notify(os.environ)
         self._wellbeing = Wellbeing(self.node, self.links, self._notify, self._stalls, self._parts)
         self._reloads: set[asyncio.Task[Answer]] = set()
+        self._floor_file, self._wrong = floor_file, wrong
         if floor_file is not None:
             self._reloader = Reloader(floor_file, lambda: (self.config, self._plans), self._apply, self._misread)
             self.control.verbs["reload"] = self._reload
@@ -112,6 +115,8 @@ class Daemon(Core):
         if what := scarce(state_dir.free(self.config.state_dir), self.config.journal):
             say(what)
         self._stalls.keep(self.config.state_dir / "stacks")
+        self._misread(self._wrong or None)
+        self._is_good(self._wrong)
         self._notify.ready()
         self._beat()
         code = await self._done
@@ -182,6 +187,15 @@ class Daemon(Core):
         task.add_done_callback(self._reloads.discard)
         return task
 
+    def _is_good(self, wrong: str) -> None:
+        """The next start finds what is in force now, whatever becomes of the floor file."""
+        if self._floor_file is None or wrong:
+            return
+        try:
+            last_good.keep(self._floor_file, self.config)
+        except (OSError, UnicodeDecodeError) as error:
+            say(f"{self.config.state_dir / last_good.GOOD}: {error}; a wrong floor file would keep the next start away")
+
     def _misread(self, what: str | None) -> None:
         self._step(self.node.alarm, ALARM, what, monotonic_ms())
 
@@ -198,6 +212,7 @@ class Daemon(Core):
             self._make_uplink()
             await uplink.leave()
             self._uplink.start()
+            self._is_good("")
         self._notify.ready()
         return failed
 

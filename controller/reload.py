@@ -7,7 +7,7 @@ was taken. What is right is applied by whoever runs the floor (`apply`), which s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,6 +22,12 @@ Floor: TypeAlias = tuple[Config, Mapping[str, Plan]]
 ALARM = "configuration"
 FEW = 20
 """Changes and problems that are said in the log."""
+
+
+def misread(floor_file: Path, problems: Sequence[str]) -> str:
+    """What the alarm says of a floor file that was not taken."""
+    more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+    return f"{floor_file} was not taken, the floor goes on as before: {problems[0]}{more}"
 
 
 class Reloader:
@@ -74,8 +80,7 @@ class Reloader:
         for row in problems[:FEW]:
             say(f"reload: {row}")
         if problems:
-            more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
-            self._alarm(f"{self._file} was not taken, the floor goes on as before: {problems[0]}{more}")
+            self._alarm(misread(self._file, problems))
             say("reload: nothing was changed")
         else:
             self._alarm(None)

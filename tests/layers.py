@@ -26,11 +26,9 @@ TASK_MAKERS = ("controller/daemon.py", "controller/demo.py", "firmware_stubs/ser
 # The modules that touch the world. Every other module is pure, a new one too until it is named here.
 EDGES = (
     *LINKS,
-    *(
-        f"controller/{name}.py"
-        for name in "__main__ broker cluster control core crashes daemon jetstream republish run_cluster uplink".split()
-    ),
-    *(f"controller/{name}.py" for name in "logs notify parts reaching reload stalls state_dir wellbeing".split()),
+    *(f"controller/{name}.py" for name in "__main__ broker control core crashes daemon last_good logs notify".split()),
+    *(f"controller/{name}.py" for name in "parts reaching reload republish stalls state_dir uplink wellbeing".split()),
+    *(f"controller/{name}.py" for name in "cluster jetstream run_cluster".split()),
     *(f"controller/{name}.py" for name in "demo demo_centre demo_picture".split()),
     *(f"controller/{name}.py" for name in "journal journal_file journal_reader journal_writer recording_file".split()),
     *(f"controller/journal_{name}.py" for name in "identity opening reserve retention salvage sift".split()),

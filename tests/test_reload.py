@@ -178,6 +178,39 @@ def test_a_busy_line_goes_on_over_a_reload(tmp_path: Path) -> None:
         assert named(hub, "parcel/mis_sorted") == []
 
 
+@pytest.mark.parametrize("spoil", ["no = floor", "[lane.S1-L03", ""])
+def test_a_start_with_a_bad_file_runs_what_ran_last(spoil: str, tmp_path: Path) -> None:
+    """Somebody saved half a file, and then the power went: the floor stands for nobody (P11)."""
+    with mosquitto(tmp_path / "broker") as child, Hub(tmp_path / "hub", child.url) as hub:
+        hub.start()
+        assert hub.end()[0] == 0
+        good = hub.floor.read_text()
+        bad = good.replace("[lane.S1-L03]", spoil, 1)
+        hub.floor.write_text(bad)
+        strict = [sys.executable, "-m", "controller", "run", "--strict", str(hub.floor)]
+        assert subprocess.run(strict, cwd=ROOT, capture_output=True, timeout=30).returncode == 78
+        hub.start()
+        assert "S1-L03" in hub.status()["lanes"]
+        assert f"{hub.floor} was not taken" in hub.status()["alarms"]["configuration"]
+        hub.fed(100)
+        assert hub.end()[0] == 0
+        hub.start()
+        assert "configuration" in hub.status()["alarms"], "it is remembered over a start with a bad file, too"
+        hub.floor.write_text(good)
+        assert reload(hub)["problems"] == []
+        assert "configuration" not in hub.status()["alarms"]
+
+
+def test_what_never_ran_is_refused(tmp_path: Path) -> None:
+    hub = Hub(tmp_path / "hub", "mqtt://127.0.0.1:1")
+    with hub:
+        change(hub, "[lane.S1-L03]", "[lane.S1-L03")
+        hub.start(ready=False)
+        assert hub.process is not None
+        assert hub.process.wait(30) == 78
+        hub.process = None
+
+
 @pytest.mark.parametrize("request_", ['{"do": "reload", "dry_run": 1}', '{"do": "reload"}'])
 def test_requests_of_the_control_socket(request_: str, tmp_path: Path) -> None:
     with mosquitto(tmp_path / "broker") as child, Hub(tmp_path / "hub", child.url) as hub:

@@ -25,24 +25,32 @@ EXIT_DISK, EXIT_OWN, EXIT_RUNNING, EXIT_CONFIG = 70, 71, 75, 78
 @click.command("run")
 @click.argument("floor_file", metavar="FLOOR.toml", type=click.Path(path_type=Path))
 @click.option("--record", is_flag=True, help="Record every step, for floord replay-floor, in state_dir/recordings.")
+@click.option("--strict", is_flag=True, help="Refuse a wrong floor file, also where the last good one is known.")
 @click.option("--record-mb", type=click.IntRange(1), default=1000, show_default=True, help="Size at which it ends.")
-def command(floor_file: Path, record: bool, record_mb: int) -> None:
+def command(floor_file: Path, record: bool, strict: bool, record_mb: int) -> None:
     """Run the floor of FLOOR.toml until SIGTERM or Ctrl-C.
 
-    Everything is checked first, as by `floord check`; with a problem nothing is started and the exit code is 78.
+    Everything is checked first, as by `floord check`. With a problem the floor runs as it ran last, and the alarm
+    `configuration` says so; where it never ran, or with --strict, nothing is started and the exit code is 78.
     docs/operation.md tells of signals, exit codes and systemd.
     """
-    from controller import logs
+    from controller import last_good, logs
     from controller.plans import ConfigErrors, load_floor
     from controller.recording_file import texts
+    from controller.reload import misread
     from controller.stalls import Stalls
 
+    wrong = ""
     try:
         config, plans = load_floor(floor_file, start=True)
     except ConfigErrors as errors:
         click.echo(str(errors), err=True)
-        sys.exit(EXIT_CONFIG)
-    recorded = (texts(floor_file, config), record_mb * 1_000_000) if record else None
+        good = None if strict else last_good.found(floor_file)
+        if good is None:
+            sys.exit(EXIT_CONFIG)
+        (config, plans), wrong = good, misread(floor_file, [str(problem) for problem in errors.problems])
+        click.echo(f"floord: {wrong}", err=True)
+    recorded = (texts(floor_file, config), record_mb * 1_000_000) if record and not wrong else None
     logs.begin()
     if sys.stderr is not None:
         faulthandler.enable()  # a watchdog's SIGABRT leaves every stack
@@ -50,7 +58,7 @@ def command(floor_file: Path, record: bool, record_mb: int) -> None:
         signal.signal(number, lambda *_: _leave(0))
     stalls = Stalls()
     with asyncio.Runner(loop_factory=stalls.new_loop) as runner:
-        runner.run(_run(floor_file, config, plans, recorded, stalls))
+        runner.run(_run(floor_file, config, plans, recorded, stalls, wrong))
 
 
 async def _run(
@@ -59,6 +67,7 @@ async def _run(
     plans: Mapping[str, Plan],
     record: tuple[Texts, int] | None,
     stalls: Stalls,
+    wrong: str,
 ) -> NoReturn:
     from controller.daemon import Daemon
     from controller.journal import JournalError
@@ -66,7 +75,7 @@ async def _run(
     from controller.state_dir import AlreadyRunning, UnusableStateDir
 
     try:
-        code = await Daemon(config, plans, record, stalls, floor_file).run()
+        code = await Daemon(config, plans, record, stalls, floor_file, wrong).run()
     except AlreadyRunning as error:
         say(str(error))
         _leave(EXIT_RUNNING)
