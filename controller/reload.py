@@ -75,7 +75,7 @@ class Reloader:
             say(f"reload: {row}")
         if problems:
             more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
-            self._alarm(f"{self._file} was not taken, the floor goes on as before: {problems[0]}{more}")
+            self._alarm(f"the floor file was not taken, the floor goes on as before: {problems[0]}{more}")
             say("reload: nothing was changed")
         else:
             self._alarm(None)
