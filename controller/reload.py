@@ -24,10 +24,10 @@ FEW = 20
 """Changes and problems that are said in the log."""
 
 
-def misread(floor_file: Path, problems: Sequence[str]) -> str:
+def misread(problems: Sequence[str]) -> str:
     """What the alarm says of a floor file that was not taken."""
     more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
-    return f"{floor_file} was not taken, the floor goes on as before: {problems[0]}{more}"
+    return f"the floor file was not taken, the floor goes on as before: {problems[0]}{more}"
 
 
 class Reloader:
@@ -80,7 +80,7 @@ class Reloader:
         for row in problems[:FEW]:
             say(f"reload: {row}")
         if problems:
-            self._alarm(misread(self._file, problems))
+            self._alarm(misread(problems))
             say("reload: nothing was changed")
         else:
             self._alarm(None)

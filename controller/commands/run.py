@@ -48,7 +48,7 @@ def command(floor_file: Path, record: bool, strict: bool, record_mb: int) -> Non
         good = None if strict else last_good.found(floor_file)
         if good is None:
             sys.exit(EXIT_CONFIG)
-        (config, plans), wrong = good, misread(floor_file, [str(problem) for problem in errors.problems])
+        (config, plans), wrong = good, misread([str(problem) for problem in errors.problems])
         click.echo(f"floord: {wrong}", err=True)
     recorded = (texts(floor_file, config), record_mb * 1_000_000) if record and not wrong else None
     logs.begin()

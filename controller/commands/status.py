@@ -158,8 +158,8 @@ def _lanes(lanes: dict[str, Any], late: int) -> list[str]:
 def _alarms(alarms: dict[str, str], width: int) -> list[str]:
     """Those that stand, each in two rows at most."""
     shown = list(alarms.items())[:ALARMS]
-    room = 2 * width - 30
-    rows = [f"alarm    {textwrap.shorten(f'{name}: {what}', room, placeholder=' …')}" for name, what in shown]
+    two: dict[str, Any] = {"subsequent_indent": "    ", "max_lines": 2, "placeholder": " …"}
+    rows = [row for name, what in shown for row in textwrap.wrap(f"alarm    {name}: {what}", width, **two)]
     more = len(alarms) - len(shown)
     return rows + ([f"and {counted(more, 'more alarm')}: floord status --json"] if more else [])
 
