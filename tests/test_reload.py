@@ -57,17 +57,6 @@ def named(hub: Hub, name: str) -> list[dict[str, Any]]:
     return [json.loads(row.body) for row in hub.rows() if row.type == kind]
 
 
-def still(hub: Hub) -> None:
-    """Wait until nothing more is recorded: what was said may still be on its way."""
-    seen: list[int] = []
-
-    def same() -> bool:
-        seen.append(hub.last())
-        return len(seen) > 25 and seen[-25] == seen[-1]
-
-    until(same, "nothing more is recorded")
-
-
 def test_a_good_file_is_shown_and_taken_and_nothing_is_lost(tmp_path: Path) -> None:
     with (
         mosquitto(tmp_path / "broker") as child,
@@ -144,7 +133,7 @@ def test_a_storm_of_signals_and_half_written_files(tmp_path: Path, full: bool) -
         assert hub.status()["broker"]["online"] or hub.online()
         hub.feeder.stop()
         until(lambda: hub.feeder.done, "all is read")
-        still(hub)
+        hub.still()
         hub.heard_by(consumer.book)
         assert hub.compare(consumer.book, killed=True) == NOTHING  # a file without a scanner may be a good one
 

@@ -184,6 +184,16 @@ class Hub:
         self.feeder.feed(count, rate)
         until(lambda: self.last() >= before + count, f"{count} reads are in the journal", limit_s)
 
+    def still(self) -> None:
+        """Wait until nothing more is recorded: what scanners have said may be on its way for long."""
+        seen: list[int] = []
+
+        def same() -> bool:
+            seen.append(self.last())
+            return len(seen) > 25 and seen[-25] == seen[-1]
+
+        until(same, "nothing more is recorded")
+
     # --- the ledgers -------------------------------------------------------------------------------------------------
 
     @contextmanager

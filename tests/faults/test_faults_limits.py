@@ -100,6 +100,7 @@ def test_no_memory_is_left(spare_mb: int, tmp_path: Path) -> None:
         hub.online()
         until(lambda: hub.feeder.done, "all is read")
         hub.fed(200)
+        hub.still()
         hub.heard_by(consumer.book, RECOVERY_S)
         assert hub.compare(consumer.book, killed=True) == NOTHING
 
