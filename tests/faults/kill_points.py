@@ -6,6 +6,7 @@ removals in turn; then its file is opened and judged. The same with an error at 
 
 from __future__ import annotations
 
+import argparse
 import errno
 import json
 import shutil
@@ -148,8 +149,12 @@ def errors_everywhere(scenario: str, kind: Kind, error: int = errno.EIO, step: i
 
 def main() -> int:
     """0 when every run was as it must be."""
-    failed = 0
-    for scenario in sys.argv[1:] or ["many", "busy", *SEVERAL]:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.kill_points", description=__doc__)
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}")
+    wanted, failed = parser.parse_args().scenarios or ["many", "busy", *SEVERAL], 0
+    if unknown := set(wanted) - set(SCENARIOS):
+        parser.error(f"{', '.join(sorted(unknown))}: write some of {', '.join(SCENARIOS)}")
+    for scenario in wanted:
         since = time.monotonic()
         failed += _told(scenario, everywhere(scenario), "kills", since)
         for kind in ERRORS:
