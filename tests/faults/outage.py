@@ -32,6 +32,8 @@ RATIO = 1.5
 AHEAD = 4000
 """So many reads may lie between scanners and journal: as fast as it takes them, and no faster. More would lie in the
 kernel's buffers, where one scanner alone can have a million."""
+WARM = 10_000
+"""Events until what is held in memory on purpose is full."""
 DRAIN_PER_S = 500
 """Slower than this, the drain is given up."""
 
@@ -251,5 +253,3 @@ def main() -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
-WARM = 10_000
-"""Events until what is held in memory on purpose is full."""
