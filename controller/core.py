@@ -125,8 +125,8 @@ class Core:
         if self._over:
             return
         try:
+            self.node.poison.at_work = None
             if take is not None:
-                self.node.poison.at_work = None
                 take(*arguments)
             if then is not None:
                 then(monotonic_ms())

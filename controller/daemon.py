@@ -116,7 +116,8 @@ class Daemon(Core):
             say(what)
         self._stalls.keep(self.config.state_dir / "stacks")
         self._misread(self._wrong or None)
-        self._is_good(self._wrong)
+        if not self._wrong:
+            self._is_good()
         self._notify.ready()
         self._beat()
         code = await self._done
@@ -187,9 +188,9 @@ class Daemon(Core):
         task.add_done_callback(self._reloads.discard)
         return task
 
-    def _is_good(self, wrong: str) -> None:
+    def _is_good(self) -> None:
         """The next start finds what is in force now, whatever becomes of the floor file."""
-        if self._floor_file is None or wrong:
+        if self._floor_file is None:
             return
         try:
             last_good.keep(self._floor_file, self.config)
@@ -212,7 +213,7 @@ class Daemon(Core):
             self._make_uplink()
             await uplink.leave()
             self._uplink.start()
-            self._is_good("")
+            self._is_good()
         self._notify.ready()
         return failed
 

@@ -23,10 +23,12 @@ STATE_DIR = re.compile(r"""^state_dir\s*=\s*["']([^"'\n]+)["']""", re.MULTILINE)
 
 
 def keep(floor_file: Path, config: Config) -> None:
-    """This is in force. Raises OSError: then the one before it is there still."""
-    now = json.dumps(asdict(texts(floor_file, config)), ensure_ascii=False).encode()
+    """This is in force. Raises OSError: then the one before it is there still, as where somebody has saved another one
+    since it was read."""
+    in_force = texts(floor_file, config)
+    now = json.dumps(asdict(in_force), ensure_ascii=False).encode()
     path = config.state_dir / GOOD
-    if path.exists() and path.read_bytes() == now:
+    if (path.exists() and path.read_bytes() == now) or read(floor_file, in_force.floor).config != config:
         return
     beside = path.with_suffix(".new")
     with beside.open("wb") as file:
