@@ -16,32 +16,8 @@ import pytest
 from controller.journal import Batch, Evidence, Journal, Reader
 from controller.journal_file import connect, schema
 from controller.journal_tables import SCHEMA
+from tests.old_journals import TABLES_1
 from tests.test_journal import ROOT, altered, opened, reading, row
-
-TABLES_1 = """
-BEGIN EXCLUSIVE;
-CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE event (
-  seq INTEGER PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, subject TEXT NOT NULL, visit TEXT, travel TEXT,
-  parcel TEXT, time TEXT NOT NULL, topic TEXT NOT NULL, body BLOB NOT NULL, read_code TEXT,
-  crc INTEGER NOT NULL) STRICT;
-CREATE INDEX event_visit ON event (visit) WHERE visit IS NOT NULL;
-CREATE INDEX event_travel ON event (travel) WHERE travel IS NOT NULL;
-CREATE INDEX event_read_code ON event (read_code) WHERE read_code IS NOT NULL;
-CREATE INDEX event_parcel ON event (parcel) WHERE parcel IS NOT NULL;
-CREATE TABLE outbox (seq INTEGER PRIMARY KEY, code INTEGER, boot INTEGER) STRICT;
-CREATE TABLE channel (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, evt INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE state (
-  kind TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, key)) STRICT, WITHOUT ROWID;
-CREATE TABLE advice (parcel TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
--- A parcel's id is an alias of its own: one look-up finds it by either.
-CREATE TABLE alias (alias TEXT NOT NULL, parcel TEXT NOT NULL, PRIMARY KEY (alias, parcel)) STRICT, WITHOUT ROWID;
-CREATE INDEX alias_parcel ON alias (parcel);
-PRAGMA application_id = 1752523366;
-PRAGMA user_version = 1;
-COMMIT;
-"""
-"""The tables of the first schema, as they were."""
 
 SAID = Evidence(1_790_000_000_000, "hub/v1/lgg/customs", b'[{"no": "json?"', ("parcel/P1", "bag/G1"), 7, 9, ("a: b",))
 REFUSED = Evidence(1_790_000_000_001, "hub/v1/lgg/customs", b"\xff\x00", refused=("not JSON",))

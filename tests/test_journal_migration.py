@@ -16,20 +16,8 @@ from controller.journal_retention import DAY_MS, REST_S, Retention
 from controller.journal_sums import proof, proves, queued
 from controller.journal_tables import SCHEMA
 from controller.sections import Journal as Rules
+from tests.old_journals import TABLES_1, TABLES_2
 from tests.test_journal import altered, opened, row
-from tests.test_journal_evidence import TABLES_1
-
-TABLES_2 = """
-BEGIN EXCLUSIVE;
-CREATE TABLE evidence (
-  id INTEGER PRIMARY KEY, utc_ms INTEGER NOT NULL, topic TEXT NOT NULL, sha256 TEXT NOT NULL, raw BLOB NOT NULL,
-  first_seq INTEGER, last_seq INTEGER, refused TEXT NOT NULL) STRICT;
-CREATE TABLE evidence_subject (
-  subject TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (subject, id)) STRICT, WITHOUT ROWID;
-PRAGMA user_version = 2;
-COMMIT;
-"""
-"""What the second schema had beside the first, as it was."""
 
 ROWS = [row(seq, travel=f"t{seq}", visit=f"v{seq}", parcel="P1", body=b'{"n": %d}' % seq) for seq in range(1, 41)]
 

@@ -30,6 +30,7 @@ from typing import Any
 from controller.core import EXIT_DISK
 from controller.journal import Batch, Evidence, Journal, JournalError, Row, Writer
 from tests.faults.preload import Panel
+from tests.old_journals import TABLES_1, TABLES_2
 
 JOURNAL = "journal.db"
 RAM = Path("/dev/shm")
@@ -102,39 +103,15 @@ def _row(seq: int, batch: int, rng: Random) -> Row:
 
 
 OLD_EVENTS = 5
-OLD_1 = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE event (
-  seq INTEGER PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, subject TEXT NOT NULL, visit TEXT, travel TEXT,
-  parcel TEXT, time TEXT NOT NULL, topic TEXT NOT NULL, body BLOB NOT NULL, read_code TEXT,
-  crc INTEGER NOT NULL) STRICT;
-CREATE INDEX event_visit ON event (visit) WHERE visit IS NOT NULL;
-CREATE INDEX event_travel ON event (travel) WHERE travel IS NOT NULL;
-CREATE INDEX event_read_code ON event (read_code) WHERE read_code IS NOT NULL;
-CREATE INDEX event_parcel ON event (parcel) WHERE parcel IS NOT NULL;
-CREATE TABLE outbox (seq INTEGER PRIMARY KEY, code INTEGER, boot INTEGER) STRICT;
-CREATE TABLE channel (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, evt INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE state (
-  kind TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, key)) STRICT, WITHOUT ROWID;
-CREATE TABLE advice (parcel TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
-CREATE TABLE alias (alias TEXT NOT NULL, parcel TEXT NOT NULL, PRIMARY KEY (alias, parcel)) STRICT, WITHOUT ROWID;
-CREATE INDEX alias_parcel ON alias (parcel);
-PRAGMA application_id = 1752523366;
-"""
-OLD_2 = """
-CREATE TABLE evidence (
-  id INTEGER PRIMARY KEY, utc_ms INTEGER NOT NULL, topic TEXT NOT NULL, sha256 TEXT NOT NULL, raw BLOB NOT NULL,
-  first_seq INTEGER, last_seq INTEGER, refused TEXT NOT NULL) STRICT;
-CREATE TABLE evidence_subject (
-  subject TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (subject, id)) STRICT, WITHOUT ROWID;
-"""
 
 
 def older(path: Path, version: int) -> None:
     """A journal as an earlier hubfloor has left it, at rest. Its tables are kept here as they were."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(f"BEGIN;{OLD_1}{OLD_2 if version > 1 else ''}PRAGMA user_version = {version};COMMIT;")
+        db.executescript(TABLES_1)
+        if version > 1:
+            db.executescript(TABLES_2)
         here = f"{_machine()}:{path.stat().st_ino}"
         meta = {"file": here, "journal": "abcd1234", "made_utc_ms": UTC_MS, "boot": 7}
         db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
