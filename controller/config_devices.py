@@ -13,8 +13,8 @@ from controller.toml_lines import KeyPath
 from controller.wording import guess, shown
 from devices import driver, links
 
-FAMILIES = {"scanner": "scanners", "plc": "plcs"}
-"""Table of the floor file -> family of its kinds."""
+FAMILIES = {"scanner": ("scanners", "scales"), "plc": ("plcs",)}
+"""Table of the floor file -> families of its kinds. A machine that reads and measures is a scanner."""
 FROM_LINK = ("baud", "transport")
 """Settings that the link's URL gives where the section does not."""
 
@@ -46,7 +46,7 @@ def settings(sheet: Sheet, at: KeyPath, raw: Mapping[str, Any], common: Collecti
 
 def known(table: str) -> list[str]:
     """The kinds that may stand in a table."""
-    return sorted(kind for kind, family in driver.kinds().items() if family == FAMILIES[table] and kind[0] != "_")
+    return sorted(kind for kind, family in driver.kinds().items() if family in FAMILIES[table] and kind[0] != "_")
 
 
 def _settings_type(sheet: Sheet, at: KeyPath, kind: object) -> type[Any] | None:

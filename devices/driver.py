@@ -17,6 +17,9 @@ others may have something to write.
 A module may add `Sniffer(settings)`, for a wire on which both sides speak: `feed(data, at)` and `close(now)`
 return items for what it hears of either side, without a session. `floord decode` prefers it to the driver.
 
+A module may state `UNPROVEN`, a tuple of sentences: what it does by guess, because no manual or recording proves it.
+They are logged at every start of a daemon that uses the kind.
+
 Nothing is registered anywhere: `load("sick_cola")` imports `devices.scanners.sick_cola`. A module whose name begins
 with `_` is a part of its family and no kind.
 """

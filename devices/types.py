@@ -4,7 +4,8 @@ Time: every `at` and `edge` is monotonic milliseconds, as given to the driver; `
 `edge` the moment of the physical eye edge (arrival minus the age that the machine states), None when the machine no
 longer knows it. Lengths are millimetres, weights grams, speeds mm/s. Ids are the texts of the wire, never barcodes.
 
-The messages of a PLC stand in plc_types.py and are imported from here like the others.
+The messages of a PLC stand in plc_types.py, those of handhelds, scales and portals in scan_types.py, and are imported
+from here like the others.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from devices.plc_types import (
     TrackOnBelt,
     Tracks,
 )
+from devices.scan_types import Condition, Hand, HandAnswer, Passage, Quantity, Sized
 
 __all__ = [
     "Answered",
@@ -47,6 +49,7 @@ __all__ = [
     "Codes",
     "Command",
     "CommandSeen",
+    "Condition",
     "ContainerSeen",
     "Counters",
     "Destination",
@@ -56,6 +59,8 @@ __all__ = [
     "Garbled",
     "Ghost",
     "GivenUp",
+    "Hand",
+    "HandAnswer",
     "HandedOver",
     "Heartbeat",
     "Inducted",
@@ -67,7 +72,9 @@ __all__ = [
     "Message",
     "NoRead",
     "Overflow",
+    "Passage",
     "Passed",
+    "Quantity",
     "Read",
     "Recirculated",
     "Reply",
@@ -75,6 +82,7 @@ __all__ = [
     "SessionBegun",
     "SessionLost",
     "SetTime",
+    "Sized",
     "Speed",
     "Status",
     "Synchronised",
@@ -101,10 +109,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One decoded code. `text` is the code as text (ASCII, else UTF-8, else Latin-1), `raw` the whole frame body.
+    """One decoded code. `text` is the code as text, `raw` the whole frame body.
 
     `index`: the item's number (track or carrier) as the machine echoes it; `encoder`: the belt encoder's count when the
-    item was at the transmit point.
+    item was at the transmit point. `encoding`: how bytes beyond ASCII became text (`devices/barcodes/text.py`), empty =
+    all were ASCII. `hand`: who asks with it and waits for an answer. `reader`: which of several behind one channel.
     """
 
     text: str
@@ -115,6 +124,8 @@ class Read:
     index: int | None = None
     token: Token | None = None
     encoder: int | None = None
+    encoding: str = ""
+    hand: Hand | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +209,7 @@ class Trigger:
     on: bool
 
 
-Command: TypeAlias = Destination | Request | SetTime | Lamp | Trigger
+Command: TypeAlias = Destination | Request | SetTime | Lamp | Trigger | HandAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +239,9 @@ Item: TypeAlias = (
     | EventSeen
     | DeviceError
     | Garbled
+    | Sized
+    | Passage
+    | Condition
     | Inducted
     | Arrived
     | Codes

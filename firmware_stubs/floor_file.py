@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import firmware_stubs.plcs
+import firmware_stubs.scales
 import firmware_stubs.scanners
 from firmware_stubs.floor_lines import ChuteSettings, Induction, Line, Point, Scale, Transfer, read_lines, read_points
 from firmware_stubs.sections import FloorError, all_known, close, get, known, line_number, make_settings, table
 
 __all__ = ["ChuteSettings", "Floor", "Induction", "Line", "Point", "Scale", "StubSection", "Transfer", "load", "read"]
 
-_FAMILIES = {"scanner": firmware_stubs.scanners, "plc": firmware_stubs.plcs}
+_FAMILIES = {"scanner": (firmware_stubs.scanners, firmware_stubs.scales), "plc": (firmware_stubs.plcs,)}
+"""What a stub is for the floor -> the packages of its kinds. A machine that reads and measures is a scanner."""
 _OWN_TABLES = ("belt", "induction", "chute", "transfer", "scale", "stub")
 
 
@@ -139,8 +141,14 @@ def _address(stub: StubSection) -> int | None:
 
 
 def load_kind(kind: str, where: str) -> tuple[str, types.ModuleType]:
-    """The family and module of a stub: a file `<family>s/<kind>.py`; adding a stub is adding a file."""
-    found = {family: pkgutil.iter_modules(package.__path__) for family, package in _FAMILIES.items()}
-    kinds = {file.name: family for family, files in found.items() for file in files if file.name[0] != "_"}
+    """The family and module of a stub: a file `<package>/<kind>.py`; adding a stub is adding a file."""
+    kinds = {
+        file.name: (family, f"{package.__name__}.{file.name}")
+        for family, packages in _FAMILIES.items()
+        for package in packages
+        for file in pkgutil.iter_modules(package.__path__)
+        if file.name[0] != "_"
+    }
     known(kind, kinds, where, "kind of stub")
-    return kinds[kind], importlib.import_module(f"firmware_stubs.{kinds[kind]}s.{kind}")
+    family, module = kinds[kind]
+    return family, importlib.import_module(module)

@@ -123,6 +123,13 @@ class ScannerStub(Stub, Protocol):
         entry a code, None for a no-read (said or silent). For the simulator's ledger only, never for the wire."""
 
 
+class SizingStub(ScannerStub, Protocol):
+    """A scanner with a scale or a dimensioner in it."""
+
+    def measure(self, measures: Measures, now: float) -> None:
+        """What the item weighs and how large it is whose `gate` follows at once."""
+
+
 class PlcStub(Stub, Protocol):
     """A line's PLC: it sees eye edges and commands gates; it never sees a barcode or the truth of the belt."""
 

@@ -20,7 +20,9 @@ LINKS = (
     "devices/lasting.py",
 )
 FAMILIES = tuple(f"devices/{family}/" for family in ("scanners", "plcs", "scales", "robots"))
-FAMILY_MAY = tuple(f"devices.{name}" for name in "types plc_types plc_commands driver framing barcodes".split())
+FAMILY_MAY = tuple(
+    f"devices.{name}" for name in "types plc_types scan_types plc_commands driver framing barcodes codes alive".split()
+)
 # rfc2217_link: its library opens a port in a coroutine.
 TASK_MAKERS = ("controller/daemon.py", "controller/demo.py", "firmware_stubs/serve.py", "devices/rfc2217_link.py")
 # The modules that touch the world. Every other module is pure, a new one too until it is named here.

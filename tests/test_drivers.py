@@ -24,7 +24,7 @@ from devices.types import Garbled, Item, Kept
 from tests import transcripts
 from tests.transcripts import WIRE, Recorded
 
-ALL_KINDS = {kind: family for kind, family in kinds().items() if family in ("scanners", "plcs")}
+ALL_KINDS = {kind: family for kind, family in kinds().items() if family in ("scanners", "scales", "plcs")}
 KINDS = {kind: family for kind, family in ALL_KINDS.items() if not hasattr(load(kind).Driver, "subscriptions")}
 """Those that speak in bytes; a broker carries whole messages, so nothing can be cut there."""
 METHODS = [name for name in vars(devices.driver.Driver) if not name.startswith("_")]

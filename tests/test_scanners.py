@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from controller.commands._texts import settings as settings_of
 from controller.commands.decode import described
+from devices.codes import CONTROL, PROGRAMMING
 from devices.driver import load
 from devices.framing import BETWEEN
 from devices.scanners import line
-from devices.scanners._content import CONTROL
 from devices.scanners.line import LENGTH, TORN
 from devices.types import Garbled, Item, Kept, NoRead, Read, Trigger
 from tests import transcripts
@@ -127,19 +127,24 @@ def test_a_control_character_makes_a_code_garbled(body: bytes) -> None:
     assert heard(line.Driver(STX_ETX), b"\x02" + body + b"\x03") == [("garbled", CONTROL)]
 
 
+@pytest.mark.parametrize("body", [b"999999", b"||>SET SYMBOL.C128 OFF", b"]C0||>TRIGGER ON"])
+def test_a_code_that_would_program_a_scanner_is_garbled(body: bytes) -> None:
+    assert line.Driver(STX_ETX).feed(b"\x02" + body + b"\x03", 7.0) == [Garbled(body, PROGRAMMING, 7.0)]
+
+
 @pytest.mark.parametrize(
-    ("body", "text"),
+    ("body", "text", "encoding"),
     [
-        (b"]d2010629104150021321A\x1d10B", "010629104150021321A\x1d10B"),
-        (b"[)>\x1e06\x1dA\x1e\x04", "[)>\x1e06\x1dA\x1e\x04"),
-        ("Köln".encode(), "Köln"),
-        ("Köln".encode("latin-1"), "Köln"),
-        (b"A%B{}\\n", "A%B{}\\n"),
+        (b"]d2010629104150021321A\x1d10B", "010629104150021321A\x1d10B", ""),
+        (b"[)>\x1e06\x1dA\x1e\x04", "[)>\x1e06\x1dA\x1e\x04", ""),
+        ("Köln".encode(), "Köln", "utf-8"),
+        ("Köln".encode("latin-1"), "Köln", "latin-1?"),
+        (b"A%B{}\\n", "A%B{}\\n", ""),
     ],
 )
-def test_what_a_code_may_hold(body: bytes, text: str) -> None:
+def test_what_a_code_may_hold(body: bytes, text: str, encoding: str) -> None:
     assert line.Driver(STX_ETX).feed(b"\x02" + body + b"\x03", 7.0) == [
-        Read(text, body, 7.0, symbology="]d2" if body.startswith(b"]d2") else "")
+        Read(text, body, 7.0, symbology="]d2" if body.startswith(b"]d2") else "", encoding=encoding)
     ]
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from devices.codes import CONTROL
 from devices.framing import BETWEEN, RESTART, UNFINISHED
 from devices.scanners import sick_cola
 from devices.scanners._cola import encode
 from devices.scanners._commands import EXPIRED, GONE, MOST_WAITING, OVERTAKEN, SILENT
-from devices.scanners._content import CONTROL
 from devices.types import Answered, DeviceError, GivenUp, Heartbeat, Item, Kept, NoRead, Read, Reply, Trigger
 from tests.test_scanners import S10, heard, said
 

@@ -1,20 +1,14 @@
 """What stands in a scanner's frame: one or several codes, the no-read text, the heartbeat text.
 
-All three are free text of the scanner's configuration on one channel, told apart by exact comparison of bytes. A code
-is opaque: text for the hub, never a command for anybody, and with a control character in it no code at all.
+All three are free text of the scanner's configuration on one channel, told apart by exact comparison of bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from devices.barcodes.candidate import as_text, control_character, split_aim
+from devices.codes import no_proof, read_of
 from devices.types import Garbled, Heartbeat, NoRead, Read
-
-RAW = 64
-"""A Garbled keeps at most so many bytes."""
-
-CONTROL = "a control character in a code"
 
 
 def wire(name: str, text: str) -> bytes:
@@ -23,11 +17,6 @@ def wire(name: str, text: str) -> bytes:
         return text.encode("latin-1")
     except UnicodeEncodeError:
         raise ValueError(f"{name} = {text!r}: only characters up to \\u00ff, each is one byte on the wire") from None
-
-
-def no_proof(text: str) -> str | None:
-    """The frame itself is the proof of its codes."""
-    return None
 
 
 class Content:
@@ -53,9 +42,4 @@ class Content:
         codes = [part for part in parts if part not in self._no_read]
         if body in self._no_read or not codes:
             return [NoRead(body, at)]
-        return [self._code(code, body, at) for code in codes]
-
-    def _code(self, code: bytes, body: bytes, at: float) -> Read | Garbled:
-        aim, text = split_aim(as_text(code))
-        why = CONTROL if control_character(text) else self._proof(text)
-        return Read(text, body, at, symbology=aim) if why is None else Garbled(body[:RAW], why, at)
+        return [read_of(code, body, at, proof=self._proof) for code in codes]

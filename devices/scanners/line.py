@@ -20,9 +20,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from devices.barcodes import gs1, s10
+from devices.codes import RAW
 from devices.driver import TalkOnly
 from devices.framing import RESTART, Bad, Delimited, Frame
-from devices.scanners._content import RAW, Content, wire
+from devices.scanners._content import Content, wire
 from devices.types import Garbled, Item, Kept, Message, NoRead, Read
 
 HARD_LIMIT = 8192

@@ -1,0 +1,1 @@
+"""Scales and dimensioners, one family, one file."""

@@ -1,0 +1,1 @@
+"""Scale and dimensioner stubs, one family, one file."""
