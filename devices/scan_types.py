@@ -20,7 +20,8 @@ class Hand:
 
     `process` (`identify unload inspect put load depart exception …`), `station` and `actor` are ids of the site, `ref`
     the device's own id of this scan, the same when it asks again. `target`: the container, departure or lane that the
-    hand works at, as it says it. Empty = not said.
+    hand works at, as it says it. `time`: when it scanned by its own clock (RFC 3339, a label). Empty = not said.
+    `stored`: scanned while nobody could answer, and already done.
     """
 
     process: str
@@ -28,6 +29,8 @@ class Hand:
     actor: str
     ref: str
     target: str = ""
+    time: str = ""
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
