@@ -62,7 +62,7 @@ def main() -> int:
             print(f"{row.number:3}  {row.state:<15} {row.fault}", flush=True)
             continue
         begin = time.monotonic()
-        how = [] if wanted.quick else ["--full", "-o", "faulthandler_timeout=1200"]
+        how = [] if wanted.quick else ["--full", "--timeout", "1200", "-o", "faulthandler_timeout=1300"]
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", *how, *row.targets]
         run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         said = run.stdout.strip().splitlines()[-1:] or ["nothing was said"]
