@@ -26,6 +26,7 @@ from controller.sections import (
     Broker,
     Config,
     Customs,
+    Hands,
     Head,
     Journal,
     Lane,
@@ -100,7 +101,7 @@ def read(path: Path | str, text: str | None = None) -> Floor:
     floor = Floor(sheet)
     if not sheet.readable:
         return floor
-    tables = (*SECTIONS, "broker", "customs", "promise", "ask", "journal", "switch", *FLOORSIM_TABLES)
+    tables = (*SECTIONS, "broker", "customs", "promise", "ask", "hands", "journal", "switch", *FLOORSIM_TABLES)
     head = sheet.fill(Head, (), {key: value for key, value in sheet.data.items() if key not in tables}, also=tables)
     if "broker" not in sheet.data and ("broker",) not in sheet.broken:
         sheet.report(("broker",), "missing", 'write [broker] and url = "mqtt://…"')
@@ -109,6 +110,7 @@ def read(path: Path | str, text: str | None = None) -> Floor:
         "customs": _single(sheet, "customs", Customs),
         "promise": _single(sheet, "promise", Promise),
         "ask": _single(sheet, "ask", Ask),
+        "hands": _single(sheet, "hands", Hands),
         "journal": _single(sheet, "journal", Journal),
     }
     floor.switch = _list(sheet, "switch", Switch)

@@ -21,6 +21,16 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Tell:
+    """Give a command to another device than a PLC, when everything reported so far is durable; after `expires`
+    (monotonic ms) it must not be sent."""
+
+    device: str
+    command: Command
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
 class Emit:
     """Report an event; `seq` is its place in the node's stream, `at` the monotonic ms when it happened."""
 
@@ -62,4 +72,4 @@ class Reply:
     why: str = ""
 
 
-Effect: TypeAlias = Send | Emit | Keep | Ask | Reply
+Effect: TypeAlias = Send | Tell | Emit | Keep | Ask | Reply

@@ -48,6 +48,21 @@ class Inducted(Data):
     length_mm: int | None = None
 
 
+class PassageSeen(BaseModel):
+    """All reads of one tag in a portal in one. `first_ms` and `last_ms`: how long before this event was made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epc: str
+    portal: str
+    direction: Literal["in", "out"] | None = None
+    first_ms: int
+    last_ms: int
+    count: int
+    rssi: float | None = None
+    antennas: tuple[int, ...] = ()
+
+
 class ReadSeen(Data):
     """One result of a reader: a code, or why there is none."""
 
@@ -57,10 +72,29 @@ class ReadSeen(Data):
     code: str | None = None
     symbology: str | None = None
     source: str = "tunnel"
+    encoding: str | None = Field(None, description="how bytes beyond ASCII became text; latin-1? = a guess")
+    passage: PassageSeen | None = Field(None, description="through an RFID portal")
+    target: str | None = Field(None, description="the container, departure or lane a hand works at, as it says it")
+    verdict: Literal["ok", "wrong", "hold"] | None = Field(None, description="what the hand that asked was told")
+    words: str | None = Field(None, description="the same for its display")
+    scanned: str | None = Field(None, description="when, by the hand's own clock")
+    stored: bool | None = Field(None, description="done while nobody could answer")
+
+
+class Received(BaseModel):
+    """One measurement exactly as the machine gave it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    what: str = Field(description="weight length width height volume dim_weight dim_factor")
+    value: str = Field(description="the machine's own digits")
+    unit: str
+    quality: str = Field(description="ok; else it is no value: under over unstable zeroed outside error")
+    approved: bool | None = Field(None, description="legal for trade, null = the machine does not say")
 
 
 class Measured(Data):
-    """Weight and size as the machine gave them."""
+    """Weight and size: as the machine gave them, and in g and mm where they are values."""
 
     point: str
     weight_g: int | None = None
@@ -70,6 +104,7 @@ class Measured(Data):
     width_mm: int | None = None
     height_mm: int | None = None
     size_status: str
+    received: tuple[Received, ...] = Field((), description="as the machine gave them; empty: a PLC did, in g and mm")
 
 
 class Routed(Data):

@@ -171,6 +171,13 @@ class FloorState:
             self.keep("alarm", oldest, None)
         self.emit("alarm/raised", f"alarm/{alarm}", at, Alarm(alarm=alarm, what=what, priority=priority))
 
+    def clear(self, alarm: str, what: str, at: float) -> None:
+        """What was raised is over."""
+        if alarm in self.alarms:
+            del self.alarms[alarm]
+            self.keep("alarm", alarm, None)
+            self.emit("alarm/cleared", f"alarm/{alarm}", at, Alarm(alarm=alarm, what=what, priority="low"))
+
     def send(self, effect: Send) -> None:
         """Give a command to a PLC."""
         self.effects.append(effect)

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from controller.config import Line as LineConfig
+from controller.events import Measured
 from controller.identity import Result
 from controller.matching import Odometer, match
 from controller.travel import Travel
@@ -40,6 +41,8 @@ class Recent:
     reported: bool = False
     ambiguous: bool = False
     """nobody has it, for it could be of two"""
+    measured: Measured | None = None
+    """what the same frame said of its size, as long as nobody has it"""
 
 
 @dataclass(slots=True)

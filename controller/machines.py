@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from controller.config import Config
-from controller.effects import Send
+from controller.effects import Send, Tell
 from controller.sections import Plc, Scanner
 from devices import links
 from devices.driver import Driver, load, make
@@ -138,6 +138,12 @@ class Machines:
         self._soil(link)
         if effect.ref is not None:
             self._refs[link, number] = effect.ref
+
+    def _tell(self, effect: Tell, now: float) -> None:
+        """Give a command to a device; whoever it is for does not hear it where its channel is gone."""
+        if self.links_up[effect.device]:
+            self._guard(effect.device, 0, self.drivers[effect.device].send, effect.command, now, effect.expires)
+            self._soil(effect.device)
 
     def _tell_time(self, link: str, synchronised: bool, utc_ms: float, now: float) -> None:
         """Tell a PLC the time, while it has a session."""

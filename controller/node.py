@@ -22,7 +22,7 @@ from functools import partial
 from controller import __version__, acks, ending, inbound
 from controller.advices import Advices, Fetch
 from controller.config import Config
-from controller.effects import Ask, Effect, Emit, Keep, Reply, Send
+from controller.effects import Ask, Effect, Emit, Keep, Reply, Send, Tell
 from controller.events import Alarm, Data, DeviceChanged, NodeChanged
 from controller.inputs import CameBack, Connection, Heard, Input, Parted, Reached, Tick
 from controller.journal_rows import Batch, Restored, Row
@@ -58,8 +58,8 @@ class Node(Surroundings):
         self._next = Gathering(self.origin, self._clock, start.rng)
         self._advices = Advices(fetch)
         self._acks: list[int] = []
-        self._held: deque[tuple[int, Send]] = deque()
-        """commands of lines with `durable_first`, each waiting for the commit of a sequence"""
+        self._held: deque[tuple[int, Send | Tell]] = deque()
+        """answers to hands, and commands of lines with `durable_first`: each waits for the commit of a sequence"""
         self._complaints = Complaints()
         site_base = f"hub/v1/{config.site}"
         self._replies = Replies(self.origin.base, site_base, config.node, restored.last_seq)
@@ -293,6 +293,11 @@ class Node(Surroundings):
                         self._held.append((self.floor.sequence, effect))
                     else:
                         self._send(effect, now)
+                case Tell():
+                    if self.floor.sequence > self._durable:
+                        self._held.append((self.floor.sequence, effect))
+                    else:
+                        self._tell(effect, now)
                 case Emit():
                     if effect.name in TOLD:
                         self._alarmed.append(effect)
@@ -306,8 +311,11 @@ class Node(Surroundings):
                     if self.online:
                         self._replies.ask(effect, self.utc_ms(effect.until))
 
-    def _send_held(self, effect: Send, now: float) -> None:
+    def _send_held(self, effect: Send | Tell, now: float) -> None:
         """What waited for the disk, if it still means the same item in the same session of the PLC."""
+        if isinstance(effect, Tell):
+            self._tell(effect, now)
+            return
         line = self.floor.lines[effect.line]
         if isinstance(effect.command, Destination) and effect.ref is not None:
             travel = line.travels.get(effect.ref[0])

@@ -6,28 +6,38 @@ from __future__ import annotations
 
 from typing import Literal
 
-from controller import deciding
+from controller import deciding, measures, presence
 from controller.advice import Look
-from controller.events import ReadSeen
+from controller.events import DeviceChanged, Measured, ReadSeen
 from controller.floor_state import FloorState
 from controller.identity import Result
 from controller.line import HOLD_MM, LineState, Reader, Recent
 from controller.travel import Travel
-from devices.types import Code, Garbled, Item, NoRead, Read
+from devices.codes import PROGRAMMING
+from devices.types import Code, Condition, Garbled, Item, NoRead, Passage, Read, Sized
 
 WITHOUT_CODE: dict[str, Literal["NO_READ", "SCANNER_DOWN"]] = {"N": "NO_READ", "F": "SCANNER_DOWN"}
 """What a PLC says of its scanner in CODE -> result."""
 
 
 def said(floor: FloorState, device: str, item: Item, now: float, look: Look) -> None:
-    """A reader gave a result: settle whose it is. At a presence point the read itself is the event."""
+    """A reader said something: settle whose its result is. At a presence point the read itself is the event."""
+    match item:
+        case Condition():
+            _condition(floor, device, item, now)
+            return
+        case Sized():
+            _measured(floor, device, item, now, look)
+            return
+        case Garbled() if item.why == PROGRAMMING:
+            _programs(floor, device, item, now)
     on_line = device in floor.readers
     source = floor.config.scanner[device].source or ("tunnel" if on_line else "handheld")
     result = _result(device, item, source)
     if result is None:
         return
     if not on_line:
-        _report_read(floor, result, floor.config.scanner[device].point, None)
+        presence.read(floor, device, result, item, now, look)
         return
     line, reader = floor.readers[device]
     recent = line.recent(reader, result)
@@ -35,6 +45,58 @@ def said(floor: FloorState, device: str, item: Item, now: float, look: Look) -> 
         return
     reader.recent.append(recent)
     _settle(floor, line, reader, [recent], now, look)
+
+
+def _measured(floor: FloorState, device: str, item: Sized, now: float, look: Look) -> None:
+    """What a scale in a tunnel measured: of the item whose result came in the same frame."""
+    if device not in floor.readers:
+        presence.measured(floor, device, item, now)
+        return
+    line, reader = floor.readers[device]
+    recent = next((one for one in reversed(reader.recent) if one.result.at == item.at), None)
+    data = measures.of(item, reader.point)
+    if recent is None:
+        floor.emit("parcel/measured", f"device/{device}", item.at, data)
+    elif recent.travel is None:
+        recent.measured = data
+    else:
+        _is_of(floor, line, line.travels[recent.travel], data, item.at, now, look)
+
+
+def _is_of(
+    floor: FloorState, line: LineState, travel: Travel, data: Measured, at: float, now: float, look: Look
+) -> None:
+    if data.weight_g is not None:
+        travel.weight_g = data.weight_g
+    if data.length_mm is not None:
+        travel.length_mm = data.length_mm
+    whose = {"visit": travel.visit, "travel": travel.id, "parcel": travel.parcel}
+    floor.emit("parcel/measured", f"travel/{travel.id}", at, data.model_copy(update=whose))
+    floor.keep("travel", travel.id, travel)
+    deciding.consider(floor, line, travel, now, look)
+
+
+def _condition(floor: FloorState, device: str, item: Condition, now: float) -> None:
+    """A machine is not as it should be, or is again: one that reads on a line then counts as not connected."""
+    if item.part:
+        what = f"{item.part}: {item.what}"
+    else:
+        what = item.what
+        connection(floor, device, item.ok, now)
+        if item.ok:
+            floor.clear(f"device-{device}", what, now)
+        else:
+            floor.alarm(f"device-{device}", f"{device}: {what}", now, "medium")
+    name = "device/recovered" if item.ok else "device/degraded"
+    floor.emit(name, f"device/{device}", item.at, DeviceChanged(device=device, why=what))
+
+
+def _programs(floor: FloorState, device: str, item: Garbled, now: float) -> None:
+    """Somebody may try to change a scanner with a label. Said once, until it is cleared."""
+    alarm = f"programming-code-{device}"
+    if alarm not in floor.alarms:
+        what = f"{device} read {item.why}: {item.raw[:32]!r}; look who printed it, and whether the scanner still reads"
+        floor.alarm(alarm, what, now, "high")
 
 
 def rematch(floor: FloorState, line: LineState, travel: Travel, now: float, look: Look) -> None:
@@ -78,7 +140,11 @@ def _settle(floor: FloorState, line: LineState, reader: Reader, results: list[Re
     for recent in reader.recent:
         if recent.travel is not None and not recent.reported:
             recent.reported = True
-            _report_read(floor, recent.result, reader.point, line.travels.get(recent.travel))
+            travel = line.travels.get(recent.travel)
+            _report_read(floor, recent.result, reader.point, travel)
+            if recent.measured is not None and travel is not None:
+                _is_of(floor, line, travel, recent.measured, recent.result.at, now, look)
+                recent.measured = None
     for travel in changed:
         floor.keep("travel", travel.id, travel)
         deciding.consider(floor, line, travel, now, look)
@@ -89,6 +155,8 @@ def expire(floor: FloorState, line: LineState, reader: Reader, now: float) -> No
     for recent in line.expired(reader, now):
         if not recent.reported:
             _report_read(floor, recent.result, reader.point, None, _unclaimed(recent))
+        if recent.measured is not None:
+            floor.emit("parcel/measured", f"device/{reader.device}", recent.result.at, recent.measured)
 
 
 def _unclaimed(recent: Recent) -> str | None:
@@ -171,6 +239,9 @@ def _result(device: str, item: Item, source: str) -> Result | None:
             return Result(device, "READ", item.text, item.at, item.symbology, source, item.index, item.encoder)
         case NoRead():
             return Result(device, "NO_READ", None, item.at, "", source, item.index, item.encoder)
+        case Passage():
+            at = (item.first + item.last) / 2  # when it was in the middle of the field
+            return Result(device, "READ", item.text, at, source="rfid")
         case Garbled() if "check digit" in item.why:
             return Result(device, "BAD_CHECK", None, item.at, source=source)
     return None

@@ -142,6 +142,12 @@ class Ask(Section):
     wait_ms: int = Field(0, ge=0, le=60_000)
 
 
+class Hands(Section):
+    """`leaving`: processes of handhelds that take a parcel towards the outside, which needs a customs release."""
+
+    leaving: tuple[Id, ...] = ("put", "load", "depart")
+
+
 class Journal(Section):
     """How long rows are kept, in days that floord runs. `keep_days`, `keep_gb`: events that were delivered, by age and
     while the pages in use are more. `evidence_days`: messages about customs, 0 = for ever. `advice_days`: advice that
@@ -284,6 +290,7 @@ class Config(Head):
     customs: Customs = Customs()
     promise: Promise = Promise()
     ask: Ask = Ask()
+    hands: Hands = Hands()
     journal: Journal = Journal()
     switch: tuple[Switch, ...] = ()
     line: dict[LineKey, Line] = Field(default_factory=dict)

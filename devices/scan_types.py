@@ -101,10 +101,11 @@ class Passage:
 class Condition:
     """How a machine is, said when it changes: by its own status, or by the heartbeat that does not come.
 
-    `what` in plain words, the reason where it is not ok.
+    `what` in plain words, the reason where it is not ok. `part`: which one, where one channel has several machines.
     """
 
     ok: bool
     what: str
     raw: bytes
     at: float
+    part: str = ""

@@ -1,0 +1,106 @@
+"""The answer to a hand: may it go on with this parcel, here and now.
+
+A process of people either moves a parcel towards the outside (`leaving`, by default put, load and depart) or does not.
+What leaves needs what a lane that is not supervised needs: a sure identity and a positive customs release; and where it
+says what it works at, the parcel has to belong there. Anything else is told where the parcel goes, and is stopped only
+by a status that wants people. What nobody can judge here is said, not guessed: an unknown target is not checked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from controller.advice import Advice
+from controller.containers import container_id
+from controller.customs import Verdict
+from controller.floor_state import FloorState
+from controller.identity import Identity
+from controller.plan import destinations, lanes
+from devices.types import Hand, HandAnswer
+
+STOPPING = frozenset(("do_not_load", "screen", "hold", "inspect", "seize"))
+"""Customs statuses with which a parcel that does not leave is still stopped, when they were said of it."""
+
+WORDS = 64
+"""Characters of a display."""
+
+TONES: dict[str, Literal["short", "long", "triple"]] = {"ok": "short", "wrong": "long", "hold": "triple"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the hand is told; `target` as the event names it."""
+
+    verdict: Literal["ok", "wrong", "hold"]
+    words: str
+    container: str | None = None
+    departure: str | None = None
+
+    def to(self, device: str, ref: str) -> HandAnswer:
+        """As a command for the driver."""
+        return HandAnswer(device, ref, self.verdict, self.words[:WORDS], TONES[self.verdict])
+
+
+def answer(floor: FloorState, hand: Hand, identity: Identity, now: float) -> Answer:
+    """Judge a scan."""
+    container = container_id(hand.target) if hand.target else None
+    container = container if container in floor.containers else None
+    departure = hand.target if hand.target and floor.timetable.get(hand.target) is not None else None
+    verdict, words = _judge(floor, hand, identity, container, departure, now)
+    return Answer(verdict, words, container, departure)
+
+
+def _judge(
+    floor: FloorState, hand: Hand, identity: Identity, container: str | None, departure: str | None, now: float
+) -> tuple[Literal["ok", "wrong", "hold"], str]:
+    advice = identity.advice
+    if identity.outcome == "NO_READ":
+        return "wrong", "nothing was read"
+    if advice is None:
+        return ("hold", "codes of several parcels") if identity.outcome == "CONFLICT" else ("wrong", "not advised")
+    leaving = hand.process in floor.config.hands.leaving
+    status = floor.book.verdict(advice, now)
+    lane = _lane(floor, hand, container)
+    if leaving and not status.released and not (lane and floor.lanes[lane].config.supervised):
+        return "hold", f"customs {status.status}: {status.why}"
+    if not leaving and status.status in STOPPING and _said(floor, advice):
+        return "hold", f"customs {status.status}"
+    named, _ = destinations(floor.plan, advice)
+    if not leaving:
+        return "ok", f"to {named[0]}"
+    return _belongs(floor, hand, named, lane, departure, status)
+
+
+def _belongs(
+    floor: FloorState, hand: Hand, named: tuple[str, ...], lane: str | None, departure: str | None, status: Verdict
+) -> tuple[Literal["ok", "wrong", "hold"], str]:
+    """Whether the parcel belongs to what the hand works at."""
+    run = floor.timetable.get(departure) if departure else None
+    if run is not None:
+        if not run.open:
+            return "wrong", f"{departure} takes nothing more"
+        if not set(named) & set(run.record.destinations):
+            return "wrong", f"goes to {named[0]}, not with {departure}"
+    elif lane is not None:
+        line = floor.lanes[lane].config.line
+        here = [lane in lanes(floor.plan, destination, line) for destination in named]
+        if not status.released:
+            return "ok", f"stays under customs: {status.status}"
+        if not any(here):
+            return "wrong", f"goes to {named[0]}, not into {lane}"
+    elif hand.target:
+        return "ok", f"to {named[0]}; {hand.target} is not known here"
+    return "ok", f"to {named[0]}"
+
+
+def _lane(floor: FloorState, hand: Hand, container: str | None) -> str | None:
+    if hand.target in floor.lanes:
+        return hand.target
+    standing = floor.containers.get(container or "")
+    return standing.lane if standing is not None and not standing.gone else None
+
+
+def _said(floor: FloorState, advice: Advice) -> bool:
+    """Whether somebody said something of it: absence is no reason to stop what does not leave."""
+    return floor.book.latched(advice).why != "no customs status"
