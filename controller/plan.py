@@ -82,7 +82,7 @@ class Plan:
             return self
         if wave not in self.waves:
             raise ValueError(f"plan {self.plan} has no wave {wave!r}; {guess(wave, self.waves, 'waves')}")
-        missing = [target for target in self._targets() if not self.waves[wave].get(target)]
+        missing = [target for target in self._targets() if self.lane_line and not self.waves[wave].get(target)]
         if missing:
             few = ", ".join(missing[:6]) + ", …" * (len(missing) > 6)
             raise ValueError(
@@ -174,7 +174,7 @@ def _plan(sheet: Sheet, layout: Layout, also_lanes: Collection[str]) -> Plan | N
     waves, shares = plan_checks.waves(sheet)
     plan_checks.lanes_exist(sheet, waves, {*layout.lane, *also_lanes})
     if head is not None:
-        plan_checks.targets_have_lanes(sheet, head.wave, waves)
+        plan_checks.targets_have_lanes(sheet, head.wave, waves, has_lines=bool(layout.line))
     plan_checks.closed(sheet, layout, waves)
     line_of = {name: lane.line for name, lane in layout.lane.items()}
     named = {lane for chutes in waves.values() for found in chutes.values() for lane in found}

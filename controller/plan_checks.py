@@ -66,11 +66,14 @@ def lanes_exist(sheet: Sheet, waves: Waves, known: Collection[str]) -> None:
                     sheet.report(("waves", wave, target), f"no lane {lane!r}", guess(lane, known, "lanes"))
 
 
-def targets_have_lanes(sheet: Sheet, wave: str, waves: Waves) -> None:
-    """The wave in force exists and has lanes for every destination that a rule or a special case gives."""
+def targets_have_lanes(sheet: Sheet, wave: str, waves: Waves, *, has_lines: bool) -> None:
+    """The wave in force exists and has lanes for every destination that a rule or a special case gives; a node that
+    `has_lines` no, with handhelds and portals only, tells destinations and needs no lanes."""
     if wave not in waves:
         if ("waves",) not in sheet.broken:
             sheet.report(("wave",), f"no wave {wave!r}", guess(wave, waves, "waves"))
+        return
+    if not has_lines:
         return
     known = {target for chutes in waves.values() for target in chutes}
     for at, target in _used(sheet):
