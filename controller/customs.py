@@ -43,6 +43,8 @@ STAYING = frozenset(("seize", "do_not_load"))
 RECORDS_KEPT = 500_000
 """Records that are remembered. Of more, the oldest releases are forgotten, since who has no release is held."""
 
+NOTHING_SAID = "no customs status"
+
 MARGIN = 20
 """One in so many is forgotten at once. So many more are taken where none may be forgotten; a further record counts as
 not heard, so that the feed is not fresh."""
@@ -193,7 +195,7 @@ class Book:
         found = [self.records[key] for key in keys if key[0] != "local" or key not in self.released]
         if not found:
             free = advice.customs == "none"
-            return Verdict(True, "none", "needs no release") if free else Verdict(False, "hold", "no customs status")
+            return Verdict(True, "none", "needs no release") if free else Verdict(False, "hold", NOTHING_SAID)
         worst = max(found, key=lambda record: RANK[record.status])
         who = f"{worst.scheme} {worst.authority} on {worst.subject_kind} {worst.subject_id}"
         return Verdict(worst.status == "release", worst.status, who)

@@ -112,6 +112,8 @@ class Daemon(Core):
             f"{self.config.site}/{self.config.node} runs: {counted(len(self.links), 'link')}, broker {brokers}, "
             f"journal {self.node.origin.journal} boot {self.node.boot}, {self._wellbeing.waiting()}"
         )
+        for what in self.node.unproven:
+            say(what)
         if what := scarce(state_dir.free(self.config.state_dir), self.config.journal):
             say(what)
         self._stalls.keep(self.config.state_dir / "stacks")

@@ -6,7 +6,7 @@ makes a `recall`: where the parcel is, and since when.
 
 from __future__ import annotations
 
-from controller import booking, container_events
+from controller import booking, container_events, reading
 from controller.advice import Advice, Look
 from controller.drops import DROPS_KEPT, Drop, held
 from controller.effects import Effect
@@ -80,13 +80,14 @@ def lost(floor: FloorState, line: LineState, travel: Travel, reason: str, at: fl
 
 
 def orphaned(floor: FloorState, now: float) -> list[Effect]:
-    """After a restart with another floor file: travels end whose line is not in it any more."""
+    """After a restart: travels end whose line is not on the floor any more, results get the event that they had not."""
     floor.effects = []
     for travel in floor.orphans:
         reason = f"line {travel.line} is not on the floor any more"
         floor.emit("parcel/lost", f"travel/{travel.id}", now, _lost(travel, reason))
         floor.keep("travel", travel.id, None)
     floor.orphans = []
+    reading.unclaimed(floor, now)
     return floor.effects
 
 

@@ -16,7 +16,7 @@ from controller.customs import Book, Subject
 from controller.departures import Timetable
 from controller.drops import Drop
 from controller.effects import Effect, Emit, Keep, Send
-from controller.events import Alarm, Data, Inducted
+from controller.events import Alarm, Data, Inducted, ReadSeen
 from controller.lanes import LaneState
 from controller.line import SPEED_ERROR, Counter, LineState, Reader
 from controller.matching import Odometer
@@ -100,6 +100,8 @@ class FloorState:
     """what of the kept state does not fit the floor any more, to be raised at the start"""
     orphans: list[Travel] = field(default_factory=list)
     """open travels of lines that are not on the floor any more, to be ended at the start"""
+    unclaimed: list[tuple[str, ReadSeen]] = field(default_factory=list)
+    """results of readers without an event, to be reported at the start"""
     effects: list[Effect] = field(default_factory=list)
 
     def __post_init__(self) -> None:

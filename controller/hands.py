@@ -13,7 +13,7 @@ from typing import Literal
 
 from controller.advice import Advice
 from controller.containers import container_id
-from controller.customs import Verdict
+from controller.customs import NOTHING_SAID, Verdict
 from controller.floor_state import FloorState
 from controller.identity import Identity
 from controller.plan import destinations, lanes
@@ -59,16 +59,14 @@ def _judge(
         return "wrong", "nothing was read"
     if advice is None:
         return ("hold", "codes of several parcels") if identity.outcome == "CONFLICT" else ("wrong", "not advised")
-    leaving = hand.process in floor.config.hands.leaving
+    named, _ = destinations(floor.plan, advice)
+    if hand.process not in floor.config.hands.leaving:
+        said = _said(floor, advice)
+        return ("hold", f"customs {said}") if said in STOPPING else ("ok", f"to {named[0]}")
     status = floor.book.verdict(advice, now)
     lane = _lane(floor, hand, container)
-    if leaving and not status.released and not (lane and floor.lanes[lane].config.supervised):
+    if not status.released and not (lane and floor.lanes[lane].config.supervised):
         return "hold", f"customs {status.status}: {status.why}"
-    if not leaving and status.status in STOPPING and _said(floor, advice):
-        return "hold", f"customs {status.status}"
-    named, _ = destinations(floor.plan, advice)
-    if not leaving:
-        return "ok", f"to {named[0]}"
     return _belongs(floor, hand, named, lane, departure, status)
 
 
@@ -101,6 +99,7 @@ def _lane(floor: FloorState, hand: Hand, container: str | None) -> str | None:
     return standing.lane if standing is not None and not standing.gone else None
 
 
-def _said(floor: FloorState, advice: Advice) -> bool:
-    """Whether somebody said something of it: absence is no reason to stop what does not leave."""
-    return floor.book.latched(advice).why != "no customs status"
+def _said(floor: FloorState, advice: Advice) -> str | None:
+    """What customs said of it, however long ago; nothing said, or a feed that is not fresh, stops nobody who stays."""
+    found = floor.book.latched(advice)
+    return None if found.why == NOTHING_SAID else found.status

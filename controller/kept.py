@@ -1,7 +1,7 @@
 """Durable floor state <-> JSON: what a restart finds as it stood in the last commit.
 
 (kind, key): `travel`, `line` and `lane` by id, `customs` by record key, `feed` position and numbers ahead of a gap,
-`visit` by parcel, `drop` by travel.
+`visit` by parcel, `drop` by travel, `read` = results that have no event yet.
 Moments are monotonic ms of one boot of the machine. After a reboot of the machine they mean nothing: positions are
 unknown and every open deadline is over.
 """
@@ -21,7 +21,7 @@ from controller.advice import CustomsRecord, Departure
 from controller.containers import CONTAINER, Container
 from controller.departures import Run
 from controller.drops import Drop
-from controller.events import Alarm
+from controller.events import Alarm, ReadSeen
 from controller.floor import Floor
 from controller.lanes import LaneState
 from controller.line import LineState
@@ -91,6 +91,7 @@ def restore(floor: Floor, state: Mapping[tuple[str, str], bytes], *, same_boot: 
     floor.earlier = [Alarm(alarm=key, what=OF_EARLIER, priority=json.loads(body)) for key, body in _of(state, "alarm")]
     bodies = [body for _, body in _of(state, "container")]
     floor.containers = containers.restore(bodies, floor.drops.values(), floor.lanes, same_boot=same_boot)
+    floor.unclaimed = [(key, ReadSeen.model_validate_json(body)) for key, body in _of(state, "read")]
     for key, body in _of(state, "handed"):
         floor.handed[key] = TRAVEL.validate_json(body)
     for _, body in _of(state, "travel"):

@@ -43,6 +43,8 @@ class Recent:
     """nobody has it, for it could be of two"""
     measured: Measured | None = None
     """what the same frame said of its size, as long as nobody has it"""
+    kept: str = ""
+    """its key in the journal, as long as it has no event and its reader wants to hear that it is durable"""
 
 
 @dataclass(slots=True)

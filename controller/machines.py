@@ -89,6 +89,12 @@ class Machines:
         self._well_at: dict[str, float | None] = {}
         """device -> when it counts as well again; None while its port is not open"""
 
+    @property
+    def unproven(self) -> list[str]:
+        """A line for the log about everything that a kind in use does by guess."""
+        kinds = {one.kind: None for one in (*self.config.scanner.values(), *self.config.plc.values())}
+        return [f"{kind}, unproven: {what}" for kind in kinds for what in getattr(load(kind), "UNPROVEN", ())]
+
     # --- what leaves --------------------------------------------------------------------------------------------------
 
     def take(self, port: str) -> bytes | list[Message]:

@@ -6,13 +6,16 @@ need one; a value that is zeroed, unstable, out of range or an error has none.
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+import re
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from controller.events import Measured, Received
 from devices.types import Quantity, Sized
 
 IN_G = {"g": "1", "kg": "1000", "lb": "453.59237", "oz": "28.349523125"}
 """Avoirdupois, exact by the international yard and pound agreement of 1959."""
+
+_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 IN_MM = {"mm": "1", "cm": "10", "m": "1000", "in": "25.4"}
 
@@ -52,11 +55,10 @@ def _in(quantity: Quantity | None, units: dict[str, str]) -> int | None:
     """A value in whole g or mm, None where it is none or its unit is not known."""
     if quantity is None or quantity.quality != "ok" or quantity.unit not in units:
         return None
-    try:
-        value = Decimal(quantity.value.strip()) * Decimal(units[quantity.unit])
-        return int(value.to_integral_value(ROUND_HALF_EVEN)) if value >= 0 else None
-    except (InvalidOperation, ValueError, OverflowError):
+    digits = quantity.value.strip()
+    if not _NUMBER.fullmatch(digits):
         return None
+    return int((Decimal(digits) * Decimal(units[quantity.unit])).to_integral_value(ROUND_HALF_EVEN))
 
 
 def _status(quantities: list[Quantity | None]) -> str:

@@ -45,6 +45,18 @@ def said(floor: FloorState, device: str, item: Item, now: float, look: Look) -> 
         return
     reader.recent.append(recent)
     _settle(floor, line, reader, [recent], now, look)
+    if getattr(item, "token", None) is not None and not recent.reported and recent in reader.recent:
+        # The scanner forgets it when it is told "durable": kept until it has an event, as what it is without an item.
+        recent.kept = f"{device}|{floor.sequence}|{len(reader.recent)}|{result.at}"
+        floor.keep("read", recent.kept, _seen(recent.result, reader.point, None, _unclaimed(recent)))
+
+
+def unclaimed(floor: FloorState, now: float) -> None:
+    """After a restart: results that had no event yet get one; whose they were nobody can say any more."""
+    for key, data in floor.unclaimed:
+        floor.emit("parcel/read", f"device/{data.reader}", now, data)
+        floor.keep("read", key, None)
+    floor.unclaimed = []
 
 
 def _measured(floor: FloorState, device: str, item: Sized, now: float, look: Look) -> None:
@@ -141,7 +153,7 @@ def _settle(floor: FloorState, line: LineState, reader: Reader, results: list[Re
         if recent.travel is not None and not recent.reported:
             recent.reported = True
             travel = line.travels.get(recent.travel)
-            _report_read(floor, recent.result, reader.point, travel)
+            _report_recent(floor, reader, recent, travel)
             if recent.measured is not None and travel is not None:
                 _is_of(floor, line, travel, recent.measured, recent.result.at, now, look)
                 recent.measured = None
@@ -154,7 +166,7 @@ def expire(floor: FloorState, line: LineState, reader: Reader, now: float) -> No
     """Report and forget results that nobody claimed in time."""
     for recent in line.expired(reader, now):
         if not recent.reported:
-            _report_read(floor, recent.result, reader.point, None, _unclaimed(recent))
+            _report_recent(floor, reader, recent, None)
         if recent.measured is not None:
             floor.emit("parcel/measured", f"device/{reader.device}", recent.result.at, recent.measured)
 
@@ -172,7 +184,7 @@ def forget_numbers(floor: FloorState, line: LineState) -> None:
         if reader.match == "index":
             for recent in reader.recent:
                 if not recent.reported:
-                    _report_read(floor, recent.result, reader.point, None, _unclaimed(recent))
+                    _report_recent(floor, reader, recent, None)
             reader.recent.clear()
 
 
@@ -208,10 +220,23 @@ def identified(
     return None
 
 
+def _report_recent(floor: FloorState, reader: Reader, recent: Recent, travel: Travel | None) -> None:
+    """Say whose a result is, or that it is nobody's."""
+    _report_read(floor, recent.result, reader.point, travel, None if travel else _unclaimed(recent))
+    if recent.kept:
+        floor.keep("read", recent.kept, None)
+        recent.kept = ""
+
+
 def _report_read(
     floor: FloorState, result: Result, point: str | None, travel: Travel | None, outcome: str | None = None
 ) -> None:
-    data = ReadSeen(
+    data = _seen(result, point, travel, outcome)
+    floor.emit("parcel/read", f"travel/{travel.id}" if travel else f"device/{result.reader}", result.at, data)
+
+
+def _seen(result: Result, point: str | None, travel: Travel | None, outcome: str | None) -> ReadSeen:
+    return ReadSeen(
         visit=travel.visit if travel else None,
         travel=travel.id if travel else None,
         reader=result.reader,
@@ -221,7 +246,6 @@ def _report_read(
         symbology=result.symbology or None,
         source=result.source,
     )
-    floor.emit("parcel/read", f"travel/{travel.id}" if travel else f"device/{result.reader}", result.at, data)
 
 
 def connection(floor: FloorState, device: str, up: bool, now: float) -> None:

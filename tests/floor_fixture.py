@@ -14,7 +14,7 @@ from typing import Any
 from controller.advice import Advice, CustomsHead, CustomsRecord
 from controller.config import Config, load
 from controller.customs import Subject
-from controller.effects import Ask, Effect, Emit, Keep, Send
+from controller.effects import Ask, Effect, Emit, Keep, Send, Tell
 from controller.events import TERMINAL, Data
 from controller.floor import Advised, CameBack, Connection, Floor, Heard, Input, Reached, Tick, Told
 from controller.plan import Plan, load_plan
@@ -189,6 +189,7 @@ class Bench:
         self.store: dict[str, Advice] = {}
         self.events: list[Emit] = []
         self.sent: list[Send] = []
+        self.told: list[Tell] = []
         self.asked: list[Ask] = []
         self.kept: dict[tuple[str, str], object] = {}
         self.feed = 0
@@ -208,6 +209,8 @@ class Bench:
                     self.events.append(effect)
                 case Send():
                     self.sent.append(effect)
+                case Tell():
+                    self.told.append(effect)
                 case Ask():
                     self.asked.append(effect)
                 case Keep(kind, key, None):

@@ -410,3 +410,20 @@ def test_a_lane_that_the_layout_could_not_read_is_no_mistake_of_the_plan(floor: 
 def test_a_plan_that_is_not_there(floor: Config) -> None:
     with pytest.raises(ConfigErrors, match=r"plan\.toml: no such file or directory"):
         load_plan(floor.plan, floor)
+
+
+def test_a_node_without_lines_has_destinations_without_lanes(tmp_path: Path) -> None:
+    head = 'site = "lgg"\nnode = "dock"\nmode = "test"\nstate_dir = "state"\nplan = "plan.toml"\n'
+    broker = '[broker]\nurl = "mqtt://127.0.0.1:1"\n'
+    hands = '[point.DOCK]\nkind = "presence"\n[scanner.d]\nkind = "line"\nlink = "tcp://127.0.0.1:2"\npoint = "DOCK"\n'
+    (tmp_path / "floor.toml").write_text(f'{head}{broker}{hands}prefix = "\\u0002"\nsuffix = "\\u0003"\n')
+    special = "".join(f'{use} = "HOSPITAL"\n' for use in ("held", "unknown", "no_read", "overflow"))
+    rule = '[[rule]]\ncountry = "FR"\ndestination = "FRANCE"\n'
+    (tmp_path / "plan.toml").write_text(f'plan = "p"\nversion = "1"\nwave = "w"\n{rule}[special]\n{special}[waves.w]\n')
+    _, plans = load_floor(tmp_path / "floor.toml")
+    fr = Advice.model_validate({"parcel": "P", "country": "FR"})
+    assert destinations(plans["p"], fr)[0] == ("FRANCE",)
+    assert plans["p"].in_wave("w") is plans["p"]
+    (tmp_path / "plan.toml").write_text(f'plan = "p"\nversion = "1"\nwave = "v"\n{rule}[special]\n{special}[waves.w]\n')
+    with pytest.raises(ConfigErrors, match="no wave 'v'"):
+        load_floor(tmp_path / "floor.toml")

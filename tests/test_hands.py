@@ -1,0 +1,162 @@
+"""What a hand is told: ok, wrong or hold, by process, customs, and where the parcel belongs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from controller.advice import ContainerRecord, Departure
+from controller.floor import Connection
+from controller.inputs import Parted, Planned, Stood
+from devices.types import Hand, HandAnswer, NoRead, Read
+from tests.floor_fixture import DOCK, Bench, advice, ready
+
+FREE = {"customs": "none"}
+
+
+def scan(bench: Bench, code: str | None, process: str, target: str = "", *, stored: bool = False) -> HandAnswer:
+    """A hand scans; what it is told."""
+    hand = Hand(process, "D4", "op-7", f"s{len(bench.told)}", target, "2026-11-26T21:04:05Z", stored)
+    bench.item(Read(code or "", b"", bench.now, reader="hand-3", hand=hand), DOCK)
+    command = bench.told[-1].command
+    assert isinstance(command, HandAnswer)
+    assert (command.device, command.ref) == ("hand-3", hand.ref)
+    return command
+
+
+def hub(*parcels: Any) -> Bench:
+    """Everything is there, with a container at a lane and a truck."""
+    bench = ready(parcels=parcels or (advice("P1", "FR", **FREE),))
+    containers = [
+        ContainerRecord(lane="S1-L03", container="CAGE-3", status="open"),
+        ContainerRecord(lane="S1-BOND", container="BOND-1", status="open"),
+    ]
+    bench.step(Stood(tuple(containers)))
+    times = {"cut_off": "2030-01-01T00:00:00Z", "arrives": "2030-01-02T00:00:00Z"}
+    trucks = [
+        Departure(departure="TRUCK-FR", destinations=("FRANCE",), **times),
+        Departure(departure="TRUCK-NL", destinations=("SMALL",), **times),
+        Departure(departure="GONE-FR", destinations=("FRANCE",), status="departed", **times),
+    ]
+    bench.step(Planned(tuple(trucks)))
+    return bench
+
+
+@pytest.mark.parametrize(
+    ("process", "target", "verdict", "words"),
+    [
+        ("identify", "", "ok", "to FRANCE"),
+        ("unload", "", "ok", "to FRANCE"),
+        ("load", "", "ok", "to FRANCE"),
+        ("load", "TRUCK-FR", "ok", "to FRANCE"),
+        ("load", "TRUCK-NL", "wrong", "goes to FRANCE, not with TRUCK-NL"),
+        ("load", "GONE-FR", "wrong", "GONE-FR takes nothing more"),
+        ("put", "S1-L01", "ok", "to FRANCE"),
+        ("put", "S1-L03", "wrong", "goes to FRANCE, not into S1-L03"),
+        ("put", "CAGE-3", "wrong", "goes to FRANCE, not into S1-L03"),
+        ("put", "NOWHERE", "ok", "to FRANCE; NOWHERE is not known here"),
+    ],
+)
+def test_where_a_parcel_belongs(process: str, target: str, verdict: str, words: str) -> None:
+    told = scan(hub(), "CP1", process, target)
+    assert (told.verdict, told.words) == (verdict, words)
+    assert told.tone == {"ok": "short", "wrong": "long"}[verdict]
+
+
+def test_the_event_says_who_did_what_where_and_what_was_answered() -> None:
+    bench = hub()
+    scan(bench, "CP1", "put", "CAGE-3")
+    said = bench.last("parcel/read")
+    assert (said.reader, said.actor, said.station, said.process) == ("hand-3", "op-7", "D4", "put")
+    assert (said.parcel, said.container, said.target, said.verdict) == ("P1", "CAGE-3", "CAGE-3", "wrong")
+    assert said.scanned == "2026-11-26T21:04:05Z"
+    scan(bench, "CP1", "load", "TRUCK-FR")
+    assert bench.last("parcel/read").departure == "TRUCK-FR"
+
+
+@pytest.mark.parametrize("process", ["put", "load", "depart"])
+def test_what_leaves_needs_a_release(process: str) -> None:
+    bench = hub(advice("P1", "FR"))
+    told = scan(bench, "CP1", process)
+    assert (told.verdict, told.tone) == ("hold", "triple")
+    assert told.words == "customs hold: no customs status"
+    bench.customs("release")
+    bench.head()
+    assert scan(bench, "CP1", process).verdict == "ok"
+    bench.customs("hold", 2)
+    bench.head()
+    assert scan(bench, "CP1", process).verdict == "hold"
+
+
+def test_what_does_not_leave_is_stopped_by_what_was_said_of_it_and_by_nothing_else() -> None:
+    bench = hub(advice("P1", "FR"))
+    assert scan(bench, "CP1", "unload").verdict == "ok"
+    bench.customs("inspect")
+    bench.head()
+    assert scan(bench, "CP1", "unload").words == "customs inspect"
+    bench.customs("pending", 2)
+    bench.head()
+    assert scan(bench, "CP1", "unload").verdict == "ok"
+
+
+def test_a_supervised_place_takes_what_has_no_release() -> None:
+    bench = hub(advice("P1", "FR"))
+    for target in ("S1-BOND", "BOND-1"):
+        told = scan(bench, "CP1", "put", target)
+        assert (told.verdict, told.words) == ("ok", "stays under customs: hold")
+
+
+def test_blind_the_load_of_imports_is_refused_and_unloading_goes_on() -> None:
+    bench = hub(advice("P1", "FR"))
+    bench.customs("release")
+    bench.head()
+    assert scan(bench, "CP1", "load").verdict == "ok"
+    bench.step(Parted())
+    bench.after(61_000)
+    told = scan(bench, "CP1", "load")
+    assert (told.verdict, told.words) == ("hold", "customs hold: the customs feed is not fresh")
+    assert scan(bench, "CP1", "unload").verdict == "ok"
+
+
+def test_nobody_knows_it() -> None:
+    bench = hub(advice("P1", "FR", **FREE), advice("P2", "FR", aliases=("CP1",), **FREE))
+    assert scan(bench, "NOPE", "load").words == "not advised"
+    told = scan(bench, "CP1", "load")
+    assert (told.verdict, told.words) == ("hold", "codes of several parcels")
+    bench.item(NoRead(b"", bench.now), DOCK)
+    assert bench.last("parcel/read").outcome == "NO_READ"
+
+
+def test_what_was_done_while_nobody_could_answer_is_recorded_and_an_alarm_where_it_should_not_have_been() -> None:
+    bench = hub(advice("P1", "FR"), advice("P2", "FR", **FREE))
+    assert scan(bench, "CP2", "load", "TRUCK-FR", stored=True).verdict == "ok"
+    assert bench.named("alarm/raised") == []
+    told = scan(bench, "CP1", "load", "TRUCK-FR", stored=True)
+    assert (told.verdict, told.words) == ("ok", "recorded")
+    alarm = bench.last("alarm/raised")
+    assert (alarm.alarm, alarm.priority) == ("hand-held-P1", "critical")
+    assert "TRUCK-FR" in alarm.what
+    assert bench.last("parcel/read").stored
+
+
+def test_a_site_says_which_processes_leave() -> None:
+    bench = hub(advice("P1", "FR"))
+    assert scan(bench, "CP1", "hand_out").verdict == "ok"
+    bench = ready('[customs] => [hands]\nleaving = ["hand_out"]\n[customs]', parcels=(advice("P1", "FR"),))
+    assert scan(bench, "CP1", "hand_out").verdict == "hold"
+
+
+def test_words_fit_a_display() -> None:
+    bench = hub(advice("P1", "FR"))
+    bench.customs("hold", subject=("parcel", "P1"), authority="A" * 64)
+    bench.head()
+    assert len(scan(bench, "CP1", "load").words) == 64
+
+
+def test_a_scan_that_nobody_waits_for_is_an_event_alone() -> None:
+    bench = hub()
+    bench.item(Read("CP1", b"", bench.now), DOCK)
+    assert bench.told == []
+    assert (bench.last("parcel/read").parcel, bench.last("parcel/read").verdict) == ("P1", None)
+    bench.step(Connection(DOCK, False))

@@ -1,0 +1,204 @@
+"""What readers say beside codes: conditions, measurements, passages; and results that must outlive a restart."""
+
+from __future__ import annotations
+
+import pytest
+
+from controller import ending, kept
+from controller.effects import Emit, Keep
+from controller.events import ReadSeen
+from controller.floor import Floor
+from controller.kept import restore
+from controller.measures import of
+from devices.codes import PROGRAMMING
+from devices.types import Condition, Garbled, NoRead, Passage, Quantity, Read, Sized
+from tests.floor_fixture import DOCK, TUNNEL, Bench, advice, ready, ride
+
+FREE = advice("P1", "FR", customs="none")
+
+
+def weighed(value: str, unit: str = "g", *, quality: str = "ok", approved: bool | None = True) -> Quantity:
+    return Quantity("weight", value, unit, quality, approved)  # type: ignore[arg-type]
+
+
+def lengths(*values: str, unit: str = "mm", quality: str = "ok") -> tuple[Quantity, ...]:
+    names = ("length", "width", "height")
+    return tuple(Quantity(name, value, unit, quality) for name, value in zip(names, values, strict=True))  # type: ignore[arg-type]
+
+
+# --- measurements -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("quantity", "grams", "status"),
+    [
+        (weighed("0001250"), 1250, "A"),
+        (weighed("12.5", "kg"), 12500, "A"),
+        (weighed("12.5", "kg", approved=False), 12500, "U"),
+        (weighed("12.5", "kg", approved=None), 12500, "U"),
+        (weighed("1.1", "lb"), 499, "A"),
+        (weighed("12.5", "st"), None, "E"),
+        (weighed("000000000", quality="zeroed"), None, "E"),
+        (weighed("-----", "lb", quality="unstable"), None, "E"),
+        (weighed("-3"), None, "E"),
+        (weighed("NaN"), None, "E"),
+        (weighed("1e999999999"), None, "E"),
+        (weighed("٣"), None, "E"),
+    ],
+)
+def test_a_weight_is_a_value_or_none(quantity: Quantity, grams: int | None, status: str) -> None:
+    found = of(Sized((quantity,), b"", 0.0, record="000417"), "P")
+    assert (found.weight_g, found.weight_status, found.size_status) == (grams, status, "E")
+    assert found.record_id == "000417"
+    assert (found.received[0].value, found.received[0].unit) == (quantity.value, quantity.unit)
+
+
+def test_a_size_is_whole_or_none() -> None:
+    inches = of(Sized(lengths("10.0", "4.0", "2.0", unit="in"), b"", 0.0), "P")
+    assert (inches.length_mm, inches.width_mm, inches.height_mm, inches.size_status) == (254, 102, 51, "U")
+    bad = lengths("400", "300", "0")[:2] + lengths("0", "0", "0", quality="zeroed")[2:]
+    torn = of(Sized(bad, b"", 0.0), "P")
+    assert (torn.length_mm, torn.width_mm, torn.height_mm, torn.size_status) == (None, None, None, "E")
+    assert [one.quality for one in torn.received] == ["ok", "ok", "zeroed"]
+
+
+def test_a_tunnel_that_measures_says_it_of_the_item_whose_code_it_read() -> None:
+    bench = ready(parcels=(FREE,))
+    bench.indu(1)
+    bench.after(1200)
+    at = bench.now
+    bench.item(Read("CP1", b"", at))
+    bench.item(Sized((weighed("7000"), *lengths("400", "300", "200")), b"", at))
+    said = bench.last("parcel/measured")
+    assert (said.travel, said.weight_g, said.length_mm) == (bench.travel().id, 7000, 400)
+    assert (bench.travel().weight_g, bench.travel().length_mm) == (7000, 400)
+
+
+def test_a_measurement_waits_with_its_read_for_the_message_of_its_item() -> None:
+    bench = ready(parcels=(FREE,))
+    at = bench.now
+    bench.item(NoRead(b"", at))
+    bench.item(Sized((weighed("7000"),), b"", at))
+    assert bench.named("parcel/measured") == []
+    bench.after(200)
+    bench.indu(1, age=1400)
+    said = bench.last("parcel/measured")
+    assert (said.travel, said.weight_g) == (bench.travel().id, 7000)
+
+
+def test_a_measurement_of_nobody_is_said_all_the_same_once() -> None:
+    bench = ready()
+    at = bench.now
+    bench.item(NoRead(b"", at))
+    bench.item(Sized((weighed("7000"),), b"", at))
+    bench.after(7000)
+    [said] = bench.named("parcel/measured")
+    assert (said.travel, said.weight_g) == (None, 7000)
+    bench.item(Sized((weighed("1", "kg"),), b"", bench.now), DOCK)
+    assert bench.last("parcel/measured").point == "DOCK"
+
+
+# --- passages ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_passage_is_a_read_with_its_portal() -> None:
+    bench = ready(parcels=(FREE,))
+    now = bench.now
+    tag = Passage("CP1", "30AB", "DOOR-2", "out", now - 900, now - 500, 17, b"", now, -52.5, (1, 2))
+    bench.item(tag, DOCK)
+    said = bench.last("parcel/read")
+    assert (said.parcel, said.source, said.code) == ("P1", "rfid", "CP1")
+    assert (said.passage.portal, said.passage.direction, said.passage.count) == ("DOOR-2", "out", 17)
+    assert (said.passage.first_ms, said.passage.last_ms, said.passage.antennas) == (900, 500, (1, 2))
+
+
+# --- conditions -------------------------------------------------------------------------------------------------------
+
+
+def test_a_reader_that_is_not_well_counts_as_down_until_it_is() -> None:
+    bench = ready(parcels=(FREE,))
+    bench.item(Condition(False, "nothing heard for 20 s", b"", bench.now))
+    assert bench.last("alarm/raised").alarm == "device-tunnel-1"
+    assert bench.last("device/degraded").why == "nothing heard for 20 s"
+    ride(bench, 1, None)
+    bench.item(Condition(True, "its heartbeat is back", b"", bench.now))
+    assert bench.last("alarm/cleared").alarm == "device-tunnel-1"
+    assert bench.last("device/recovered").device == TUNNEL
+    assert not bench.floor.readers[TUNNEL][1].up_since < bench.now
+    bench.item(Condition(True, "still", b"", bench.now))
+    assert len(bench.named("alarm/cleared")) == 1
+
+
+def test_one_of_many_terminals_raises_no_alarm() -> None:
+    bench = ready()
+    bench.item(Condition(False, "offline", b"", bench.now, part="hand-3"), DOCK)
+    assert bench.last("device/degraded").why == "hand-3: offline"
+    assert bench.named("alarm/raised") == []
+
+
+def test_a_code_that_would_program_a_scanner_is_said_once() -> None:
+    bench = ready()
+    for _ in range(3):
+        bench.item(Garbled(b"||>SET SYMBOL.C128 OFF", PROGRAMMING, bench.now))
+    [alarm] = bench.named("alarm/raised")
+    assert alarm.alarm == "programming-code-tunnel-1"
+    assert "SYMBOL.C128" in alarm.what
+    bench.item(Garbled(b"x", "wrong checksum", bench.now))
+    assert len(bench.named("alarm/raised")) == 1
+
+
+# --- a result without an event ----------------------------------------------------------------------------------------
+
+
+def restarted(bench: Bench) -> Bench:
+    """A new floor made of what was kept."""
+    again = Floor(bench.config, bench.plan, "jrnl0000", sequence=len(bench.events))
+    restore(again, {key: kept.dump(value) for key, value in bench.kept.items()}, same_boot=True)
+    after = Bench.of(bench.config, bench.plan)
+    after.floor, after.events, after.kept = again, list(bench.events), dict(bench.kept)
+    return after
+
+
+def test_a_result_that_waits_for_its_item_is_kept_until_it_has_its_event() -> None:
+    bench = ready(parcels=(FREE,))
+    bench.item(Read("CP1", b"", bench.now, token=(1, 1)))
+    [(kind, key)] = [one for one in bench.kept if one[0] == "read"]
+    assert kind == "read"
+    body = bench.kept[kind, key]
+    assert isinstance(body, ReadSeen)
+    assert (body.code, body.outcome) == ("CP1", "UNCLAIMED")
+    bench.after(200)
+    bench.indu(1, age=1400)
+    assert bench.last("parcel/read").travel == bench.travel().id
+    assert not any(kind == "read" for kind, _ in bench.kept)
+
+
+def test_nothing_is_kept_of_a_result_that_had_its_event_at_once_or_whose_reader_waits_for_nothing() -> None:
+    bench = ready(parcels=(FREE,))
+    bench.item(Read("CP1", b"", bench.now))
+    bench.after(7000)
+    ride(bench, 1, None)
+    bench.indu(2)
+    bench.after(1200)
+    bench.item(Read("CP1", b"", bench.now, token=(1, 2)))
+    assert bench.last("parcel/read").travel == bench.travel(2).id
+    assert not any(kind == "read" for kind, _ in bench.kept)
+
+
+def test_what_nobody_claims_is_kept_no_longer() -> None:
+    bench = ready()
+    bench.item(Read("CP1", b"", bench.now, token=(1, 1)))
+    bench.after(7000)
+    assert bench.last("parcel/read").outcome == "UNCLAIMED"
+    assert not any(kind == "read" for kind, _ in bench.kept)
+
+
+def test_a_restart_reports_results_that_had_no_event_once() -> None:
+    bench = ready()
+    bench.item(Read("CP1", b"", bench.now, token=(1, 1)))
+    assert bench.named("parcel/read") == []
+    after = restarted(bench)
+    effects = ending.orphaned(after.floor, after.now)
+    assert [effect.name for effect in effects if isinstance(effect, Emit)] == ["parcel/read"]
+    assert [(effect.kind, effect.value) for effect in effects if isinstance(effect, Keep)] == [("read", None)]
+    assert ending.orphaned(after.floor, after.now) == []
