@@ -19,6 +19,7 @@ from typing import TypeVar
 from controller.config import Config
 from controller.effects import Send, Tell
 from controller.sections import Plc, Scanner
+from controller.spoilt import Spoilt
 from devices import links
 from devices.driver import Driver, load, make
 from devices.types import GivenUp, Item, Kept, Message, SessionLost, SetTime
@@ -76,6 +77,7 @@ class Machines:
         self._refs: dict[tuple[str, int], tuple[str, int]] = {}
         """(link, number of a command) -> ref of its `Send`, until it is answered"""
         self._plc_of = {plc.line: name for name, plc in config.plc.items()}
+        self.spoilt = {name: Spoilt() for name in machines}
         self._time_at: dict[str, float] = {}
         self._hang_ups: list[tuple[str, str]] = []
         self._durable_tokens = dict(channels)

@@ -263,6 +263,8 @@ class Node(Surroundings):
             if isinstance(item, Answered | GivenUp):
                 self._came_back(link, item, now)
                 continue
+            if self.spoilt[link].heard(item):
+                self.alarm(f"garbled-{link}", self.spoilt[link].alarm, now)
             if not self._dropped(link, item, now):
                 self._step(Heard(link, item), now)
             token = getattr(item, "token", None)

@@ -99,6 +99,9 @@ def _link(node: Node, name: str, health: Health, now: float) -> dict[str, Any]:
         "frames": counters.frames,
         "garbled": dict(counters.garbled),
         "noted": dict(counters.noted),
+        "spoilt": [
+            {"age_ms": round(now - one.at), "why": one.why, "raw": one.raw.hex()} for one in node.spoilt[name].last
+        ],
     }
     return entry | ({"session": _session(node, name, device.line)} if isinstance(device, Plc) else {})
 

@@ -20,6 +20,7 @@ def shown(name: str, link: dict[str, Any]) -> list[str]:
         f"frames    {link['frames']}",
         *_counts("garbled", link["garbled"]),
         *_counts("noted", link["noted"]),
+        *_spoilt(link.get("spoilt", [])),
     ]
 
 
@@ -45,6 +46,17 @@ def _counts(word: str, counts: dict[str, int]) -> list[str]:
         return [f"{word:<10}nothing"]
     found = [f"{count:>6}  {why}" for why, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))]
     return [f"{word if not number else '':<8}{row}" for number, row in enumerate(found)]
+
+
+def _spoilt(last: list[dict[str, Any]]) -> list[str]:
+    """The last messages that were none, the newest first; as hex, so that nothing in them reaches the terminal."""
+    rows: list[str] = []
+    for one in reversed(last):
+        raw = bytes.fromhex(one["raw"])
+        shown = raw[:16].hex(" ") + (" …" if len(raw) > 16 else "")
+        rows.append(f"{'' if rows else 'last bad':<10}{_s(one['age_ms'])} ago  {one['why']}")
+        rows.append(f"{'':<10}{shown}")
+    return rows
 
 
 def _s(ms: float) -> str:
