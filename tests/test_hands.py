@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from controller.advice import ContainerRecord, Departure
 from controller.floor import Connection
@@ -13,6 +15,7 @@ from devices.types import Hand, HandAnswer, NoRead, Read
 from tests.floor_fixture import DOCK, Bench, advice, ready
 
 FREE = {"customs": "none"}
+AUTHORITIES = [("BE", ("parcel", "P1")), ("NL", ("air_waybill", "AWB1"))]
 
 
 def scan(bench: Bench, code: str | None, process: str, target: str = "", *, stored: bool = False) -> HandAnswer:
@@ -160,3 +163,41 @@ def test_a_scan_that_nobody_waits_for_is_an_event_alone() -> None:
     assert bench.told == []
     assert (bench.last("parcel/read").parcel, bench.last("parcel/read").verdict) == ("P1", None)
     bench.step(Connection(DOCK, False))
+
+
+@given(data=st.data())
+@settings(max_examples=150)
+def test_nobody_takes_outside_what_has_no_release(data: st.DataObject) -> None:
+    """Against a second reckoning: the newest word of each authority, a fresh feed or not, where the hand works."""
+    free = data.draw(st.booleans())
+    bench = hub(advice("P1", "FR", customs="none" if free else "required", belongs={"air_waybill": "AWB1"}))
+    said: dict[tuple[str, str], tuple[int, str]] = {}
+    fresh_until = bench.now + 60_000
+    for _ in range(data.draw(st.integers(1, 8))):
+        match data.draw(st.sampled_from(["record", "beat", "wait", "scan", "scan"])):
+            case "record":
+                authority, about = data.draw(st.sampled_from(AUTHORITIES))
+                sequence = data.draw(st.integers(1, 4))
+                status = data.draw(st.sampled_from(["release", "hold", "pending", "inspect"]))
+                bench.customs(status, sequence, about, authority=authority)
+                bench.head()
+                fresh_until = bench.now + 60_000
+                if sequence > said.get((authority, about[0]), (0, ""))[0]:
+                    said[authority, about[0]] = sequence, status
+            case "beat":
+                bench.head()
+                fresh_until = bench.now + 60_000
+            case "wait":
+                bench.after(data.draw(st.sampled_from([10.0, 30_000.0, 61_000.0])))
+            case _:
+                process = data.draw(st.sampled_from(["load", "put", "depart", "unload", "identify"]))
+                target = data.draw(st.sampled_from(["", "S1-L01", "S1-BOND", "BOND-1", "TRUCK-FR", "CAGE-3"]))
+                told = scan(bench, "CP1", process, target)
+                words = [status for _, status in said.values()]
+                positive = all(word == "release" for word in words) and (bool(words) or free)
+                released = positive and (free or bench.now <= fresh_until)
+                outside = process in ("load", "put", "depart") and target not in ("S1-BOND", "BOND-1")
+                if outside and not released:
+                    assert told.verdict == "hold"
+                elif outside and target != "CAGE-3":
+                    assert told.verdict == "ok"
