@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,7 +20,7 @@ from controller import crashes, poison, state_dir
 from controller.config import Config
 from controller.control import Control
 from controller.journal import Journal, Reader, Writer
-from controller.journal_file import Held, JournalError
+from controller.journal_file import JournalError
 from controller.journal_identity import RENEW
 from controller.journal_rows import Batch
 from controller.logs import say, stack
@@ -39,8 +38,6 @@ from devices.links import Link
 EXIT_OK, EXIT_DISK, EXIT_OWN = 0, 70, 71
 LONGEST_SLEEP_S = 1.0
 CLOCK_EVERY_MS = 1000.0
-REST_MS, PAUSE_S = 5000.0, 0.002
-"""A reload waits so long for the disk, and looks so often."""
 
 
 def monotonic_ms() -> float:
@@ -49,7 +46,7 @@ def monotonic_ms() -> float:
 
 
 class Core:
-    """Base of the daemon, which brings the parts: links, uplink and control socket."""
+    """Base of the daemon, which brings the parts: links, uplink and control socket. Made anew in renewing.py."""
 
     links: dict[str, Link]
     control: Control
@@ -216,79 +213,6 @@ class Core:
     def _recording_stopped(self, why: str) -> None:
         say(why)
         self.node.recording_stops(why, monotonic_ms())
-
-    # --- the floor made anew -------------------------------------------------------------------------------------
-
-    async def _renewed(self, config: Config, plans: Mapping[str, Plan], why: str) -> str:
-        """Make Node anew of the journal, as a start does; "" when it is done, else why all is as it was before.
-
-        The floor goes on until the disk has all of it. From there to the new Node nothing else happens in the loop.
-        """
-        if not await self._rests():
-            return "the journal's disk takes nothing at present; try again when it does"
-        self._committing_since = monotonic_ms()  # nothing is submitted from here on
-        written = await self._loop.run_in_executor(None, self._writer.close, REST_MS / 1000)
-        batch = None
-        try:
-            if self._done.done():
-                return "the daemon is about to end"
-            if not written:
-                raise OSError("it does not end what it writes")
-            batch = self.node.rows()
-            if batch is not None:
-                self._journal.commit(batch)
-                self.node.committed(batch, monotonic_ms())
-                self.control.events(batch.events)
-                batch = None
-            self._pump(monotonic_ms())
-            self._journal.next_boot(config.journal)
-            self._make_node(config, plans, why)
-        except Held as error:
-            return f"the journal's disk takes nothing: {error}; try again when it does"
-        except (sqlite3.Error, OSError, JournalError) as error:
-            self._disk_failed(error)
-            return f"the journal's disk failed: {error}"
-        except Exception as error:
-            say(f"the floor could not be made anew\n{stack(error)}")
-            return f"an error of our own, its stack is in the log: {type(error).__name__}: {error}"
-        finally:
-            self._committing_since = None
-            if written and not self._over:
-                self._writer = self._new_writer()
-                if batch is not None:
-                    self._committing_since = monotonic_ms()
-                    self._writer.submit(batch)
-        return ""
-
-    async def _rests(self) -> bool:
-        """Give the disk nothing more, so that it comes to rest however busy the floor is; whether it took all it had.
-
-        False also while it has no room: who writes knows what is to be made again then (journal_writer.py)."""
-        until = monotonic_ms() + REST_MS
-        self._resting = True
-        try:
-            while self._committing_since is not None:
-                if monotonic_ms() > until or self._held is not None or self._done.done():
-                    return False
-                await asyncio.sleep(PAUSE_S)
-        finally:
-            self._resting = False
-        return self._held is None
-
-    def _make_node(self, config: Config, plans: Mapping[str, Plan], why: str) -> None:
-        old = self.node
-        stale_ms = old.floor.book.stale_ms
-        restored = self._journal.restored(without=("customs", "feed"))
-        start = Start(monotonic_ms(), time.time() * 1000, True, self._rng, why, old.floor.book)
-        try:
-            node = Node(config, plans, restored, self._journal.look, start)
-        except Exception:
-            old.floor.book.stale_ms = stale_ms
-            raise
-        node.poison.marks = old.poison.marks
-        if self._recording is not None:
-            self._recording_stopped("the recording ends here: the floor was made anew")
-        self.node, self.config, self._damaged = node, config, 0
 
     # --- what ends it --------------------------------------------------------------------------------------------
 

@@ -23,13 +23,14 @@ from pathlib import Path
 from controller import last_good, logs, reaching, state_dir
 from controller.config import Config
 from controller.control import Answer, Control
-from controller.core import EXIT_DISK, EXIT_OK, EXIT_OWN, Core, monotonic_ms
+from controller.core import EXIT_DISK, EXIT_OK, EXIT_OWN, monotonic_ms
 from controller.logs import say
 from controller.notify import Notify
 from controller.parts import Parts
 from controller.plan import Plan
 from controller.recording import Texts
 from controller.reload import ALARM, Reloader
+from controller.renewing import Renewing
 from controller.room import scarce
 from controller.sections import Plc, Scanner
 from controller.stalls import Stalls
@@ -46,7 +47,7 @@ SAID = 100
 """Reasons of the broker that are remembered while it is away: each is said once."""
 
 
-class Daemon(Core):
+class Daemon(Renewing):
     """One running node. Also the handler of its links and of its uplink."""
 
     def __init__(

@@ -29,7 +29,10 @@ TASK_MAKERS = ("controller/daemon.py", "controller/demo.py", "firmware_stubs/ser
 EDGES = (
     *LINKS,
     *(f"controller/{name}.py" for name in "__main__ broker control core crashes daemon last_good logs notify".split()),
-    *(f"controller/{name}.py" for name in "parts reaching reload republish stalls state_dir uplink wellbeing".split()),
+    *(
+        f"controller/{name}.py"
+        for name in "parts reaching reload renewing republish stalls state_dir uplink wellbeing".split()
+    ),
     *(f"controller/{name}.py" for name in "cluster jetstream run_cluster".split()),
     *(f"controller/{name}.py" for name in "demo demo_centre demo_picture".split()),
     *(f"controller/{name}.py" for name in "journal journal_file journal_reader journal_writer recording_file".split()),

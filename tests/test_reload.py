@@ -256,7 +256,7 @@ def happens(daemon: Daemon, what: str) -> None:
 
 def test_a_reload_comes_through_however_busy_the_disk_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a commit is synced there is always something for the next one."""
-    monkeypatch.setattr("controller.core.REST_MS", 1000.0)
+    monkeypatch.setattr("controller.renewing.REST_MS", 1000.0)
 
     async def scenario() -> None:
         async with within(tmp_path) as (daemon, _):
