@@ -74,6 +74,7 @@ def test_a_good_file_is_shown_and_taken_and_nothing_is_lost(tmp_path: Path) -> N
         until(lambda: hub.last() > 500, "reads come")
         assert reload(hub) == {"changes": expected, "problems": [], "applied": True}
         until(lambda: hub.feeder.done, "all is read")
+        hub.still()
         hub.online()
         assert hub.status()["boot"] == boot % 65535 + 1
         assert hub.stream() == journal
