@@ -44,19 +44,17 @@ class Answer:
 
 def answer(floor: FloorState, hand: Hand, identity: Identity, now: float) -> Answer:
     """Judge a scan."""
-    container = container_id(hand.target) if hand.target else None
-    container = container if container in floor.containers else None
-    departure = hand.target if hand.target and floor.timetable.get(hand.target) is not None else None
-    verdict, words = _judge(floor, hand, identity, container, departure, now)
+    standing = floor.containers.get(container_id(hand.target))
+    container = standing.id if standing is not None and not standing.gone else None
+    departure = hand.target if floor.timetable.get(hand.target) is not None else None
+    verdict, words = _judge(floor, hand, identity, container, now)
     return Answer(verdict, words, container, departure)
 
 
 def _judge(
-    floor: FloorState, hand: Hand, identity: Identity, container: str | None, departure: str | None, now: float
+    floor: FloorState, hand: Hand, identity: Identity, container: str | None, now: float
 ) -> tuple[Literal["ok", "wrong", "hold"], str]:
     advice = identity.advice
-    if identity.outcome == "NO_READ":
-        return "wrong", "nothing was read"
     if advice is None:
         return ("hold", "codes of several parcels") if identity.outcome == "CONFLICT" else ("wrong", "not advised")
     named, _ = destinations(floor.plan, advice)
@@ -64,22 +62,22 @@ def _judge(
         said = _said(floor, advice)
         return ("hold", f"customs {said}") if said in STOPPING else ("ok", f"to {named[0]}")
     status = floor.book.verdict(advice, now)
-    lane = _lane(floor, hand, container)
+    lane = floor.containers[container].lane if container else hand.target if hand.target in floor.lanes else None
     if not status.released and not (lane and floor.lanes[lane].config.supervised):
         return "hold", f"customs {status.status}: {status.why}"
-    return _belongs(floor, hand, named, lane, departure, status)
+    return _belongs(floor, hand, named, lane, status)
 
 
 def _belongs(
-    floor: FloorState, hand: Hand, named: tuple[str, ...], lane: str | None, departure: str | None, status: Verdict
+    floor: FloorState, hand: Hand, named: tuple[str, ...], lane: str | None, status: Verdict
 ) -> tuple[Literal["ok", "wrong", "hold"], str]:
     """Whether the parcel belongs to what the hand works at."""
-    run = floor.timetable.get(departure) if departure else None
+    run = floor.timetable.get(hand.target)
     if run is not None:
         if not run.open:
-            return "wrong", f"{departure} takes nothing more"
+            return "wrong", f"{hand.target} takes nothing more"
         if not set(named) & set(run.record.destinations):
-            return "wrong", f"goes to {named[0]}, not with {departure}"
+            return "wrong", f"goes to {named[0]}, not with {hand.target}"
     elif lane is not None:
         line = floor.lanes[lane].config.line
         here = [lane in lanes(floor.plan, destination, line) for destination in named]
@@ -90,13 +88,6 @@ def _belongs(
     elif hand.target:
         return "ok", f"to {named[0]}; {hand.target} is not known here"
     return "ok", f"to {named[0]}"
-
-
-def _lane(floor: FloorState, hand: Hand, container: str | None) -> str | None:
-    if hand.target in floor.lanes:
-        return hand.target
-    standing = floor.containers.get(container or "")
-    return standing.lane if standing is not None and not standing.gone else None
 
 
 def _said(floor: FloorState, advice: Advice) -> str | None:

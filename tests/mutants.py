@@ -26,11 +26,11 @@ from tests.mutations import Mutant, mutants
 
 MODULES = (
     "matching identity routing customs promise departures travel lanes doubt line questions switching plan inhibiting "
-    "booking plan_rules closure containers drops advice asking moments"
+    "booking plan_rules closure containers drops advice asking moments hands measures"
 ).split()
 TESTS = (
     "matching match_modes late_readers identity routing customs travel floor rules loops booking switching plan "
-    "planning edge_cases promise departures moments lanes containers kept asking closure"
+    "planning edge_cases promise departures moments lanes containers kept asking closure hands presence"
 ).split()
 SLOW = (
     "test_departures.py::test_of_too_many_those_stay_that_leave_first",

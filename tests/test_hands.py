@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from controller.advice import ContainerRecord, Departure
 from controller.floor import Connection
-from controller.inputs import Parted, Planned, Stood
+from controller.inputs import Loaded, Parted, Planned, Stood
+from controller.plan import plan_of_text
 from devices.types import Hand, HandAnswer, NoRead, Read
-from tests.floor_fixture import DOCK, Bench, advice, ready
+from tests.floor_fixture import DOCK, PLAN, Bench, advice, ready
 
 FREE = {"customs": "none"}
 AUTHORITIES = [("BE", ("parcel", "P1")), ("NL", ("air_waybill", "AWB1"))]
@@ -75,7 +76,40 @@ def test_the_event_says_who_did_what_where_and_what_was_answered() -> None:
     assert (said.parcel, said.container, said.target, said.verdict) == ("P1", "CAGE-3", "CAGE-3", "wrong")
     assert said.scanned == "2026-11-26T21:04:05Z"
     scan(bench, "CP1", "load", "TRUCK-FR")
-    assert bench.last("parcel/read").departure == "TRUCK-FR"
+    said = bench.last("parcel/read")
+    assert (said.departure, said.container) == ("TRUCK-FR", None)
+    for target in ("", "S1-L01", "NOWHERE"):
+        scan(bench, "CP1", "load", target)
+        said = bench.last("parcel/read")
+        assert (said.departure, said.container, said.target) == (None, None, target or None)
+
+
+def test_a_container_that_has_left_is_not_known() -> None:
+    bench = hub()
+    bench.step(Stood((ContainerRecord(container="CAGE-3", lane="S1-L03", status="removed"),)))
+    assert scan(bench, "CP1", "put", "CAGE-3").words == "to FRANCE; CAGE-3 is not known here"
+    assert bench.last("parcel/read").container is None
+
+
+def test_one_of_the_destinations_that_its_rule_allows_is_enough() -> None:
+    bench = hub(advice("P1", "DE", **FREE))
+    plan = PLAN.replace('destination = "MANY"', 'destination = "MANY"\nalso = ["BENELUX"]')
+    bench.step(Loaded(plan_of_text(plan.replace('version = "1"', 'version = "2"'), "plan", bench.config), plan))
+    assert scan(bench, "CP1", "put", "S1-L01").words == "to MANY"
+    assert scan(bench, "CP1", "put", "S1-L03").words == "to MANY"
+    bench.floor.plan = plan_of_text(
+        plan.replace('["S1-L01", "S1-L02", "S1-L03", "S1-L04", "S1-BOND"]', '["S1-L01"]'), "p", bench.config
+    )
+    assert scan(bench, "CP1", "put", "S1-L03").words == "to MANY"
+    assert scan(bench, "CP1", "put", "S1-L04").words == "goes to MANY, not into S1-L04"
+
+
+@pytest.mark.parametrize("status", ["do_not_load", "screen", "hold", "inspect", "seize"])
+def test_what_stops_a_parcel_that_stays(status: str) -> None:
+    bench = hub(advice("P1", "FR"))
+    bench.customs(status)
+    bench.head()
+    assert scan(bench, "CP1", "unload").words == f"customs {status}"
 
 
 @pytest.mark.parametrize("process", ["put", "load", "depart"])

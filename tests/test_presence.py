@@ -37,6 +37,9 @@ def lengths(*values: str, unit: str = "mm", quality: str = "ok") -> tuple[Quanti
         (weighed("12.5", "kg", approved=False), 12500, "U"),
         (weighed("12.5", "kg", approved=None), 12500, "U"),
         (weighed("1.1", "lb"), 499, "A"),
+        (weighed("100", "oz"), 2835, "A"),
+        (weighed("1.5"), 2, "A"),
+        (weighed("2.5"), 2, "A"),
         (weighed("12.5", "st"), None, "E"),
         (weighed("000000000", quality="zeroed"), None, "E"),
         (weighed("-----", "lb", quality="unstable"), None, "E"),
@@ -51,6 +54,19 @@ def test_a_weight_is_a_value_or_none(quantity: Quantity, grams: int | None, stat
     assert (found.weight_g, found.weight_status, found.size_status) == (grams, status, "E")
     assert found.record_id == "000417"
     assert (found.received[0].value, found.received[0].unit) == (quantity.value, quantity.unit)
+
+
+@pytest.mark.parametrize(("unit", "mm"), [("mm", 12), ("cm", 120), ("m", 12_000), ("in", 305), ("ft", None)])
+def test_units_of_length(unit: str, mm: int | None) -> None:
+    assert of(Sized(lengths("12", "12", "12", unit=unit), b"", 0.0), "P").length_mm == mm
+
+
+def test_a_size_is_approved_as_a_whole() -> None:
+    sizes = [Quantity(one.what, one.value, one.unit, "ok", True) for one in lengths("1", "2", "3")]
+    assert of(Sized(tuple(sizes), b"", 0.0), "P").size_status == "A"
+    sizes[1] = Quantity("width", "2", "mm", "ok", False)
+    found = of(Sized(tuple(sizes), b"", 0.0), "P")
+    assert (found.size_status, found.record_id) == ("U", None)
 
 
 def test_a_size_is_whole_or_none() -> None:
