@@ -1,0 +1,159 @@
+"""`cubiscan`: CubiScan 125 and 325, a dimensioner with a scale: measures when a key is pressed or when told to.
+
+Command: STX `M` ETX CR LF. Its record is STX, text at fixed positions, ETX CR LF: `MA`, `C` or `H` (who began it: the
+CubiScan or the host), city code (6), `,L` length (5), `,W` width (5), `,H` height (5), `,` unit, `,K` weight (6), `,D`
+dimensional weight (6), `,` unit, `,F` factor (4), `,D` or `,I` (domestic, international). Units are `E` (in, lb) or `M`
+(cm, kg). Underscores, dashes or tildes in place of a number: under, unstable, over. NAK: STX `?N` ETX CR LF, and `MN`
+for the measure command. A record says nothing of legal for trade.
+
+A number that is 0 is no value: nothing lay there. A dimensional weight is as good as the worst of its dimensions.
+Proof of this driver: STX, ETX CR LF, and the positions.
+
+Sources: Quantronix, CubiScan 125 service manual (measure, weight units, NAK) and CubiScan 325 service manual (measure;
+factor table: in or cm, lb or kg); a public parser of these records, which cites the manual for underscores, dashes and
+"overscores", and has numbers that are filled up with spaces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from devices.codes import RAW
+from devices.driver import TalkOnly
+from devices.framing import Bad, Delimited, Frame
+from devices.scales._one_command import OneCommand
+from devices.scan_types import Quality
+from devices.types import Command, DeviceError, Garbled, Item, Kept, Message, Quantity, Sized, Trigger
+
+MEASURE = b"\x02M\x03\r\n"
+RECORD = "not the positions of a record"
+NUMBER = "neither a number nor under, unstable or over"
+
+UNPROVEN = (
+    "cubiscan: while a measure command is open the next record answers it, whether it says C or H: no source shows "
+    "which of them a commanded measurement has.",
+    "cubiscan: MN is taken as the NAK of the measure command, as other commands have theirs; ?N is proven.",
+    "cubiscan: overscores, the manual's mark of over, are tildes on the wire.",
+)
+
+_RECORD = re.compile(
+    rb"MA[CH][^,\x00-\x1f]{6},L(.{5}),W(.{5}),H(.{5}),([EM]),K(.{6}),D(.{6}),([EM]),F([0-9]{4}),[DI]", re.DOTALL
+)
+_NUMBER = re.compile(r" *[0-9]+\.[0-9]+")
+_MARKS: dict[str, Quality] = {"_": "under", "-": "unstable", "~": "over"}
+_LENGTHS, _WEIGHTS = {"E": "in", "M": "cm"}, {"E": "lb", "M": "kg"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A measure command without record or NAK for `answer_ms` is given up.
+
+    Silence of `gap_ms` discards a partial frame. `max_length` = bytes between STX and ETX.
+    """
+
+    answer_ms: float = 5000.0
+    max_length: int = 128
+    gap_ms: float = 500.0
+
+
+class Driver(TalkOnly):
+    """Sized, DeviceError, Garbled; Answered, GivenUp. Takes Trigger(on=True)."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        if not 58 <= settings.max_length <= 8192:
+            raise ValueError(f"max_length = {settings.max_length}: write a number from 58, one record, to 8192")
+        if settings.answer_ms <= 0:
+            raise ValueError(f"answer_ms = {settings.answer_ms}: write a time over 0")
+        self._frames = Delimited(b"\x02", b"\x03\r\n", settings.max_length, settings.gap_ms)
+        self._command = OneCommand(settings.answer_ms)
+
+    def opened(self, now: float, kept: Kept) -> None:
+        """Nothing of the last connection counts."""
+        self._frames.close(now)
+
+    def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
+        """Items of the frames that `data` completes; what answers our command is followed by an Answered."""
+        assert isinstance(data, bytes)
+        return self._items(self._frames.feed(data, at))
+
+    def send(self, command: Command, now: float, expires: float | None) -> int:
+        """Trigger(on=True) -> measure once."""
+        if not isinstance(command, Trigger):
+            raise TypeError(f"cubiscan takes no {type(command).__name__}, only Trigger")
+        if not command.on:
+            raise TypeError(
+                "cubiscan measures once for each Trigger(on=True); there is nothing that on=False could end"
+            )
+        return self._command.add(MEASURE, now, expires)
+
+    def tick(self, now: float) -> Sequence[Item]:
+        """Discard a partial frame after silence, give up commands."""
+        return [*self._items(self._frames.silence(now)), *self._command.tick(now)]
+
+    def next_at(self) -> float | None:
+        """Silence in a frame or a missing answer."""
+        return min((due for due in (self._frames.deadline(), self._command.next_at()) if due is not None), default=None)
+
+    def take(self) -> bytes:
+        """The measure command, once."""
+        return self._command.take()
+
+    def closed(self, now: float) -> Sequence[Item]:
+        """A partial frame is garbled, commands are given up."""
+        return [*self._items(self._frames.close(now)), *self._command.closed(now)]
+
+    def _items(self, pieces: Sequence[Frame | Bad]) -> list[Item]:
+        items: list[Item] = []
+        for piece in pieces:
+            if isinstance(piece, Bad):
+                items.append(Garbled(piece.raw, piece.why, piece.at))
+            else:
+                self.counters.frames += 1
+                items += self._frame(piece.data, piece.at)
+        for item in items:
+            if isinstance(item, Garbled):
+                self.counters.bad(item.why)
+        return items
+
+    def _frame(self, body: bytes, at: float) -> Sequence[Item]:
+        if body in (b"?N", b"MN"):
+            code = body.decode("ascii")
+            error = DeviceError(code, "the CubiScan does not do what it was told", body, at)
+            return [error, *self._command.answered(code, at)]
+        record = _RECORD.fullmatch(body)
+        if record is None:
+            return [Garbled(body[:RAW], RECORD, at)]
+        quantities = _quantities([field.decode("latin-1") for field in record.groups()])
+        if quantities is None:
+            return [Garbled(body[:RAW], NUMBER, at)]
+        return [Sized(quantities, body, at), *self._command.answered(None, at)]
+
+
+def _quantities(fields: list[str]) -> tuple[Quantity, ...] | None:
+    """None: a field is neither a number nor a mark."""
+    length, width, height, size, weight, dim_weight, mass, factor = fields
+    found = [_quality(value) for value in (length, width, height, weight, dim_weight)]
+    known = [quality for quality in found if quality is not None]
+    if len(known) < len(found):
+        return None
+    worst: Quality = next((quality for quality in (*known[:3], known[4]) if quality != "ok"), "ok")
+    return (
+        Quantity("length", length, _LENGTHS[size], known[0]),
+        Quantity("width", width, _LENGTHS[size], known[1]),
+        Quantity("height", height, _LENGTHS[size], known[2]),
+        Quantity("weight", weight, _WEIGHTS[mass], known[3]),
+        Quantity("dim_weight", dim_weight, _WEIGHTS[mass], known[4] if known[4] != "ok" else worst),
+        Quantity("dim_factor", factor, "", "ok" if factor.strip("0") else "zeroed"),
+    )
+
+
+def _quality(value: str) -> Quality | None:
+    """None: it is no value of a record."""
+    if value.strip(value[0]) == "" and value[0] in _MARKS:
+        return _MARKS[value[0]]
+    if not _NUMBER.fullmatch(value):
+        return None
+    return "ok" if value.strip(" 0.") else "zeroed"

@@ -1,0 +1,159 @@
+"""`mda`: SICK Master Data Analyzer: code, weight and dimensions of one object in one record; it listens to nothing.
+
+A record is STX, eleven fields with `;` between them, ETX: object number (4), code or `NoRead`, weight (9), `g`, scale
+error (1), length (4), width (4), height (4), `mm`, VMS status (4 hexadecimal digits), volume (7, or more where it does
+not fit). Numbers are decimal digits with leading zeros. The fields around the code have their widths, so a code may
+contain `;`. A field of another width or unit makes the whole record Garbled. It gives a Read or a NoRead, then a Sized,
+both with the object number as index.
+
+The machine says 0 where it has no value: the weight when it was not legal for trade or failed, the dimensions when
+their measurement failed. So 0 is never a value here, whatever the error fields say.
+Proof of this driver: STX and ETX, which no code contains, and the widths.
+
+Source: SICK, Master Data Analyzer operating instructions (8020065), data interface.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from devices.alive import Silence
+from devices.codes import RAW, read_of
+from devices.driver import TalkOnly
+from devices.framing import Bad, Delimited, Frame
+from devices.scan_types import Quality
+from devices.types import Garbled, Heartbeat, Item, Kept, Message, NoRead, Quantity, Read, Sized
+
+HARD_LIMIT = 8192
+FIELDS = "not the eleven fields of a record"
+
+OUTSIDE = 0x0001
+"""The bit of the VMS status that says: a part of the object was outside the field."""
+
+UNPROVEN = (
+    "mda: a volume of more than 7 digits is taken; the manual does not say what a larger object sends.",
+    "mda: the volume is in mm3, as the manual says, though other output formats of this machine have cm3.",
+    "mda: bits of the VMS status beside 0001 are taken as errors; the manual explains no other.",
+    "mda: the object number is taken as decimal; the manual's example is 0145.",
+)
+
+_RECORD = re.compile(
+    rb"([0-9]{4});(.*);([0-9]{9});g;([01]);([0-9]{4});([0-9]{4});([0-9]{4});mm;([0-9A-Fa-f]{4});([0-9]{7,12})",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`no_read` are the texts in place of a code, an empty field is one too.
+
+    `heartbeat` is a whole frame, empty = none; with `heartbeat_s` something is expected each so many seconds (0 = not
+    expected). `legal_for_trade` = the scale is a verified one: a weight that it does not zero is approved. `max_length`
+    = bytes between STX and ETX. Silence of `gap_ms` discards a partial frame.
+    """
+
+    no_read: tuple[str, ...] = ("NoRead",)
+    heartbeat: str = ""
+    heartbeat_s: float = 0.0
+    legal_for_trade: bool = True
+    max_length: int = 512
+    gap_ms: float = 500.0
+
+
+class Driver(TalkOnly):
+    """Read or NoRead, then Sized; Heartbeat, Condition, Garbled."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        if not 64 <= settings.max_length <= HARD_LIMIT:
+            raise ValueError(f"max_length = {settings.max_length}: write a number from 64 to {HARD_LIMIT}")
+        if settings.heartbeat_s < 0:
+            raise ValueError(f"heartbeat_s = {settings.heartbeat_s}: write seconds, 0 = none is expected")
+        self._no_read = {b"", *(_wire("no_read", text) for text in settings.no_read)}
+        self._heartbeat = _wire("heartbeat", settings.heartbeat)
+        self._verified = settings.legal_for_trade
+        self._frames = Delimited(b"\x02", b"\x03", settings.max_length, settings.gap_ms)
+        self._silence = Silence(settings.heartbeat_s * 1000)
+
+    def opened(self, now: float, kept: Kept) -> None:
+        """Nothing of the last connection counts."""
+        self._frames.close(now)
+        self._silence.opened(now)
+
+    def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
+        """Items of the frames that `data` completes."""
+        assert isinstance(data, bytes)
+        return self._items(self._frames.feed(data, at))
+
+    def tick(self, now: float) -> Sequence[Item]:
+        """Discard a partial frame after silence; say when the machine is silent for too long."""
+        return [*self._items(self._frames.silence(now)), *self._silence.tick(now)]
+
+    def next_at(self) -> float | None:
+        """Silence in a frame, or of the machine."""
+        return min((due for due in (self._frames.deadline(), self._silence.next_at()) if due is not None), default=None)
+
+    def closed(self, now: float) -> Sequence[Item]:
+        """A partial frame is garbled."""
+        self._silence.closed()
+        return self._items(self._frames.close(now))
+
+    def _items(self, pieces: Sequence[Frame | Bad]) -> list[Item]:
+        items: list[Item] = []
+        for piece in pieces:
+            if isinstance(piece, Bad):
+                items.append(Garbled(piece.raw, piece.why, piece.at))
+            else:
+                self.counters.frames += 1
+                items += [*self._silence.heard(piece.at, piece.data), *self._frame(piece.data, piece.at)]
+        for item in items:
+            if isinstance(item, Garbled):
+                self.counters.bad(item.why)
+        return items
+
+    def _frame(self, body: bytes, at: float) -> Sequence[Item]:
+        if body and body == self._heartbeat:
+            return [Heartbeat(body, at)]
+        record = _RECORD.fullmatch(body)
+        if record is None:
+            return [Garbled(body[:RAW], FIELDS, at)]
+        index, code = int(record[1]), record[2]
+        said: Item = NoRead(body, at, index) if code in self._no_read else read_of(code, body, at)
+        if isinstance(said, Read):
+            said = replace(said, index=index)
+        return [said, Sized(self._quantities(record), body, at, index=index)]
+
+    def _quantities(self, record: re.Match[bytes]) -> tuple[Quantity, ...]:
+        fields = [field.decode("ascii") for field in record.groups()[2:]]
+        weight, disconnected, *sizes, status, volume = fields
+        bits = int(status, 16)
+        sized = [_quality(value, bits) for value in sizes]
+        whole: Quality = next((quality for quality in sized if quality != "ok"), _quality(volume, bits))
+        scale: Quality = "error" if disconnected == "1" else _quality(weight, 0)
+        approved = self._verified and scale == "ok" if scale != "error" else None
+        return (
+            Quantity("weight", weight, "g", scale, approved),
+            Quantity("length", sizes[0], "mm", sized[0]),
+            Quantity("width", sizes[1], "mm", sized[1]),
+            Quantity("height", sizes[2], "mm", sized[2]),
+            Quantity("volume", volume, "mm3", whole),
+        )
+
+
+def _quality(value: str, bits: int) -> Quality:
+    """Of one field whose error bits are these."""
+    if bits & ~OUTSIDE:
+        return "error"
+    if bits & OUTSIDE:
+        return "outside"
+    return "ok" if value.strip("0") else "zeroed"
+
+
+def _wire(name: str, text: str) -> bytes:
+    """A text of the settings as it stands on the wire, one byte a character; ValueError names the setting."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} = {text!r}: only characters up to \\u00ff, each is one byte on the wire") from None
