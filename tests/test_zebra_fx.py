@@ -338,15 +338,16 @@ def test_non_json_is_garbled_and_counted(payload: bytes, why: str) -> None:
     assert portal.later(9000.0) == []
 
 
+WRONG: list[tuple[str, list[Any]]] = [
+    ("idHex", [None, 17, "", "E2", "E20G", "E" * 128, "\ud800" * 4, ["E200"], {}, True]),
+    ("antenna", [0, -1, 256, 1.5, "1", True, [1], 10**4000]),
+    ("peakRssi", ["-40", True, -1000, 10**4000, 1e308, []]),
+    ("reads", [0, -1, None, "3", 1.5, True, 10**4000]),
+]
+
+
 @pytest.mark.parametrize(
-    "data",
-    [
-        *({"idHex": value} for value in (None, 17, "", "E2", "E20G", "E" * 128, "\ud800" * 4, ["E200"], {}, True)),
-        *({"idHex": "E200", "antenna": value} for value in (0, -1, 256, 1.5, "1", True, [1], 10**4000)),
-        *({"idHex": "E200", "peakRssi": value} for value in ("-40", True, -1000, 10**4000, 1e308, [])),
-        *({"idHex": "E200", "reads": value} for value in (0, -1, None, "3", 1.5, True, 10**4000)),
-    ],
-    ids=shown,
+    "data", [{"idHex": "E200", name: value} for name, values in WRONG for value in values], ids=shown
 )
 def test_a_tag_with_values_of_other_kinds_is_garbled(data: dict[str, Any]) -> None:
     portal = Portal()
