@@ -222,9 +222,21 @@ def test_the_end_of_the_channel_gives_up_everything() -> None:
     assert made.closed(2.0) == [GivenUp(first, commands.GONE, 2.0), GivenUp(second, commands.GONE, 2.0)]
     made.opened(3.0, Kept())
     assert (made.take(), made.next_at()) == (b"", None)
-    third = made.send(Trigger(True), 4.0, None)
+
+
+def test_the_answer_of_the_last_channel_is_not_taken_for_the_next_commands() -> None:
+    made = driver()
+    made.send(Trigger(True), 0.0, None)
+    made.take()
+    made.closed(2.0)
+    made.opened(3.0, Kept())
+    number = made.send(Trigger(True), 4.0, None)
+    assert made.take() == b""
+    assert [type(item) for item in made.feed(frame(BODY), 5.0)] == [Sized]
+    assert made.next_at() == 5000.0
+    made.tick(5000.0)
     assert made.take() == MEASURE
-    assert made.feed(frame(BODY), 5.0)[1:] == [Answered(third, None, 5.0)]
+    assert made.feed(frame(BODY), 5001.0)[1:] == [Answered(number, None, 5001.0)]
 
 
 def test_only_a_trigger_that_is_on() -> None:

@@ -90,9 +90,9 @@ class OneCommand:
         return waiting.frame
 
     def closed(self, now: float) -> list[GivenUp]:
-        """The channel is gone: everything is given up, and no late answer can come."""
+        """The channel is gone: everything is given up; the answer to the open one may still come on the next channel."""
         ended = [*self._overtaken, *(command for command in (self._open, self._waiting) if command)]
         self._overtaken.clear()
+        self._quiet_until = self._due if self._open else self._quiet_until
         self._open = self._waiting = None
-        self._quiet_until = now
         return [GivenUp(command.id, GONE, now) for command in ended]
