@@ -108,7 +108,8 @@ def test_zero_is_never_a_value(place: int, text: bytes, name: str) -> None:
     assert quantities(put(place, text))[name].quality == "zeroed"
 
 
-def test_numbers_filled_up_with_spaces_stay_as_they_are() -> None:
+def test_numbers_and_marks_filled_up_with_spaces_stay_as_they_are() -> None:
+    assert quantities(put(13, b" ~~~~"))["length"] == Quantity("length", " ~~~~", "cm", "over")
     assert quantities(put(13, b"  3.6"))["length"] == Quantity("length", "  3.6", "cm", "ok")
 
 

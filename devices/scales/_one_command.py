@@ -90,7 +90,7 @@ class OneCommand:
         return waiting.frame
 
     def closed(self, now: float) -> list[GivenUp]:
-        """The channel is gone: everything is given up; the answer to the open one may still come on the next channel."""
+        """The channel is gone: everything is given up; the answer to the open one may still come on the next."""
         ended = [*self._overtaken, *(command for command in (self._open, self._waiting) if command)]
         self._overtaken.clear()
         self._quiet_until = self._due if self._open else self._quiet_until

@@ -152,8 +152,9 @@ def _quantities(fields: list[str]) -> tuple[Quantity, ...] | None:
 
 def _quality(value: str) -> Quality | None:
     """None: it is no value of a record."""
-    if value.strip(value[0]) == "" and value[0] in _MARKS:
-        return _MARKS[value[0]]
+    marks = value.lstrip(" ")
+    if marks[:1] in _MARKS and not marks.strip(marks[0]):
+        return _MARKS[marks[0]]
     if not _NUMBER.fullmatch(value):
         return None
     return "ok" if value.strip(" 0.") else "zeroed"

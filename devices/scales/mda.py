@@ -2,13 +2,13 @@
 
 A record is STX, eleven fields with `;` between them, ETX: object number (4), code or `NoRead`, weight (9), `g`, scale
 error (1), length (4), width (4), height (4), `mm`, VMS status (4 hexadecimal digits), volume (7, or more where it does
-not fit). Numbers are decimal digits with leading zeros. The fields around the code have their widths, so a code may
-contain `;`. A field of another width or unit makes the whole record Garbled. It gives a Read or a NoRead, then a Sized,
-both with the object number as index.
+not fit). Numbers are decimal digits with leading zeros. A field of another width or unit, a code with `;` in it (two
+records may have run together) and a code that nobody may act on make the whole record Garbled. Else it gives a Read or
+a NoRead, then a Sized, both with the object number as index.
 
 The machine says 0 where it has no value: the weight when it was not legal for trade or failed, the dimensions when
 their measurement failed. So 0 is never a value here, whatever the error fields say.
-Proof of this driver: STX and ETX, which no code contains, and the widths.
+Proof of this driver: STX and ETX, which no code contains, and the widths and number of the fields.
 
 Source: SICK, Master Data Analyzer operating instructions (8020065), data interface.
 """
@@ -24,7 +24,7 @@ from devices.codes import RAW, read_of
 from devices.driver import TalkOnly
 from devices.framing import Bad, Delimited, Frame
 from devices.scan_types import Quality
-from devices.types import Garbled, Heartbeat, Item, Kept, Message, NoRead, Quantity, Read, Sized
+from devices.types import Garbled, Heartbeat, Item, Kept, Message, NoRead, Quantity, Sized
 
 HARD_LIMIT = 8192
 FIELDS = "not the eleven fields of a record"
@@ -40,7 +40,7 @@ UNPROVEN = (
 )
 
 _RECORD = re.compile(
-    rb"([0-9]{4});(.*);([0-9]{9});g;([01]);([0-9]{4});([0-9]{4});([0-9]{4});mm;([0-9A-Fa-f]{4});([0-9]{7,12})",
+    rb"([0-9]{4});([^;]*);([0-9]{9});g;([01]);([0-9]{4});([0-9]{4});([0-9]{4});mm;([0-9A-Fa-f]{4});([0-9]{7,12})",
     re.DOTALL,
 )
 
@@ -120,10 +120,10 @@ class Driver(TalkOnly):
         if record is None:
             return [Garbled(body[:RAW], FIELDS, at)]
         index, code = int(record[1]), record[2]
-        said: Item = NoRead(body, at, index) if code in self._no_read else read_of(code, body, at)
-        if isinstance(said, Read):
-            said = replace(said, index=index)
-        return [said, Sized(self._quantities(record), body, at, index=index)]
+        said = NoRead(body, at) if code in self._no_read else read_of(code, body, at)
+        if isinstance(said, Garbled):
+            return [said]
+        return [replace(said, index=index), Sized(self._quantities(record), body, at, index=index)]
 
     def _quantities(self, record: re.Match[bytes]) -> tuple[Quantity, ...]:
         fields = [field.decode("ascii") for field in record.groups()[2:]]
