@@ -240,6 +240,20 @@ def test_a_heartbeat_is_no_parcel_and_is_exact() -> None:
     assert heard(b"HB ", heartbeat="HB") == [Garbled(b"HB ", mda.FIELDS, 5.0)]
 
 
+def test_interleaved_heartbeat_and_one_inside_a_frame() -> None:
+    glued = frame(RECORD) + frame(b"HB") + frame(changed(object=b"0146"))
+    items = driver(heartbeat="HB").feed(glued, 5.0)
+    assert [type(item).__name__ for item in items] == ["Read", "Sized", "Heartbeat", "Read", "Sized"]
+    torn = driver(heartbeat="HB")
+    items = torn.feed(b"\x02" + RECORD[:20] + frame(b"HB") + RECORD[20:] + b"\x03" + frame(RECORD), 5.0)
+    assert [type(item).__name__ for item in items] == ["Garbled", "Heartbeat", "Garbled", "Read", "Sized"]
+
+
+def test_seven_bit_parity_leftovers_are_no_digits() -> None:
+    body = bytes(byte | 0x80 if chr(byte).isdigit() else byte for byte in RECORD)
+    assert heard(body) == [Garbled(body[:64], mda.FIELDS, 5.0)]
+
+
 def test_a_missing_heartbeat_is_said_once_and_any_record_ends_it() -> None:
     made = driver(heartbeat="HB", heartbeat_s=10)
     assert made.next_at() == 10_000.0

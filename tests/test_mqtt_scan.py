@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from devices.codes import CONTROL, PROGRAMMING
 from devices.driver import SpeaksMqtt
+from devices.links import OnBroker
 from devices.scanners import _hand_answers, _hand_memory, _hand_scan, _json, mqtt_scan
 from devices.types import (
     Answered,
@@ -29,6 +30,8 @@ from devices.types import (
     Read,
     Trigger,
 )
+from tests.test_mqtt_link import Hearer, linked
+from tests.test_uplink import run, started
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "handhelds.md").read_text()
 EXAMPLES = [json.loads(block.split("```")[0]) for block in DOCUMENT.split("```json")[1:]]
@@ -537,6 +540,41 @@ def test_no_message_raises_and_answers_go_to_ids_only(payload: bytes, end: str) 
         for topic, body in broker.answers():
             assert topic == "handheld/hh-07/answer"
             assert _hand_scan.REF.fullmatch(body["scan"])
+
+
+@pytest.mark.parametrize("name", ["mosquitto", "nats"])
+def test_a_terminal_asks_over_a_broker(name: str, tmp_path: Path) -> None:
+    """What is retained there, scans of yesterday and rules for who comes later, and one question."""
+
+    async def scenario(url: str) -> None:
+        driver, heard = mqtt_scan.Driver(mqtt_scan.Settings()), Hearer()
+        terminal = OnBroker("hh-07", [("handheld/hh-07/#", 1), ("handheld/rules", 1)])
+        early, late = Hearer(), Hearer()
+        async with linked(url, early, terminal) as wire:
+            await early.until(lambda: bool(early.ups))
+            wire.write([Message("handheld/hh-07/state", b'{"state": "online"}', 1, True)])
+            wire.write([Message("handheld/hh-07/scan", b'{"code": "OF YESTERDAY"}', 1, True)])
+            await early.until(lambda: len(early.messages) == 2)
+            async with linked(url, heard, OnBroker("floord", driver.subscriptions(), driver.will())) as ours:
+                await heard.until(lambda: bool(heard.ups))
+                driver.opened(0.0, Kept())
+                ours.write(driver.take())
+                await heard.until(lambda: len(heard.messages) == 2)
+                wire.write([Message("handheld/hh-07/scan", json.dumps(SCAN).encode())])
+                await heard.until(lambda: len(heard.messages) == 3)
+                items = [item for message in heard.messages for item in driver.feed(message, 1.0)]
+                assert sorted(type(item).__name__ for item in items) == ["Condition", "Read"]
+                driver.send(HOLD, 2.0, None)
+                ours.write(driver.take())
+                await early.until(lambda: len(early.messages) == 5)
+                said = {message.topic: json.loads(message.payload) for message in early.messages}
+                assert (said["handheld/rules"], said["handheld/hh-07/answer"]) == (EXAMPLES[2], EXAMPLES[1])
+                async with linked(url, late, OnBroker("hh-08", [("handheld/rules", 1)])):
+                    await late.until(lambda: len(late.messages) == 1)
+                    assert json.loads(late.messages[0].payload) == EXAMPLES[2]
+
+    with started(name, tmp_path) as broker:
+        run(lambda: scenario(broker.url))
 
 
 def test_shape() -> None:

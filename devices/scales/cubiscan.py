@@ -32,10 +32,10 @@ RECORD = "not the positions of a record"
 NUMBER = "neither a number nor under, unstable or over"
 
 UNPROVEN = (
-    "cubiscan: while a measure command is open the next record answers it, whether it says C or H: no source shows "
+    "while a measure command is open the next record answers it, whether it says C or H: no source shows "
     "which of them a commanded measurement has.",
-    "cubiscan: MN is taken as the NAK of the measure command, as other commands have theirs; ?N is proven.",
-    "cubiscan: overscores, the manual's mark of over, are tildes on the wire.",
+    "MN is taken as the NAK of the measure command, as other commands have theirs; ?N is proven.",
+    "overscores, the manual's mark of over, are tildes on the wire.",
 )
 
 _RECORD = re.compile(

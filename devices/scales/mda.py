@@ -33,10 +33,10 @@ OUTSIDE = 0x0001
 """The bit of the VMS status that says: a part of the object was outside the field."""
 
 UNPROVEN = (
-    "mda: a volume of more than 7 digits is taken; the manual does not say what a larger object sends.",
-    "mda: the volume is in mm3, as the manual says, though other output formats of this machine have cm3.",
-    "mda: bits of the VMS status beside 0001 are taken as errors; the manual explains no other.",
-    "mda: the object number is taken as decimal; the manual's example is 0145.",
+    "a volume of more than 7 digits is taken; the manual does not say what a larger object sends.",
+    "the volume is in mm3, as the manual says, though other output formats of this machine have cm3.",
+    "bits of the VMS status beside 0001 are taken as errors; the manual explains no other.",
+    "the object number is taken as decimal; the manual's example is 0145.",
 )
 
 _RECORD = re.compile(

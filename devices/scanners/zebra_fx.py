@@ -45,10 +45,10 @@ RETAINED, AGAIN, OTHER, NOT_EPC, FILTERED = (
 EVENTS = ("warning", "warnings", "gpi", "userapp", "firmwareUpdateProgress")
 
 UNPROVEN = (
-    "zebra_fx: the spelling of radioConnection, antennas and connected in a heartbeat is a guess; the documentation "
+    "the spelling of radioConnection, antennas and connected in a heartbeat is a guess; the documentation "
     "names them in words. Where they are missing, nothing is said of radio and antennas.",
-    "zebra_fx: an event of the type error holds until the next heartbeat, which says that the reader runs.",
-    "zebra_fx: format is taken as epc where it is missing.",
+    "an event of the type error holds until the next heartbeat, which says that the reader runs.",
+    "format is taken as epc where it is missing.",
 )
 
 _EPC = re.compile(r"(?:[0-9A-Fa-f]{4}){1,31}")
