@@ -116,12 +116,12 @@ def _one_each(stubs: Iterable[StubSection], lines: Mapping[str, Line]) -> None:
     places: dict[tuple[str, int], str] = {}
     plcs: dict[str, str] = {}
     for stub in stubs:
-        link = stub.link  # a broker has room for many, each with topics of its own
-        if base := getattr(stub.settings, "base", ""):
-            link += f" with base {base!r}"
-        first, address = links.setdefault(link, stub), _address(stub)
-        if first is not stub and (address is None or _address(first) is None or first.module is not stub.module):
-            raise FloorError(f"[stub.{stub.name}] link: {link} is already the link of [stub.{first.name}]")
+        link, address = stub.link, _address(stub)
+        for topics in _topics(stub):
+            link = stub.link + topics
+            first = links.setdefault(link, stub)
+            if first is not stub and (address is None or _address(first) is None or first.module is not stub.module):
+                raise FloorError(f"[stub.{stub.name}] link: {link} is already the link of [stub.{first.name}]")
         if address is not None and (other := places.setdefault((link, address), stub.name)) != stub.name:
             raise FloorError(f"[stub.{stub.name}] unit: [stub.{other}] is unit {address} on this link; give another")
         if stub.family == "plc" and (other := plcs.setdefault(stub.place, stub.name)) != stub.name:
@@ -130,6 +130,14 @@ def _one_each(stubs: Iterable[StubSection], lines: Mapping[str, Line]) -> None:
         wanting = [f"induction.{name}" for name in line.inductions] + [f"transfer.{lane}" for lane in line.feeders]
         if wanting and line.name not in plcs:
             raise FloorError(f"[{wanting[0]}] needs the stub of a PLC with line = {line.name!r}")
+
+
+def _topics(stub: StubSection) -> list[str]:
+    """Which topics are the stub's own, for a broker has room for many; one empty text on a cable."""
+    base, devices = getattr(stub.settings, "base", ""), getattr(stub.settings, "devices", ())
+    if not base:
+        return [""]
+    return [f" with base {base!r} and device {device!r}" for device in devices] or [f" with base {base!r}"]
 
 
 def _address(stub: StubSection) -> int | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from firmware_stubs.rides import Ride
-from firmware_stubs.stub import ScannerStub
+from firmware_stubs.stub import Measures, ScannerStub
 
 KINDS = ("no_read", "wrong", "double", "late", "early")
 
@@ -32,6 +32,7 @@ class Reader:
         self.scanner = scanner
         self.mm = mm
         self.by_carrier = by_carrier
+        self.measure: Callable[[Measures, float], None] | None = getattr(scanner, "measure", None)
         self.mishaps: deque[Mishap] = deque()
 
     @property

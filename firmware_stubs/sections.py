@@ -36,6 +36,11 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
             raise FloorError(f"{where}: must be a table, not {value!r}")
         kind = typing.get_args(hint)[1]
         return {key: _typed(one, kind, f"{where}.{key}") for key, one in value.items()}
+    if typing.get_origin(hint) is tuple:
+        if type(value) is not list:
+            raise FloorError(f"{where}: must be a list, not {value!r}")
+        kind = typing.get_args(hint)[0]
+        return tuple(_typed(one, kind, where) for one in value)
     allowed = [one for one in (typing.get_args(hint) or (hint,)) if isinstance(one, type)]
     if float in allowed and type(value) is int:
         return float(value)

@@ -129,17 +129,7 @@ class Senses:
     def _weigh(self, scale: Scale, ride: Ride, at: float) -> None:
         if ride.leader or not ride.track:
             return
-        items = [item.parcel for item in ride.chain()]
-        weight, size = scale.weight_status != "E", scale.size_status != "E"
-        measures = Measures(
-            grams=sum(item.weight_g for item in items) if weight else 0,
-            weight_status=scale.weight_status,
-            record_id=f"{next(self._records):08}",
-            length_mm=sum(item.length_mm for item in items) if size else 0,
-            width_mm=max(item.width_mm for item in items) if size else 0,
-            height_mm=max(item.height_mm for item in items) if size else 0,
-            size_status=scale.size_status,
-        )
+        measures = _measures(ride, scale.weight_status, scale.size_status, f"{next(self._records):08}")
         self._plc.measured(scale.point, ride.track, measures, at)
 
     def _read(self, reader: Reader, ride: Ride, at: float) -> None:
@@ -167,4 +157,21 @@ class Senses:
 
     def _say(self, reader: Reader, codes: list[bytes], told: Told, index: int, encoder: int, at: float) -> None:
         self._tell(told)
+        if reader.measure and told.ride:
+            reader.measure(_measures(told.ride, "A", "A", ""), at)
         reader.scanner.gate(codes, at, index, encoder)
+
+
+def _measures(ride: Ride, weight_status: str, size_status: str, record_id: str) -> Measures:
+    """What an item weighs and how large it is, with all that touches it; zeros where the status is an error."""
+    items = [item.parcel for item in ride.chain()]
+    weight, size = weight_status != "E", size_status != "E"
+    return Measures(
+        grams=sum(item.weight_g for item in items) if weight else 0,
+        weight_status=weight_status,
+        record_id=record_id,
+        length_mm=sum(item.length_mm for item in items) if size else 0,
+        width_mm=max(item.width_mm for item in items) if size else 0,
+        height_mm=max(item.height_mm for item in items) if size else 0,
+        size_status=size_status,
+    )
