@@ -43,6 +43,12 @@ def test_it_measures_on_m() -> None:
     assert scanner.said() == [None]
 
 
+def test_spaces_may_stand_for_leading_zeros() -> None:
+    scanner = cubiscan(zeros=False)
+    lie(scanner, GOOD)
+    assert answer(scanner, MEASURE) == b"\x02MAH000000,L 40.5,W 30.0,H 20.1,M,K 12.34,D  4.88,M,F5000,D\x03\r\n"
+
+
 def test_inches_and_pounds() -> None:
     scanner = cubiscan(dimensions="E", weights="E", factor=166, shipping="I", location="SLCUT1")
     lie(scanner, Measures(453_59, "A", "", 254, 254, 508, "A"))

@@ -1,4 +1,7 @@
-"""What a host sends to DataMan, Keyence and CubiScan: each stub understands each frame as its transcript means it."""
+"""DataMan, Keyence and CubiScan stubs: each frame of a host is understood as its transcript means it.
+
+And what the stubs say of an item stands in the transcripts, which judge their drivers.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from typing import Any
 import pytest
 
 from controller.commands._texts import settings as settings_of
+from firmware_stubs.scales import cubiscan, mda
 from firmware_stubs.scanners import dataman, keyence_sr
+from firmware_stubs.stub import Measures
 from tests import transcripts
 from tests.transcripts import Recorded
 
@@ -101,3 +106,34 @@ def test_each_meaning_is_there() -> None:
     assert {meant(frame).split()[0] for frame in of_kind["dataman"]} == {"TRIGGER", "GET", "SET"}
     assert {meant(frame) for frame in of_kind["keyence_sr"]} >= {"LON", "LOFF", "-"}
     assert {meant(frame) for frame in of_kind["cubiscan"]} == {"M", "?"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("dataman", ("response=silent",)),
+        ("dataman", ("response=extended",)),
+        ("keyence_sr", ("framing=cr", "replies=true")),
+        ("keyence_sr", ("framing=stx",)),
+        ("keyence_sr", ("address=3",)),
+    ],
+)
+def test_what_a_stub_says_of_an_item_stands_in_its_transcript(kind: str, keys: tuple[str, ...]) -> None:
+    written = {frame.raw: frame for frame in transcripts.read(kind) if set(keys) <= set(frame.settings)}
+    machine = stub(kind, keys)
+    for codes, meaning in (([b"RB123456785GB"], "read RB123456785GB"), ([], "no_read")):
+        machine.gate(codes, 0.0)
+        assert written[machine.take()].meaning.split(":")[0] == meaning
+
+
+def test_what_measuring_stubs_say_stands_in_their_transcripts() -> None:
+    written = {kind: [frame.raw for frame in transcripts.read(kind)] for kind in ("mda", "cubiscan")}
+    analyzer = mda.Scanner(mda.Settings(object="track"), 1, 0.0)
+    analyzer.measure(Measures(81_212, "A", "", 321, 150, 87, "A"), 0.0)
+    analyzer.gate([b"1JVGL0012345"], 0.0, 145)
+    assert analyzer.take() in written["mda"]
+    scale = cubiscan.Scanner(cubiscan.Settings(), 1, 0.0)
+    scale.measure(Measures(12_340, "A", "", 405, 300, 201, "A"), 0.0)
+    scale.gate([], 0.0)
+    assert tell(scale, b"\x02M\x03\r\n") in written["cubiscan"]
+    assert tell(scale, b"\x02Q\x03\r\n") in written["cubiscan"]

@@ -42,6 +42,7 @@ class Settings:
     most_g: int = 70_000
     least_mm: int = 2
     most_mm: int = 1200
+    zeros: bool = True  # False = spaces stand for leading zeros
 
     def __post_init__(self) -> None:
         if not re.fullmatch("[0-9A-Z]{6}", self.location):
@@ -106,7 +107,7 @@ class Scanner(Results):
         weight = self._weight(still=still)
         volume = there.length_mm * there.width_mm * there.height_mm / (1000 if settings.dimensions == "M" else 25.4**3)
         shape = _first_bad([*sizes]) or ""
-        dim_weight = shape * 6 if shape else _number(volume / settings.factor, 6, 2)
+        dim_weight = shape * 6 if shape else self._number(volume / settings.factor, 6, 2)
         text = (
             f"{settings.location},L{sizes[0]},W{sizes[1]},H{sizes[2]},{settings.dimensions},K{weight},D{dim_weight},"
             f"{settings.weights},F{settings.factor:04},{settings.shipping}"
@@ -117,13 +118,20 @@ class Scanner(Results):
         settings = self._settings
         if bad := _bad(mm, settings.least_mm, settings.most_mm, still=still and self._there.size_status != "E"):
             return bad * 5
-        return _number(mm / (10 if settings.dimensions == "M" else 25.4), 5, 1)
+        return self._number(mm / (10 if settings.dimensions == "M" else 25.4), 5, 1)
 
     def _weight(self, *, still: bool) -> str:
         settings, grams = self._settings, self._there.grams
         if bad := _bad(grams, settings.least_g, settings.most_g, still=still and self._there.weight_status != "E"):
             return bad * 6
-        return _number(grams / (1000 if settings.weights == "M" else 453.59237), 6, 2)
+        return self._number(grams / (1000 if settings.weights == "M" else 453.59237), 6, 2)
+
+    def _number(self, value: float, digits: int, behind: int) -> str:
+        """A value in its field; what does not fit is above the range."""
+        text = f"{value:{digits}.{behind}f}"
+        if len(text) > digits:
+            return "~" * digits
+        return text.replace(" ", "0") if self._settings.zeros else text
 
 
 def _bad(value: int, least: int, most: int, *, still: bool) -> str:
@@ -135,9 +143,3 @@ def _bad(value: int, least: int, most: int, *, still: bool) -> str:
 
 def _first_bad(values: list[str]) -> str:
     return next((value[0] for value in values if value[0] in "_-~"), "")
-
-
-def _number(value: float, digits: int, behind: int) -> str:
-    """With leading zeros; what does not fit is above the range."""
-    text = f"{value:0{digits}.{behind}f}"
-    return text if len(text) == digits else "~" * digits
