@@ -32,6 +32,7 @@ class Reader:
         self.scanner = scanner
         self.mm = mm
         self.by_carrier = by_carrier
+        # what a SizingStub has, None: it measures nothing
         self.measure: Callable[[Measures, float], None] | None = getattr(scanner, "measure", None)
         self.mishaps: deque[Mishap] = deque()
 

@@ -106,7 +106,7 @@ class Scanner(Results):
         sizes = [self._size(mm, still=still) for mm in (there.length_mm, there.width_mm, there.height_mm)]
         weight = self._weight(still=still)
         volume = there.length_mm * there.width_mm * there.height_mm / (1000 if settings.dimensions == "M" else 25.4**3)
-        shape = _first_bad([*sizes]) or ""
+        shape = _first_bad(sizes)
         dim_weight = shape * 6 if shape else self._number(volume / settings.factor, 6, 2)
         text = (
             f"{settings.location},L{sizes[0]},W{sizes[1]},H{sizes[2]},{settings.dimensions},K{weight},D{dim_weight},"

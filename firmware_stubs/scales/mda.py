@@ -69,7 +69,7 @@ class Scanner(Results):
         sizes = (0, 0, 0)
         if measures and measures.size_status != "E" and not outside:
             sizes = measures.length_mm, measures.width_mm, measures.height_mm
-        if not (all(0 < size <= _LAST for size in sizes)):
+        if not all(0 < size <= _LAST for size in sizes):
             sizes = (0, 0, 0)
         length, width, height = sizes
         fields = (

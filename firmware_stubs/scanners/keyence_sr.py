@@ -189,7 +189,7 @@ class Scanner(Results):
             return _UNDEFINED
         bank = text[len(on) :]
         if bank and not re.fullmatch(rb"[0-9]{2}", bank):
-            return _FORMAT if bank.isdigit() else _UNDEFINED
+            return _FORMAT if re.fullmatch(rb"[0-9]+", bank) else _UNDEFINED
         if bank and not 1 <= int(bank) <= _BANKS:
             return _RANGE
         if reader.reading:
