@@ -81,6 +81,7 @@ class Passage:
     `text`: the code that the tag carries (an SSCC as 20 digits with its 00, a GTIN as 14 digits, …), else its EPC;
     `epc` in upper-case hex. `direction`: `in`, `out`, or empty when the order of antennas does not prove one. `first`,
     `last`: monotonic ms of the first and the last of `count` reads. `rssi`: the strongest, in dBm, None = not said.
+    `antennas`: those that saw it, in the order in which they did first.
     """
 
     text: str

@@ -370,11 +370,6 @@ def test_one_bad_tag_of_a_list_does_not_spoil_the_others() -> None:
         *(
             {},
             [],
-            5,
-            "x",
-            None,
-            [[]],
-            [None],
             {"data": 5},
             {"data": []},
             {"data": {"x": 1}},
@@ -510,3 +505,21 @@ def test_the_portal_is_called_as_its_topic_where_it_has_no_name() -> None:
 def test_settings_that_cannot_work_say_what_to_write(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         driver(**wrong)
+
+
+@pytest.mark.parametrize("body", [5, "x", None, [[]], [None]], ids=str)
+def test_what_is_no_object_is_garbled(body: Any) -> None:
+    portal = Portal()
+    assert [type(item) for item in portal.say(body, 5.0)] == [Garbled]
+    assert portal.later(9000.0) == []
+
+
+@pytest.mark.parametrize("kind", sorted(zebra_fx.TAGS))
+def test_a_tag_event_without_a_tag_is_garbled(kind: str) -> None:
+    assert [type(item) for item in Portal().say({"type": kind, "data": {"antenna": 1}}, 5.0)] == [Garbled]
+
+
+def test_a_heartbeat_is_one_by_either_name_of_its_type() -> None:
+    body = beat() | {"type": "heartbeat"}
+    del body["eventType"]
+    assert [type(item) for item in Portal().say(body, 5.0)] == [Heartbeat]

@@ -11,7 +11,8 @@ A kind that speaks MQTT has a whole conversation in place of single messages, on
 
     direction | topic | payload | meaning | source
 
-with `# durable: N` where everything up to event N has come to disk.
+with `# durable: N` where everything up to event N has come to disk, `# retained` where the broker had kept the next
+message, `# wait MS` where time passes before it, and `# set:` as above.
 
 `<kind>_talk.txt` holds whole conversations of a kind that speaks in bytes:
 
@@ -78,7 +79,8 @@ def _message(line: str, settings: tuple[str, ...], place: str) -> Recorded:
 
 @dataclass(frozen=True)
 class Said:
-    """One message of a conversation over a broker; `durable` = what had come to disk before it, None: nothing new."""
+    """One message of a conversation over a broker; `durable` = what had come to disk before it, None: nothing new;
+    `wait_ms` passed before it."""
 
     direction: str
     topic: str
@@ -87,6 +89,9 @@ class Said:
     source: str
     durable: int | None
     place: str
+    retained: bool = False
+    wait_ms: float = 0.0
+    settings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.place} {self.meaning}"
@@ -97,16 +102,27 @@ def conversation(kind: str) -> list[Said]:
     path = WIRE / f"{kind}.txt"
     found: list[Said] = []
     durable: int | None = None
+    retained, wait_ms = False, 0.0
+    settings: tuple[str, ...] = ()
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         if line.startswith("# durable:"):
             durable = int(line.removeprefix("# durable:"))
+        elif line == "# retained":
+            retained = True
+        elif line.startswith("# wait "):
+            wait_ms = float(line.removeprefix("# wait "))
+        elif line.startswith("# set:"):
+            settings = tuple(line.removeprefix("# set:").split())
         elif line.strip() and not line.startswith("#"):
             fields = [field.strip() for field in line.split(" | ")]
             if len(fields) != 5 or not all(fields) or fields[0] not in ("C", "P"):
                 raise ValueError(f"{path.name}:{number}: want C or P | topic | payload | meaning | source")
             direction, topic, payload, meaning, source = fields
-            found.append(Said(direction, topic, payload.encode(), meaning, source, durable, f"{path.name}:{number}"))
-            durable = None
+            place = f"{path.name}:{number}"
+            found.append(
+                Said(direction, topic, payload.encode(), meaning, source, durable, place, retained, wait_ms, settings)
+            )
+            durable, retained, wait_ms = None, False, 0.0
     return found
 
 

@@ -4,7 +4,8 @@ Command: STX `M` ETX CR LF. Its record is STX, text at fixed positions, ETX CR L
 CubiScan or the host), city code (6), `,L` length (5), `,W` width (5), `,H` height (5), `,` unit, `,K` weight (6), `,D`
 dimensional weight (6), `,` unit, `,F` factor (4), `,D` or `,I` (domestic, international). Units are `E` (in, lb) or `M`
 (cm, kg). Underscores, dashes or tildes in place of a number: under, unstable, over. NAK: STX `?N` ETX CR LF, and `MN`
-for the measure command. A record says nothing of legal for trade.
+for the measure command. A record says nothing of legal for trade. A CubiScan 325 that measures by itself at its gate
+begins with `m` in place of `M`, and answers nobody.
 
 A number that is 0 is no value: nothing lay there. A dimensional weight is as good as the worst of its dimensions.
 Proof of this driver: STX, ETX CR LF, and the positions.
@@ -35,11 +36,12 @@ UNPROVEN = (
     "while a measure command is open the next record answers it, whether it says C or H: no source shows "
     "which of them a commanded measurement has.",
     "MN is taken as the NAK of the measure command, as other commands have theirs; ?N is proven.",
+    "a record of the gate measure (m) has the fields of M.",
     "overscores, the manual's mark of over, are tildes on the wire.",
 )
 
 _RECORD = re.compile(
-    rb"MA[CH][^,\x00-\x1f]{6},L(.{5}),W(.{5}),H(.{5}),([EM]),K(.{6}),D(.{6}),([EM]),F([0-9]{4}),[DI]", re.DOTALL
+    rb"[Mm]A[CH][^,\x00-\x1f]{6},L(.{5}),W(.{5}),H(.{5}),([EM]),K(.{6}),D(.{6}),([EM]),F([0-9]{4}),[DI]", re.DOTALL
 )
 _NUMBER = re.compile(r" *[0-9]+\.[0-9]+")
 _MARKS: dict[str, Quality] = {"_": "under", "-": "unstable", "~": "over"}
@@ -129,7 +131,8 @@ class Driver(TalkOnly):
         quantities = _quantities([field.decode("latin-1") for field in record.groups()])
         if quantities is None:
             return [Garbled(body[:RAW], NUMBER, at)]
-        return [Sized(quantities, body, at), *self._command.answered(None, at)]
+        asked = body.startswith(b"M")
+        return [Sized(quantities, body, at), *(self._command.answered(None, at) if asked else ())]
 
 
 def _quantities(fields: list[str]) -> tuple[Quantity, ...] | None:

@@ -102,7 +102,7 @@ class Passages:
             raw=tag.raw,
             at=now,
             rssi=tag.rssi,
-            antennas=tuple(sorted(tag.antennas)),
+            antennas=tuple(tag.antennas),
         )
 
 

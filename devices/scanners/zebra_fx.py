@@ -1,7 +1,8 @@
 """`zebra_fx`: Zebra fixed RFID readers (FX7500, FX9600, ATR7000) with IoT Connector, on a broker: a portal.
 
 The reader publishes each read of a tag as JSON, `{"type", "timestamp", "data": {"idHex", "antenna", "peakRssi", …}}`,
-a list of them, or a list in `data`; and management events, `{"eventType", "data", …}`, heartbeats among them. Its
+a list of them, or a list in `data`; and management events, `{"eventType" or "type", "data", …}`,
+heartbeats among them. Its
 topics are whatever it is set to, so everything below `base` is heard and told apart by its members; what is neither
 (commands and their responses) is counted. It is never told anything.
 
@@ -42,7 +43,10 @@ RETAINED, AGAIN, OTHER, NOT_EPC, FILTERED = (
     "tag without an EPC",
     "tag of another prefix",
 )
-EVENTS = ("warning", "warnings", "gpi", "userapp", "firmwareUpdateProgress")
+EVENTS = ("warning", "warnings", "gpi", "gpo", "userapp", "firmwareUpdateProgress")
+MANAGEMENT = frozenset(("heartbeat", "error", "errors", *EVENTS))
+TAGS = frozenset(("SIMPLE", "INVENTORY", "PORTAL", "CONVEYOR", "CUSTOM", "ADVANCED", "DIRECTIONALITY"))
+"""`type` of an event that tells of a tag: the operating modes."""
 
 UNPROVEN = (
     "the spelling of radioConnection, antennas and connected in a heartbeat is a guess; the documentation "
@@ -159,12 +163,19 @@ class Driver(TalkOnly):
         items: list[Item] = []
         wrong = ""
         for event in events:
-            if isinstance(event, dict) and "eventType" in event:
-                items += self._management(event, payload, at)
+            if not isinstance(event, dict):
+                wrong = "an object, or a list of them, is wanted"
+                continue
+            kind = _kind(event)
+            if kind is not None and ("eventType" in event or kind in MANAGEMENT):
+                items += self._management(event, kind, payload, at)
                 continue
             for tag in _tags(event):
-                if tag is None:
+                if tag is None and kind not in TAGS:
                     self.counters.note(OTHER)
+                    continue
+                if tag is None:
+                    wrong = "a tag event without a tag"
                     continue
                 try:
                     items += self._tag(tag, payload, at)
@@ -191,8 +202,7 @@ class Driver(TalkOnly):
             return ()
         return self._passages.read(epc, antenna, rssi, reads, payload[:EVIDENCE], at)
 
-    def _management(self, event: Mapping[str, Any], payload: bytes, at: float) -> list[Item]:
-        kind = event["eventType"]
+    def _management(self, event: Mapping[str, Any], kind: object, payload: bytes, at: float) -> list[Item]:
         if not isinstance(kind, str):
             return [self._garbled(payload, "eventType: a text is wanted", at)]
         if kind == "heartbeat":
@@ -212,6 +222,11 @@ class Driver(TalkOnly):
     def _garbled(self, payload: bytes, why: str, at: float) -> Garbled:
         self.counters.bad(why)
         return Garbled(payload[:RAW], why, at)
+
+
+def _kind(event: Mapping[str, Any]) -> object:
+    """What an event says it is: `eventType`, or `type` as in other firmware; None: it says nothing of it."""
+    return event.get("eventType", event.get("type"))
 
 
 def _is_one_of_its_kind(event: Any) -> bool:
