@@ -148,10 +148,10 @@ class Machines:
             self._refs[link, number] = effect.ref
 
     def _tell(self, effect: Tell, now: float) -> None:
-        """Give a command to a device; whoever it is for does not hear it where its channel is gone."""
-        if self.links_up[effect.device]:
-            self._guard(effect.device, 0, self.drivers[effect.device].send, effect.command, now, effect.expires)
-            self._soil(effect.device)
+        """Give a command to a device. Its driver knows what becomes of it where the channel is gone meanwhile: who
+        asked may ask again."""
+        self._guard(effect.device, 0, self.drivers[effect.device].send, effect.command, now, effect.expires)
+        self._soil(effect.device)
 
     def _tell_time(self, link: str, synchronised: bool, utc_ms: float, now: float) -> None:
         """Tell a PLC the time, while it has a session."""
