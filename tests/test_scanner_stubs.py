@@ -68,6 +68,9 @@ def answer(scanner: ScannerStub, data: bytes, now: float = 0.0) -> bytes:
         ("a", b"\x02sRN nothing\x03", b"\x02sFA 3\x03"),
         ("a", b"\x02sWN SCdevicestate 1\x03", b"\x02sFA 1\x03"),
         ("a", b"\x02hello\x03", b"\x02sFA 6\x03"),
+        ("a", b"\x02sWN nothing 1\x03", b"\x02sFA 3\x03"),
+        ("a", b"\x02sEN SCdevicestate 1\x03", b"\x02sEA SCdevicestate 1\x03"),
+        ("a", b"\x02sEN LMDscandata 1\x03", b"\x02sFA 3\x03"),
         ("b", V["B1"], V["B2"]),
         ("b", V["B5"], V["B-state"]),
         ("both", V["B5"] + V["A6"] + V["B1"], V["B-state"] + V["A7"] + V["B2"]),
@@ -129,6 +132,27 @@ def test_sick_window_by_command_over_nothing_ends_with_no_read() -> None:
     assert scanner.said() == [CODE]  # a commanded window is nobody's parcel
 
 
+def test_sick_states() -> None:
+    for state in (0, 1, 2):
+        assert answer(sick(state=state), V["A6"]) == b"\x02sRA SCdevicestate %d\x03" % state
+        assert answer(sick(state=state, dialect="b"), V["B5"]) == in_binary(b"sRA SCdevicestate " + bytes((state,)))
+
+
+def test_sick_is_deaf_and_silent_after_power_on() -> None:
+    scanner = sick(boot_ms=30_000.0, banner="\r\nCLV620 V6.10\r\n", heartbeat="HB", heartbeat_s=10.0)
+    assert answer(scanner, V["A6"] + V["A1"], 10.0) == b""
+    scanner.gate([CODE, b"X"], 20.0)
+    assert (scanner.take(), scanner.said()) == (b"", [None, None])
+    assert answer(scanner, V["A8"][:5], 29_999.0) == b""
+    assert scanner.next_at() == 30_000.0
+    scanner.tick(30_000.0)
+    assert scanner.take() == b"\r\nCLV620 V6.10\r\n"
+    assert answer(scanner, V["A8"][5:], 30_001.0) == b""  # its first half was not heard
+    assert answer(scanner, V["A6"], 30_002.0) == V["A7"]
+    assert scanner.next_at() == 40_000.0  # the heartbeat's interval began with the end of the boot
+    assert answer(scanner, V["A4"], 30_003.0) == V["A5"]  # no window was opened in the boot
+
+
 @pytest.mark.parametrize("dialect", ["a", "b", "both"])
 @pytest.mark.parametrize(
     "rubbish",
@@ -176,6 +200,8 @@ def test_sick_survives_any_bytes(pieces: list[bytes], dialect: str) -> None:
         {"heartbeat_s": 0.0},
         {"delay_ms": -1.0},
         {"no_read": "\u20ac"},
+        {"banner": "\u20ac"},
+        {"boot_ms": -1.0},
     ],
 )
 def test_sick_settings_that_no_device_has(keys: dict[str, object]) -> None:

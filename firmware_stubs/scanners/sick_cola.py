@@ -6,22 +6,24 @@ wrapped in a command telegram, whatever the dialect. Commands and their answers 
 CoLa-A   02 <ASCII> 03                                    numbers in hexadecimal text
 CoLa-B   02 02 02 02 <length, 4 bytes> <data> <XOR>       numbers in binary; length and XOR cover the data
 
-A read `sRN` is answered `sRA`, a method `sMN` by `sAN`, what the firmware does not know by `sFA` and a number. The
-heartbeat's interval starts anew with every result ("restart interval on sending").
+A read `sRN` is answered `sRA`, a method `sMN` by `sAN`, a subscription `sEN` by `sEA`, what the firmware does not know
+by `sFA` and a number. The heartbeat's interval starts anew with every result ("restart interval on sending"). After
+power-on it hears and says nothing for `boot_ms`, then its banner, which is no telegram.
 
-Sources: SICK LMS4000 operating instructions (telegram structure, SCdevicestate, DIornr, printed CoLa-B examples),
-TiM781 (device state), picoScan120 (CheckPassword), SICK visionary error codes (sFA), Lector62x (heartbeat, output).
+Sources: SICK LMS4000 operating instructions (telegram structure, SCdevicestate, DIornr, printed CoLa-B examples, up to
+30 s of silence after power-on), TiM781 (device state), picoScan120 (CheckPassword), SICK visionary error codes (sFA),
+Lector62x (heartbeat, output). Guesses: the banner's place and text; that the device state can be subscribed to.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 
-from firmware_stubs.stub import Piece, Quiet, as_bytes
+from firmware_stubs.scanners._gate import Gated, judge
+from firmware_stubs.stub import Piece, as_bytes
 
 _STX, _ETX = 2, 3
 _B_START = bytes((_STX,)) * 4
@@ -44,41 +46,33 @@ class Settings:
     state: int = 1  # SCdevicestate: 0 busy, 1 ready, 2 error
     order: str = "1071419"  # DIornr, 7 digits
     password: str = "1920E4C9"  # hash that CheckPassword accepts
+    boot_ms: float = 0.0  # deaf and silent after power-on; up to 30000 of a real one
+    banner: str = ""  # said then, as it is
 
     def __post_init__(self) -> None:
         if self.dialect not in ("a", "b", "both"):
             raise ValueError('dialect must be "a", "b" or "both"')
-        if self.heartbeat_s <= 0:
-            raise ValueError("heartbeat_s must be above 0; leave heartbeat empty for none")
-        if self.delay_ms < 0:
-            raise ValueError("delay_ms must not be negative")
+        texts, natural = ("no_read", "heartbeat", "banner"), ("delay_ms", "boot_ms")
+        judge(self, texts=texts, positive=("heartbeat_s",), natural=natural)
         if not 0 <= self.state <= 2:
             raise ValueError("state must be 0 (busy), 1 (ready) or 2 (error)")
         if not (len(self.order) == 7 and self.order.isascii() and self.order.isdigit()):
             raise ValueError("order must have 7 digits")
         if len(bytes.fromhex(self.password)) != 4:
             raise ValueError("password must be a hash of 8 hexadecimal digits")
-        for text in (self.no_read, self.heartbeat):
-            text.encode("latin-1")
 
 
-class Scanner(Quiet):
+class Scanner(Gated):
     """One scanner; see `ScannerStub`."""
 
     def __init__(self, settings: Settings, seed: int, now: float) -> None:
+        period = settings.heartbeat_s if settings.heartbeat else 0.0
+        super().__init__(now, delay_ms=settings.delay_ms, heartbeat_s=period, boot_ms=settings.boot_ms)
         self._settings = settings
         self._in = bytearray()
         self._heard_at = now
-        self._out = bytearray()
-        self._pending: deque[tuple[float, list[bytes]]] = deque()
-        self._said: list[bytes | None] = []
-        self._beat_at = now + settings.heartbeat_s * 1000 if settings.heartbeat else None
         self._window = False  # opened by mTCgateon
         self._seen = False  # something was said since
-
-    def gate(self, codes: list[bytes], now: float, index: int = 0, encoder: int = 0) -> None:
-        """An item reached the transmit point: its result is said `delay_ms` later, without index or encoder count."""
-        self._pending.append((now + self._settings.delay_ms, list(codes)))
         self.tick(now)
 
     def feed(self, data: Piece, now: float) -> None:
@@ -87,6 +81,8 @@ class Scanner(Quiet):
         if now - self._heard_at > _GAP_MS:
             self._in.clear()
         self._heard_at = now
+        if not self._awake:
+            return
         self._in += as_bytes(data)
         for dialect, command in self._telegrams():
             if self._settings.dialect in (dialect, "both"):
@@ -94,34 +90,15 @@ class Scanner(Quiet):
                 self._out += _cola_b(answer) if dialect == "b" else _framed(answer)
                 self._gate_closed(command, now)
 
-    def tick(self, now: float) -> None:
-        """Say what is due."""
-        while self._pending and self._pending[0][0] <= now:
-            due, codes = self._pending.popleft()
-            self._said.extend(codes or [None])
-            self._result(codes, due)
-        if self._beat_at is not None and self._beat_at <= now:
-            self._out += _framed(self._settings.heartbeat.encode("latin-1"))
-            period = self._settings.heartbeat_s * 1000
-            self._beat_at += period * ((now - self._beat_at) // period + 1)
+    def _show(self, codes: list[bytes], now: float, index: int) -> None:
+        self._said.extend(codes or [None])
+        self._result(codes, now)
 
-    def next_at(self) -> float | None:
-        """The earlier of the next result and the next heartbeat."""
-        due = [self._beat_at] if self._beat_at is not None else []
-        if self._pending:
-            due.append(self._pending[0][0])
-        return min(due, default=None)
+    def _beat(self, now: float) -> None:
+        self._out += _framed(self._settings.heartbeat.encode("latin-1"))
 
-    def take(self) -> bytes:
-        """Whole frames."""
-        out = bytes(self._out)
-        self._out.clear()
-        return out
-
-    def said(self) -> list[bytes | None]:
-        """For the ledger."""
-        said, self._said = self._said, []
-        return said
+    def _booted(self, now: float) -> None:
+        self._out += self._settings.banner.encode("latin-1")
 
     def _result(self, codes: list[bytes], now: float) -> None:
         no_read = self._settings.no_read.encode("latin-1")
@@ -129,8 +106,8 @@ class Scanner(Quiet):
         for text in texts:
             self._out += _framed(text)
         self._seen = True
-        if texts and self._beat_at is not None:
-            self._beat_at = now + self._settings.heartbeat_s * 1000
+        if texts:
+            self._restart_beat(now)
 
     def _gate_closed(self, command: bytes, now: float) -> None:
         """A window that was opened and closed by command over nothing ends with a no-read, as one over an item does."""
@@ -158,8 +135,12 @@ class Scanner(Quiet):
             if name == b"CheckPassword":
                 return b"sAN CheckPassword " + _number(int(self._password_fits(arguments, dialect)), dialect)
             return b"sFA " + _number(_NO_METHOD, dialect)
+        known = name in (b"SCdevicestate", b"DIornr")
+        if verb == b"sEN" and known:
+            return b"sEA " + rest
+        if verb == b"sEN":
+            return b"sFA " + _number(_NO_VARIABLE, dialect)
         if verb == b"sWN":
-            known = name in (b"SCdevicestate", b"DIornr")
             return b"sFA " + _number(_ACCESS_DENIED if known else _NO_VARIABLE, dialect)
         return b"sFA " + _number(_UNKNOWN, dialect)
 
