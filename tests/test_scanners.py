@@ -16,7 +16,8 @@ from devices.codes import CONTROL, PROGRAMMING
 from devices.driver import load
 from devices.framing import BETWEEN
 from devices.scanners import line
-from devices.scanners.line import LENGTH, TORN
+from devices.scanners._lines import TORN
+from devices.scanners._proof import LENGTH
 from devices.types import Garbled, Item, Kept, NoRead, Read, Trigger
 from tests import transcripts
 from tests.transcripts import Recorded

@@ -19,28 +19,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from devices.barcodes import gs1, s10
 from devices.codes import RAW
 from devices.driver import TalkOnly
-from devices.framing import RESTART, Bad, Delimited, Frame
+from devices.framing import Frame
 from devices.scanners._content import Content, wire
+from devices.scanners._lines import Lines
+from devices.scanners._proof import CodeSettings, judge, without_proof
 from devices.types import Garbled, Item, Kept, Message, NoRead, Read
 
-HARD_LIMIT = 8192
 MOST_DIGITS = 18
-LINE_ENDS = (b"\r", b"\n", b"\r\n")
-TORN = "the prefix inside a frame"
-LENGTH = "not one of the lengths that codes have here"
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(CodeSettings):
     """One character of prefix, suffix, separator and the texts is one byte on the wire.
 
     A suffix of CR, LF or CRLF fits all three. `no_read` are whole frames; an empty frame is a no-read where there is a
     prefix. `heartbeat` empty = the scanner sends none. `separator` stands between several codes of one frame.
-    `min_length`, `fixed_lengths` count the characters of a code without AIM identifier, `max_length` the bytes of a
-    frame. `check` is `s10`, `gs1` (SSCC or GTIN), `mod10` or empty. Silence of `gap_ms` discards a partial frame.
+    `max_length` counts the bytes of a frame. Silence of `gap_ms` discards a partial frame.
     `index_digits` of the item's number, then `encoder_digits` of the encoder's count, stand in front of the content of
     each frame but the heartbeat, which has them or not; 0 = the scanner does not send it.
     """
@@ -50,26 +46,10 @@ class Settings:
     no_read: tuple[str, ...] = ("NoRead", "NOREAD", "NO READ", "ERROR", "???????")
     heartbeat: str = ""
     separator: str = ""
-    min_length: int = 1
     max_length: int = 128
-    fixed_lengths: tuple[int, ...] = ()
-    check: str = ""
     gap_ms: float = 500.0
     index_digits: int = 0
     encoder_digits: int = 0
-
-
-def _gs1_proof(code: str) -> bool:
-    found = gs1.candidate(code)
-    return found is not None and found.valid and ("00" in found.parts or "01" in found.parts)
-
-
-def _s10_proof(code: str) -> bool:
-    found = s10.candidate(code)
-    return found is not None and found.valid
-
-
-CHECKS = {"s10": _s10_proof, "gs1": _gs1_proof, "mod10": gs1.is_checked}
 
 
 class Driver(TalkOnly):
@@ -79,62 +59,33 @@ class Driver(TalkOnly):
         super().__init__()
         _judge(settings)
         self._settings = settings
-        self._prefix = wire("prefix", settings.prefix)
-        self._printable_prefix = self._prefix >= b" "
-        self._content = Content(settings.no_read, settings.heartbeat, settings.separator, self._proof)
+        self._content = Content(settings.no_read, settings.heartbeat, settings.separator, settings.flaw)
         self._digits = settings.index_digits + settings.encoder_digits
-        self._frames = self._new_frames()
-        self._cut = False
+        marks = wire("prefix", settings.prefix), wire("suffix", settings.suffix)
+        self._lines = Lines(marks, settings.max_length, settings.gap_ms, self.counters, self._frame)
 
     def opened(self, now: float, kept: Kept) -> None:
         """The channel is open: nothing of the last one counts."""
-        self._frames = self._new_frames()
-        self._cut = False
+        self._lines.opened()
 
     def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
         """Items of the frames that `data` completes."""
         assert isinstance(data, bytes)
-        return self._items(self._frames.feed(data, at))
+        return self._lines.feed(data, at)
 
     def tick(self, now: float) -> Sequence[Item]:
         """Discard a partial frame after silence."""
-        return self._items(self._frames.silence(now))
+        return self._lines.silence(now)
 
     def next_at(self) -> float | None:
         """When silence has lasted long enough."""
-        return self._frames.deadline()
+        return self._lines.deadline()
 
     def closed(self, now: float) -> Sequence[Item]:
         """A partial frame is garbled."""
-        return self._items(self._frames.close(now))
-
-    def _new_frames(self) -> Delimited:
-        settings = self._settings
-        suffix = wire("suffix", settings.suffix)
-        line_end = suffix in LINE_ENDS and not set(self._prefix) & set(b"\r\n")
-        return Delimited(self._prefix or None, None if line_end else suffix, settings.max_length, settings.gap_ms)
-
-    def _items(self, pieces: Sequence[Frame | Bad]) -> list[Item]:
-        items: list[Item] = []
-        for piece in pieces:
-            if isinstance(piece, Bad):
-                items.append(Garbled(piece.raw, piece.why, piece.at))
-                self._cut = self._printable_prefix and piece.why == RESTART
-            else:
-                items += self._frame(piece)
-                self._cut = False
-        for item in items:
-            if isinstance(item, Garbled):
-                self.counters.bad(item.why)
-        return items
+        return self._lines.close(now)
 
     def _frame(self, frame: Frame) -> Sequence[Item]:
-        if not frame.data and not self._prefix:
-            return ()  # an empty line
-        self.counters.frames += 1
-        # A prefix that codes may contain: nobody knows whether a frame was cut short or a code holds it.
-        if self._cut or (self._printable_prefix and self._prefix in frame.data):
-            return [Garbled(frame.data[:RAW], TORN, frame.at)]
         return self._numbered(frame) if self._digits else self._content.items(frame.data, frame.at)
 
     def _numbered(self, frame: Frame) -> Sequence[Item]:
@@ -150,33 +101,16 @@ class Driver(TalkOnly):
             for item in self._content.items(frame.data[self._digits :], frame.at)
         ]
 
-    def _proof(self, code: str) -> str | None:
-        settings = self._settings
-        if len(code) < settings.min_length:
-            return f"shorter than {settings.min_length} characters"
-        if settings.fixed_lengths and len(code) not in settings.fixed_lengths:
-            return LENGTH
-        if settings.check and not CHECKS[settings.check](code):
-            return f"fails the check {settings.check}"
-        return None
-
 
 def _judge(settings: Settings) -> None:
     if not settings.suffix:
         raise ValueError('suffix is empty: write what ends a frame, for example suffix = "\\r\\n"')
-    if settings.check and settings.check not in CHECKS:
-        raise ValueError(f"check = {settings.check!r}: write one of {', '.join(CHECKS)}, or leave it out")
-    if not 1 <= settings.max_length <= HARD_LIMIT:
-        raise ValueError(f"max_length = {settings.max_length}: write a number from 1 to {HARD_LIMIT}")
+    judge(settings, settings.max_length)
     for name in ("index_digits", "encoder_digits"):
         if not 0 <= getattr(settings, name) <= MOST_DIGITS:
             raise ValueError(f"{name} = {getattr(settings, name)}: write 0 to {MOST_DIGITS}, 0 = it is not sent")
     if settings.index_digits + settings.encoder_digits >= settings.max_length:
         raise ValueError(f"max_length = {settings.max_length}: write more than the digits in front of a code")
     marks = settings.prefix and any(ch < " " for ch in settings.suffix)
-    if not (marks or len(set(settings.fixed_lengths)) == 1 or settings.check):
-        raise ValueError(
-            "nothing proves that a code is whole: without its first bytes it would be a shorter one. "
-            'Write prefix = "\\u0002" and suffix = "\\u0003" and set the scanner to STX and ETX, '
-            'or one length, fixed_lengths = [13], or check = "s10" (or "gs1", "mod10")'
-        )
+    if not (marks or settings.proves()):
+        raise without_proof('Write prefix = "\\u0002" and suffix = "\\u0003" and set the scanner to STX and ETX')
