@@ -2,6 +2,9 @@
 
 An answer carries no number, so it belongs to the command that is open or to none. After a command without an answer
 nothing is sent for as long again, or its late answer would be taken for the next one's.
+
+A command that the machine never answers is given up with UNANSWERED when `pause_ms` has gone since its turn came:
+whether it was obeyed nobody knows.
 """
 
 from __future__ import annotations
@@ -16,13 +19,14 @@ MOST_WAITING = 16
 EXPIRED = "expired before it was sent"
 OVERTAKEN = f"more than {MOST_WAITING} commands were waiting"
 SILENT = "no answer"
+UNANSWERED = "written; this machine never answers"
 GONE = "the channel has gone"
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
     id: int
-    answer: str
+    answer: str | None
     frame: bytes
     expires: float | None
 
@@ -30,17 +34,19 @@ class _Sent:
 class Commands:
     """The commands of one channel. Each `add` leads to exactly one Answered or GivenUp."""
 
-    def __init__(self, answer_ms: float) -> None:
+    def __init__(self, answer_ms: float, pause_ms: float = 0.0) -> None:
         self._answer_ms = answer_ms
+        self._pause_ms = pause_ms
         self._last_id = 0
         self._waiting: deque[_Sent] = deque()
         self._open: _Sent | None = None
+        self._silent: _Sent | None = None  # the last one that got no answer, which may still come
         self._untaken = False  # the open one is not written yet
         self._due = 0.0  # when the open one is given up, or when the channel is quiet again
         self._overtaken: list[_Sent] = []
 
-    def add(self, answer: str, frame: bytes, now: float, expires: float | None) -> int:
-        """Queue a frame whose answer has the verb `answer`; return its number."""
+    def add(self, answer: str | None, frame: bytes, now: float, expires: float | None) -> int:
+        """Queue a frame whose answer has the verb `answer`, None = it has none; return its number."""
         self._last_id += 1
         self._waiting.append(_Sent(self._last_id, answer, frame, expires))
         if len(self._waiting) > MOST_WAITING:
@@ -51,11 +57,16 @@ class Commands:
     def answered(self, verb: str | None, refusal: str | None, at: float) -> list[Answered]:
         """An answer came; `verb` None = an error, which does not say of what. Empty when no command is open for it."""
         command = self._open
-        if command is None or self._untaken or verb not in (None, command.answer):
+        if command is None or command.answer is None or self._untaken or verb not in (None, command.answer):
             return []
         self._open, self._due = None, at
         self._advance(at)
         return [Answered(command.id, refusal, at)]
+
+    def late(self, verb: str | None, at: float) -> bool:
+        """Whether this is the answer to the command that was given up last, while the channel is kept quiet for it."""
+        silent = self._silent
+        return self._open is None and silent is not None and at < self._due and verb in (None, silent.answer)
 
     def tick(self, now: float) -> list[GivenUp]:
         """Give up what has expired or got no answer, begin the next."""
@@ -65,8 +76,9 @@ class Commands:
             ended.append(GivenUp(self._open.id, EXPIRED, now))
             self._open, self._due = None, now
         elif self._open and now >= self._due:
-            ended.append(GivenUp(self._open.id, SILENT, now))
-            self._open, self._due = None, now + self._answer_ms
+            answers = self._open.answer is not None
+            ended.append(GivenUp(self._open.id, SILENT if answers or self._untaken else UNANSWERED, now))
+            self._silent, self._open, self._due = self._open, None, now + self._answer_ms * answers
         ended += [GivenUp(command.id, EXPIRED, now) for command in self._waiting if _expired(command, now)]
         self._waiting = deque(command for command in self._waiting if not _expired(command, now))
         self._advance(now)
@@ -104,7 +116,8 @@ class Commands:
         while self._waiting and not self._open:
             if _expired(self._waiting[0], now):
                 return  # the next tick says so
-            self._open, self._untaken, self._due = self._waiting.popleft(), True, now + self._answer_ms
+            self._open, self._untaken = self._waiting.popleft(), True
+            self._due = now + (self._pause_ms if self._open.answer is None else self._answer_ms)
 
 
 def _expired(command: _Sent, now: float) -> bool:

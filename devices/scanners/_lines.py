@@ -34,7 +34,8 @@ class Lines:
         self._prefix, suffix = marks
         self._printable_prefix = self._prefix >= b" "
         line_end = suffix in LINE_ENDS and not exact and not set(self._prefix) & set(b"\r\n")
-        self._new = lambda: Delimited(self._prefix or None, None if line_end else suffix, max_length, gap_ms)
+        self._ends = None if line_end else suffix
+        self._max_length, self._gap_ms = max_length, gap_ms
         self._frames = self._new()
         self._counters = counters
         self._body = body
@@ -60,6 +61,9 @@ class Lines:
     def close(self, now: float) -> list[Item]:
         """A partial frame is garbled."""
         return self._items(self._frames.close(now))
+
+    def _new(self) -> Delimited:
+        return Delimited(self._prefix or None, self._ends, self._max_length, self._gap_ms)
 
     def _items(self, pieces: Sequence[Frame | Bad]) -> list[Item]:
         items: list[Item] = []
