@@ -17,7 +17,7 @@ from devices.types import Answered, GivenUp
 MOST_WAITING = 16
 
 EXPIRED = "expired before it was sent"
-OVERTAKEN = f"more than {MOST_WAITING} commands were waiting"
+OVERTAKEN = "too many commands were waiting"
 SILENT = "no answer"
 UNANSWERED = "written; this machine never answers"
 GONE = "the channel has gone"
@@ -34,9 +34,10 @@ class _Sent:
 class Commands:
     """The commands of one channel. Each `add` leads to exactly one Answered or GivenUp."""
 
-    def __init__(self, answer_ms: float, pause_ms: float = 0.0) -> None:
+    def __init__(self, answer_ms: float, pause_ms: float = 0.0, most: int = MOST_WAITING) -> None:
         self._answer_ms = answer_ms
         self._pause_ms = pause_ms
+        self._most = most
         self._last_id = 0
         self._waiting: deque[_Sent] = deque()
         self._open: _Sent | None = None
@@ -49,7 +50,7 @@ class Commands:
         """Queue a frame whose answer has the verb `answer`, None = it has none; return its number."""
         self._last_id += 1
         self._waiting.append(_Sent(self._last_id, answer, frame, expires))
-        if len(self._waiting) > MOST_WAITING:
+        if len(self._waiting) > self._most:
             self._overtaken.append(self._waiting.popleft())
         self._advance(now)
         return self._last_id

@@ -34,12 +34,13 @@ class Content:
         self._separator = wire("separator", separator)
         self._proof = proof
 
-    def items(self, body: bytes, at: float) -> list[Read | NoRead | Heartbeat | Garbled]:
-        """What one frame says; an empty one says that nothing was read."""
+    def items(self, body: bytes, at: float, frame: bytes | None = None) -> list[Read | NoRead | Heartbeat | Garbled]:
+        """What one frame says; an empty one says that nothing was read. `frame` = all of it, where `body` is a part."""
+        raw = body if frame is None else frame
         if body and body == self._heartbeat:
-            return [Heartbeat(body, at)]
+            return [Heartbeat(raw, at)]
         parts = body.split(self._separator) if self._separator else [body]
         codes = [part for part in parts if part not in self._no_read]
         if body in self._no_read or not codes:
-            return [NoRead(body, at)]
-        return [read_of(code, body, at, proof=self._proof) for code in codes]
+            return [NoRead(raw, at)]
+        return [read_of(code, raw, at, proof=self._proof) for code in codes]

@@ -19,7 +19,8 @@ TORN = "the prefix inside a frame"
 class Lines:
     """The frames of one channel. `body(frame)` gives the items of a whole frame; frames and garbled are counted here.
 
-    `exact`: only the very suffix ends a frame, even where it is a line end.
+    `exact`: only the very suffix ends a frame, even where it is a line end. `mute()`: what is no frame is now reported
+    by another one who hears the same wire.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Lines:
         counters: Counters,
         body: Callable[[Frame], Sequence[Item]],
         exact: bool = False,
+        mute: Callable[[], bool] = lambda: False,
     ) -> None:
         self._prefix, suffix = marks
         self._printable_prefix = self._prefix >= b" "
@@ -39,6 +41,7 @@ class Lines:
         self._frames = self._new()
         self._counters = counters
         self._body = body
+        self._mute = mute
         self._cut = False
 
     def opened(self) -> None:
@@ -69,7 +72,7 @@ class Lines:
         items: list[Item] = []
         for piece in pieces:
             if isinstance(piece, Bad):
-                items.append(Garbled(piece.raw, piece.why, piece.at))
+                items += [] if self._mute() else [Garbled(piece.raw, piece.why, piece.at)]
                 self._cut = self._printable_prefix and piece.why == RESTART
             else:
                 items += self._frame(piece)
@@ -82,7 +85,7 @@ class Lines:
     def _frame(self, frame: Frame) -> Sequence[Item]:
         if not frame.data and not self._prefix:
             return ()  # an empty line
-        self._counters.frames += 1
-        if self._cut or (self._printable_prefix and self._prefix in frame.data):
-            return [Garbled(frame.data[:RAW], TORN, frame.at)]
-        return self._body(frame)
+        torn = self._cut or (self._printable_prefix and self._prefix in frame.data)
+        items = [Garbled(frame.data[:RAW], TORN, frame.at)] if torn else self._body(frame)
+        self._counters.frames += bool(items)
+        return items

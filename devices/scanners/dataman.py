@@ -22,7 +22,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from devices.alive import Silence
 from devices.barcodes.candidate import as_text
@@ -246,10 +246,7 @@ class Driver(TalkOnly):
                 data = base64.b64decode(data, validate=True)
             except binascii.Error:
                 return [Garbled(frame.data[:RAW], NOT_BASE64, frame.at)]
-        return [
-            replace(item, raw=frame.data[:RAW] if isinstance(item, Garbled) else frame.data)
-            for item in self._content.items(data, frame.at)
-        ]
+        return list(self._content.items(data, frame.at, frame.data))
 
     def _bare(self, frame: Frame) -> Sequence[Item]:
         items = self._content.items(frame.data, frame.at)
