@@ -114,8 +114,9 @@ def test_a_reader_that_was_switched_off_and_on_is_switched_to_extended_again() -
     assert driver.take() == b""
     assert said(driver.feed(b"\r\nDataMan 300\r\n", 3.0)) == [("garbled", "fails the check s10")]
     assert driver.take() == b"||0:2>SET COM.DMCC-RESPONSE 1\r\n"
-    driver.feed(b"RB123456785GB\r\n", 4.0)
-    assert driver.take() == b""
+    driver.feed(b"||0:2[0]\r\n", 4.0)
+    assert said(driver.feed(b"RB123456785GB\r\n", 5.0)) == [("read", S10)]
+    assert driver.take() == b"", "firmware that sends bare lines is not asked each time"
 
 
 def test_a_command_without_an_answer_makes_it_ask() -> None:
