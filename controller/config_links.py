@@ -18,6 +18,7 @@ def check(floor: Floor) -> None:
     """Run every check of devices."""
     _links(floor)
     _buses(floor)
+    _readers(floor)
     _topics(floor)
     _plc_names(floor)
 
@@ -92,6 +93,20 @@ def _buses(floor: Floor) -> None:
                     f"{shown(mine)}, but plc.{first} on the same bus has {shown(wanted)}",
                     "write the same at both, or leave it out: the link says it",
                 )
+
+
+def _readers(floor: Floor) -> None:
+    """The scanners of one port can share it; they say themselves what that needs."""
+    ports: dict[tuple[str, str], list[str]] = {}
+    for name, scanner in floor.scanner.items():
+        ports.setdefault((scanner.link, scanner.kind), []).append(name)
+    for (link, kind), names in ports.items():
+        if len(names) == 1 or not _can_share(kind) or not _on_serial(link):
+            continue
+        try:
+            driver.load(kind).join([driver.make(kind, floor.scanner[name].settings) for name in names])
+        except ValueError as error:
+            floor.sheet.report(("scanner", names[-1], "link"), *told(str(error)))
 
 
 def _on_serial(link: str) -> bool:

@@ -203,9 +203,20 @@ def test_a_damaged_repetition_of_an_acknowledged_frame_is_no_second_read() -> No
     driver.feed(AIM, 10.0)
     driver.confirm(token(1, AIM), 20.0)
     driver.take()
-    driver.feed(AIM.replace(b"5", b"\x1a", 1), 2015.0)
+    driver.feed(AIM.replace(b"5", b"\x1a", 1), 2300.0)
     assert driver.take() == NAK
-    assert driver.feed(AIM, 2050.0) == []
+    assert driver.feed(AIM, 2400.0) == []
+    assert driver.take() == ACK
+
+
+def test_no_ack_follows_a_nak_before_the_frame_has_come_again() -> None:
+    driver = waiting()
+    driver.feed(AIM, 10.0)
+    driver.feed(AIM.replace(b"5", b"\x1a", 1), 2010.0)
+    assert driver.take() == NAK
+    driver.confirm(token(1, AIM), 2011.0)
+    assert driver.take() == b""
+    assert driver.feed(AIM, 2020.0) == []
     assert driver.take() == ACK
 
 
@@ -458,6 +469,12 @@ def test_partial_frame_ends_with_the_channel_and_gets_no_nak() -> None:
 def test_reboot_banner_nul_and_seven_bit_leftovers_are_no_code() -> None:
     wire = b"\r\nXenon 1900\r\n]C0A\x00B\r\n" + bytes(byte | 0x80 for byte in AIM[:-2]) + b"\r\n"
     assert heard(opened(), wire) == [("garbled", NO_AIM), ("garbled", CONTROL), ("garbled", NO_AIM)]
+
+
+def test_endless_bytes_are_not_kept_back_for_an_answer() -> None:
+    driver = opened(max_length=100, setup=("CBRENA1!",))
+    items = [item for _ in range(20) for item in driver.feed(b"A" * 500, 1.0)]
+    assert [len(item.raw) for item in items if isinstance(item, Garbled)] == [64, 64]
 
 
 def test_oversize_is_capped_and_it_finds_the_next_frame() -> None:

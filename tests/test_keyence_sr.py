@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.config import ConfigErrors, load
 from devices.codes import CONTROL
 from devices.framing import BETWEEN, RESTART, UNFINISHED
 from devices.framing import SILENT as SILENCE
@@ -20,6 +22,7 @@ from devices.scanners._keyence_light import AGAIN_MS, ANSWERS, DARK
 from devices.scanners._proof import LENGTH
 from devices.scanners.keyence_sr import ECHO, ENDED, LATE, STRANGER
 from devices.types import Answered, Condition, DeviceError, GivenUp, Item, Kept, Read, Reply, SetTime, Trigger
+from tests.floor_fixture import write
 from tests.test_scanners import S10, heard, said
 
 LON, LOFF = bytes.fromhex("4C4F4E 0D"), bytes.fromhex("4C4F4646 0D")
@@ -462,16 +465,37 @@ def test_noise_on_a_bus_is_reported_by_one() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "why"),
     [
-        ({"address": 3}, {"address": 3}, "address = 3 stands twice"),
-        ({"address": 3}, {"address": 0, "check": "s10"}, "address = 0"),
-        ({"address": 3}, {"address": 4, "framing": "stx"}, "framing = 'stx'"),
-        ({"address": 3}, {"address": 4, "echo": True}, "echo = True"),
+        ({"address": 3}, {"address": 3}, "address 3 stands twice on one port; write"),
+        ({"address": 3}, {"address": 0, "check": "s10"}, "a reader without an address"),
+        ({"address": 3}, {"address": 4, "framing": "stx"}, "framing is 'cr' and 'stx' on one port"),
+        ({"address": 3}, {"address": 4, "echo": True}, "echo is False and True on one port"),
     ],
 )
 def test_what_cannot_share_a_port(one: dict[str, Any], other: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         keyence_sr.join([keyence_sr.Driver(keyence_sr.Settings(**settings)) for settings in (one, other)])
     keyence_sr.join([])
+
+
+def floor_with(tmp_path: Path, *second: str) -> Path:
+    """The small floor with two readers on one port."""
+    link = 'link = "serial:///run/n410?baud=38400"'
+    return write(
+        tmp_path,
+        'prefix = "\\u0002"\nsuffix = "\\u0003"\n => ',
+        '[scanner.tunnel-1]\nkind = "line" => [scanner.tunnel-1]\nkind = "keyence_sr"',
+        '[scanner.dock-1]\nkind = "line" => [scanner.dock-1]\nkind = "keyence_sr"',
+        f'link = "tcp://127.0.0.1:2112" => {link}\naddress = 1',
+        f'link = "tcp://127.0.0.1:2113" => {link}\n' + "\n".join(second),
+    )
+
+
+def test_two_readers_of_one_port_on_a_floor(tmp_path: Path) -> None:
+    config = load(floor_with(tmp_path, "address = 2"))
+    assert {name: scanner.settings.address for name, scanner in config.scanner.items()} == {"tunnel-1": 1, "dock-1": 2}
+    with pytest.raises(ConfigErrors) as caught:
+        load(floor_with(tmp_path, "address = 1"))
+    assert "scanner.dock-1.link: address 1 stands twice on one port; write each reader's own" in str(caught.value)
 
 
 @pytest.mark.parametrize("size", [1, 3, 99])

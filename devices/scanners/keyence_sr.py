@@ -265,14 +265,14 @@ def join(drivers: Sequence[Driver]) -> None:
     first = drivers[0].settings
     for settings in (driver.settings for driver in drivers):
         if not settings.address:
-            raise ValueError("address = 0: readers on one port need an address each, 1 to 31, at an N-410")
+            raise ValueError("a reader without an address on a port of several; write address = 1 to 31, at an N-410")
         for key in ("framing", "echo", "replies"):
             mine, wanted = getattr(settings, key), getattr(first, key)
             if mine != wanted:
-                raise ValueError(f"{key} = {mine!r}, and {wanted!r} for another on the same port: write the same")
+                raise ValueError(f"{key} is {wanted!r} and {mine!r} on one port; write the same for all")
     addresses = [driver.address for driver in drivers]
     if double := sorted({address for address in addresses if addresses.count(address) > 1}):
-        raise ValueError(f"address = {double[0]} stands twice on one port: write each reader's own")
+        raise ValueError(f"address {double[0]} stands twice on one port; write each reader's own")
     slowest = [max(getattr(driver.settings, key) for driver in drivers) for key in ("answer_ms", "pause_ms")]
     bus = Bus(slowest[0], slowest[1], len(drivers))
     for driver in drivers:
