@@ -87,7 +87,7 @@ def test_the_trap_of_silent_a_reader_is_switched_to_extended_at_the_opening() ->
 def test_a_silent_reader_is_asked_twice_and_then_said_to_be_silent_once() -> None:
     driver = reader(check="s10")
     driver.opened(0.0, Kept())
-    assert until(driver, 9e3) == [Condition(False, NO_ANSWER, b"", 3000.0)]
+    assert until(driver, 9e3) == [Condition(False, NO_ANSWER, b"", 3000.0, "commands")]
     assert said(driver.feed(b"RB123456785GB\r\n", 9e3)) == [("read", S10)]
     assert until(driver, 60e3) == []
 
@@ -98,7 +98,7 @@ def test_a_silent_reader_that_begins_to_answer_is_said_to_be_well() -> None:
     until(driver, 3000.0)
     driver.tick(3000.0 + AGAIN_MS)
     assert driver.take() == b"||0:3>SET COM.DMCC-RESPONSE 1\r\n"
-    assert driver.feed(b"||0:3[0]\r\n", 13e3 + 1)[-1] == Condition(True, ANSWERS, b"", 13e3 + 1)
+    assert driver.feed(b"||0:3[0]\r\n", 13e3 + 1)[-1] == Condition(True, ANSWERS, b"", 13e3 + 1, "commands")
 
 
 def test_a_reader_that_never_answers_the_switch_itself_is_well_when_its_reads_have_headers() -> None:

@@ -21,6 +21,8 @@ from devices.scanners._lines import TORN
 from devices.scanners._proof import LENGTH
 from devices.scanners.honeywell import AGAIN_MS, ANSWERS, DAMAGED, NO_AIM, NO_ANSWER, NO_ID, REPEATED
 from devices.types import Condition, DeviceError, Garbled, GivenUp, Item, Kept, NoRead, Read, Reply, SetTime, Trigger
+from tests.floor_fixture import TUNNEL
+from tests.test_node import Daemon
 from tests.test_scanners import S10, heard, said
 
 ACK, NAK = b"\x06", b"\x15"
@@ -426,13 +428,13 @@ def test_a_scanner_that_does_not_answer_the_menu_is_said_once_and_asked_again() 
     driver = opened(setup=("CBRENA1!",))
     driver.take()
     driver.feed(AIM[:5], 900.0)
-    assert driver.tick(1000.0) == [Condition(False, NO_ANSWER, b"", 1000.0)]
+    assert driver.tick(1000.0) == [Condition(False, NO_ANSWER, b"", 1000.0, "setup")]
     assert said(driver.feed(AIM[5:], 1001.0)) == [("read", S10)]
     assert driver.tick(1000.0 + AGAIN_MS) == []
     assert driver.take() == b"\x16M\rCBRENA1!"
     assert driver.feed(b"CBRENA1\x06!", 31_001.0) == [
         Reply("CBRENA", "1", b"CBRENA1\x06!", 31_001.0),
-        Condition(True, ANSWERS, b"", 31_001.0),
+        Condition(True, ANSWERS, b"", 31_001.0, "setup"),
     ]
 
 
@@ -503,3 +505,30 @@ def test_oversize_is_capped_and_it_finds_the_next_frame() -> None:
 def test_settings_that_cannot_work_are_refused(settings: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         scanner(**settings)
+
+
+# --- with a journal ---------------------------------------------------------------------------------------------------
+
+FLOOR = (
+    'kind = "line"\nlink = "tcp://127.0.0.1:2112" => kind = "honeywell"\nlink = "tcp://127.0.0.1:2112"\nack = "acknak"',
+    'late_mm = 400\nprefix = "\\u0002"\nsuffix = "\\u0003" => late_mm = 400\ncode_id = "aim"',
+)
+
+
+def test_the_daemon_acknowledges_after_the_commit_and_after_a_restart() -> None:
+    daemon = Daemon(*FLOOR).up()
+    daemon.node.received(TUNNEL, AIM, daemon.now)
+    assert daemon.node.take(TUNNEL) == b""
+    batch = daemon.on_its_way()
+    assert daemon.node.take(TUNNEL) == b""
+    daemon.durable(batch)
+    assert daemon.node.take(TUNNEL) == ACK
+    after = Daemon(*FLOOR, journal=daemon.journal, now=daemon.now + 1000.0).up()
+    after.node.received(TUNNEL, AIM, after.now)
+    after.commit_if_any()
+    assert after.node.take(TUNNEL) == ACK
+    assert after.node.drivers[TUNNEL].counters.noted == {REPEATED: 1}
+    after.node.received(TUNNEL, OTHER, after.now)
+    assert after.node.take(TUNNEL) == b""
+    after.commit()
+    assert after.node.take(TUNNEL) == ACK

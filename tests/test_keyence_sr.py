@@ -243,11 +243,11 @@ def test_a_loff_without_an_answer_is_repeated_and_then_said_once() -> None:
     driver = reader()
     driver.opened(0.0, Kept())
     items, frames = until(driver, 60e3)
-    assert items == [Condition(False, DARK, b"", 5000.0)]
+    assert items == [Condition(False, DARK, b"", 5000.0, "light")]
     assert frames == [b"\x1b" + LOFF, LOFF, LOFF, LOFF]
     driver.tick(5000.0 + 2 * AGAIN_MS + 2000.0)
     driver.take()
-    assert driver.feed(OK_LOFF, 70e3)[-1] == Condition(True, ANSWERS, b"", 70e3)
+    assert driver.feed(OK_LOFF, 70e3)[-1] == Condition(True, ANSWERS, b"", 70e3, "light")
 
 
 def test_a_repeated_loff_does_not_end_the_gate_that_came_after_it() -> None:

@@ -8,8 +8,9 @@ from devices.types import Condition, GivenUp, Item
 TRIES = 3
 AGAIN_MS = 30_000.0
 NOT_READING = "20"
-DARK = "it does not answer LOFF: its light may be on"
-ANSWERS = "it answers LOFF"
+PART = "light"
+DARK = "it does not answer LOFF and may be on"
+ANSWERS = "LOFF is answered"
 
 
 class Light:
@@ -56,7 +57,7 @@ class Light:
             self.off_at = ended.at + (AGAIN_MS if self._tries >= TRIES else 0.0)
         if self._tries >= TRIES and not self._dark:
             self._dark = True
-            told.append(Condition(False, DARK, b"", ended.at))
+            told.append(Condition(False, DARK, b"", ended.at, PART))
         return told
 
     def answered(self, number: int, refusal: str | None, at: float) -> tuple[bool, bool, list[Condition]]:
@@ -67,4 +68,4 @@ class Light:
         ended = self._ended if number > self._on else self._ended_before
         closed = refusal is not None and (ended or (own and refusal == NOT_READING))
         dark, self._dark, self._tries = self._dark, False, 0
-        return own, closed, [Condition(True, ANSWERS, b"", at)] if dark else []
+        return own, closed, [Condition(True, ANSWERS, b"", at, PART)] if dark else []

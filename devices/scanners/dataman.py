@@ -59,6 +59,7 @@ UNPROVEN = (
 EXTENDED = "SET COM.DMCC-RESPONSE 1"
 TRIES = 2
 AGAIN_MS = 10_000.0
+PART = "commands"
 NO_ANSWER = "it does not answer commands (DMCC silent, or nobody there); only bare lines are heard"
 ANSWERS = "it answers commands"
 BARE = "a line without a header, and no setting proves it whole"
@@ -203,12 +204,12 @@ class Driver(TalkOnly):
             return []
         self._ask_at = now + AGAIN_MS
         before, self._answers = self._answers, False
-        return [] if before is False else [Condition(False, NO_ANSWER, b"", now)]
+        return [] if before is False else [Condition(False, NO_ANSWER, b"", now, PART)]
 
     def _is_extended(self, at: float) -> list[Condition]:
         before, self._answers = self._answers, True
         self._ask_at = None
-        return [Condition(True, ANSWERS, b"", at)] if before is False else []
+        return [Condition(True, ANSWERS, b"", at, PART)] if before is False else []
 
     # --- lines --------------------------------------------------------------------------------------------------------
 

@@ -63,7 +63,8 @@ DAMAGED = "a byte with a parity error"
 NO_AIM = "no AIM identifier before the code"
 NO_ID = "no known code id before the code"
 REPEATED = "retransmission"
-NO_ANSWER = "it does not answer menu commands: its settings are not those of setup"
+PART = "setup"
+NO_ANSWER = "it does not answer menu commands: its settings may be others"
 ANSWERS = "it answers menu commands"
 
 _AIM_INSIDE = re.compile(rb"\][A-Za-z][0-9A-Za-z]")
@@ -189,7 +190,7 @@ class Driver(TalkOnly):
         if not self._commands.answered(command[:6], code, at):
             return [Garbled(answer.raw[:RAW], "the answer to a command that was not written", at)]
         del self._setup[number]
-        back = [Condition(True, ANSWERS, b"", at)] if self._silent else []
+        back = [Condition(True, ANSWERS, b"", at, PART)] if self._silent else []
         self._silent = False
         if answer.refusal is None:
             return [Reply(command[:6], answer.text, answer.raw, at), *back]
@@ -204,7 +205,7 @@ class Driver(TalkOnly):
                 self._setup_at = now + AGAIN_MS
                 if not self._silent:
                     self._silent = True
-                    items.append(Condition(False, NO_ANSWER, b"", now))
+                    items.append(Condition(False, NO_ANSWER, b"", now, PART))
         if not self._setup and self._held:
             held, self._held = self._held, b""
             items += self._heard(held, now)
