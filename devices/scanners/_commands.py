@@ -41,8 +41,8 @@ class Commands:
         self._last_id = 0
         self._waiting: deque[_Sent] = deque()
         self._open: _Sent | None = None
-        self._silent: _Sent | None = None  # the last one that got no answer, which may still come
         self._untaken = False  # the open one is not written yet
+        self._late: str | None = None  # the answer that did not come, while it may still come
         self._due = 0.0  # when the open one is given up, or when the channel is quiet again
         self._overtaken: list[_Sent] = []
 
@@ -66,8 +66,7 @@ class Commands:
 
     def late(self, verb: str | None, at: float) -> bool:
         """Whether this is the answer to the command that was given up last, while the channel is kept quiet for it."""
-        silent = self._silent
-        return self._open is None and silent is not None and at < self._due and verb in (None, silent.answer)
+        return self._open is None and at < self._due and self._late is not None and verb in (None, self._late)
 
     def tick(self, now: float) -> list[GivenUp]:
         """Give up what has expired or got no answer, begin the next."""
@@ -79,7 +78,8 @@ class Commands:
         elif self._open and now >= self._due:
             answers = self._open.answer is not None
             ended.append(GivenUp(self._open.id, SILENT if answers or self._untaken else UNANSWERED, now))
-            self._silent, self._open, self._due = self._open, None, now + self._answer_ms * answers
+            self._late = None if self._untaken else self._open.answer
+            self._open, self._due = None, now + self._answer_ms * answers
         ended += [GivenUp(command.id, EXPIRED, now) for command in self._waiting if _expired(command, now)]
         self._waiting = deque(command for command in self._waiting if not _expired(command, now))
         self._advance(now)
@@ -108,6 +108,8 @@ class Commands:
         ended = [*self._overtaken, *([self._open] if self._open else []), *self._waiting]
         self._overtaken.clear()
         self._waiting.clear()
+        if self._open and not self._untaken and self._open.answer is not None:
+            self._late, self._due = self._open.answer, now + self._answer_ms
         self._open = None
         return [GivenUp(command.id, GONE, now) for command in ended]
 
@@ -117,7 +119,7 @@ class Commands:
         while self._waiting and not self._open:
             if _expired(self._waiting[0], now):
                 return  # the next tick says so
-            self._open, self._untaken = self._waiting.popleft(), True
+            self._open, self._untaken, self._late = self._waiting.popleft(), True, None
             self._due = now + (self._pause_ms if self._open.answer is None else self._answer_ms)
 
 

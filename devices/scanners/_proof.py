@@ -5,8 +5,6 @@ Where nothing marks the beginning of a code, the loss of its first bytes leaves 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from devices.barcodes import gs1, s10
 
 HARD_LIMIT = 8192
@@ -15,14 +13,16 @@ HARD_LIMIT = 8192
 LENGTH = "not one of the lengths that codes have here"
 
 
-@dataclass(frozen=True)
 class CodeSettings:
-    """`min_length`, `fixed_lengths` count the characters of a code without AIM identifier. `check` is `s10`, `gs1`
-    (SSCC or GTIN), `mod10` or empty."""
+    """What a `Settings` of a kind has among its fields.
 
-    min_length: int = 1
-    fixed_lengths: tuple[int, ...] = ()
-    check: str = ""
+    `min_length`, `fixed_lengths` count the characters of a code without AIM identifier. `check` is `s10`, `gs1` (SSCC
+    or GTIN), `mod10` or empty.
+    """
+
+    min_length: int
+    fixed_lengths: tuple[int, ...]
+    check: str
 
     def flaw(self, code: str) -> str | None:
         """Why a code without its AIM identifier cannot be trusted, None = it can."""

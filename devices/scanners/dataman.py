@@ -90,7 +90,10 @@ class Settings(CodeSettings):
     base64: bool = False
     checksum: bool = False
     checksum_of: str = "frame"
+    min_length: int = 1
     max_length: int = 4096
+    fixed_lengths: tuple[int, ...] = ()
+    check: str = ""
     gap_ms: float = 500.0
     answer_ms: float = 1000.0
     pause_ms: float = 100.0

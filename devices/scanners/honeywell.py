@@ -87,7 +87,10 @@ class Settings(CodeSettings):
     suffix: str = "\r\n"
     no_read: tuple[str, ...] = ("NR",)
     setup: tuple[str, ...] = ()
+    min_length: int = 1
     max_length: int = 4096
+    fixed_lengths: tuple[int, ...] = ()
+    check: str = ""
     gap_ms: float = 500.0
     answer_ms: float = 1000.0
     pause_ms: float = 50.0

@@ -81,7 +81,10 @@ class Settings(CodeSettings):
     off_command: str = "LOFF"
     on_ms: float = 5000.0
     size_extra: int = 0
+    min_length: int = 1
     max_length: int = 4096
+    fixed_lengths: tuple[int, ...] = ()
+    check: str = ""
     gap_ms: float = 500.0
     answer_ms: float = 1000.0
     pause_ms: float = 100.0

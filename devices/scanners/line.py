@@ -36,7 +36,8 @@ class Settings(CodeSettings):
 
     A suffix of CR, LF or CRLF fits all three. `no_read` are whole frames; an empty frame is a no-read where there is a
     prefix. `heartbeat` empty = the scanner sends none. `separator` stands between several codes of one frame.
-    `max_length` counts the bytes of a frame. Silence of `gap_ms` discards a partial frame.
+    `min_length`, `fixed_lengths` count the characters of a code without AIM identifier, `max_length` the bytes of a
+    frame. `check` is `s10`, `gs1` (SSCC or GTIN), `mod10` or empty. Silence of `gap_ms` discards a partial frame.
     `index_digits` of the item's number, then `encoder_digits` of the encoder's count, stand in front of the content of
     each frame but the heartbeat, which has them or not; 0 = the scanner does not send it.
     """
@@ -46,7 +47,10 @@ class Settings(CodeSettings):
     no_read: tuple[str, ...] = ("NoRead", "NOREAD", "NO READ", "ERROR", "???????")
     heartbeat: str = ""
     separator: str = ""
+    min_length: int = 1
     max_length: int = 128
+    fixed_lengths: tuple[int, ...] = ()
+    check: str = ""
     gap_ms: float = 500.0
     index_digits: int = 0
     encoder_digits: int = 0
