@@ -10,7 +10,8 @@ whether it was obeyed nobody knows.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from devices.types import Answered, GivenUp
 
@@ -42,6 +43,7 @@ class Commands:
         self._waiting: deque[_Sent] = deque()
         self._open: _Sent | None = None
         self._untaken = False  # the open one is not written yet
+        self._repeats = 0  # of the open one
         self._late: str | None = None  # the answer that did not come, while it may still come
         self._due = 0.0  # when the open one is given up, or when the channel is quiet again
         self._overtaken: list[_Sent] = []
@@ -67,6 +69,25 @@ class Commands:
     def late(self, verb: str | None, at: float) -> bool:
         """Whether this is the answer to the command that was given up last, while the channel is kept quiet for it."""
         return self._open is None and at < self._due and self._late is not None and verb in (None, self._late)
+
+    def expects(self, verb: str | None, at: float) -> bool:
+        """Whether this is the answer to the open command, or the late one to the last; `verb` None = an error."""
+        if self._open is not None:
+            return not self._untaken and verb in (None, self._open.answer)
+        return self.late(verb, at)
+
+    def repeat(self, change: Callable[[bytes], bytes], most: int, at: float) -> bool:
+        """Write the open command once more, changed so that it shows; False = none is open, or it was `most` times."""
+        if self._open is None or self._untaken or self._repeats >= most:
+            return False
+        self._open = replace(self._open, frame=change(self._open.frame))
+        self._untaken, self._due = True, at + self._answer_ms
+        self._repeats += 1
+        return True
+
+    def ready(self) -> bool:
+        """Whether `take` has something."""
+        return self._open is not None and self._untaken
 
     def tick(self, now: float) -> list[GivenUp]:
         """Give up what has expired or got no answer, begin the next."""
@@ -121,6 +142,7 @@ class Commands:
                 return  # the next tick says so
             self._open, self._untaken, self._late = self._waiting.popleft(), True, None
             self._due = now + (self._pause_ms if self._open.answer is None else self._answer_ms)
+            self._repeats = 0
 
 
 def _expired(command: _Sent, now: float) -> bool:
