@@ -43,7 +43,8 @@ def heard(driver: Any, *chunks: bytes) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("kind", "message"), RECORDED, ids=[str(message) for _, message in RECORDED])
 def test_a_transcript_says_what_its_items_are(kind: str, message: Recorded) -> None:
     module = load(kind)
-    items = module.Driver(settings_of(module.Settings, message.settings)).feed(message.raw, 1.0)
+    ear = getattr(module, "Sniffer", module.Driver)(settings_of(module.Settings, message.settings))
+    items = ear.feed(message.raw, 1.0)
     named = []
     for item in map(described, items):
         words = {"error": "code", "garbled": "", "no_read": "", "heartbeat": ""}.get(item["item"], "text")

@@ -7,17 +7,41 @@ from typing import Any
 
 import pytest
 
+from controller.commands._texts import settings as settings_of
 from devices.codes import CONTROL
 from devices.framing import BETWEEN, RESTART, UNFINISHED
 from devices.scanners import sick_cola
 from devices.scanners._cola import encode
+from devices.scanners._cola_telegrams import Telegram
 from devices.scanners._commands import EXPIRED, GONE, MOST_WAITING, OVERTAKEN, SILENT
-from devices.types import Answered, DeviceError, GivenUp, Heartbeat, Item, Kept, NoRead, Read, Reply, Trigger
+from devices.scanners.sick_cola import STATES, STRANGE
+from devices.types import (
+    Answered,
+    Condition,
+    DeviceError,
+    Garbled,
+    GivenUp,
+    Heartbeat,
+    Item,
+    Kept,
+    NoRead,
+    Read,
+    Reply,
+    Trigger,
+)
+from tests import transcripts
 from tests.test_scanners import S10, heard, said
+from tests.transcripts import Recorded
+
+RECORDED = transcripts.read("sick_cola")
 
 
 def cola(**settings: Any) -> sick_cola.Driver:
     return sick_cola.Driver(sick_cola.Settings(**settings))
+
+
+def sniffer() -> sick_cola.Sniffer:
+    return sick_cola.Sniffer(sick_cola.Settings())
 
 
 def hexed(text: str) -> bytes:
@@ -41,9 +65,10 @@ def test_a_heartbeat_inside_a_frame() -> None:
 
 def test_both_dialects_on_one_stream() -> None:
     wire = b"\x02A\x03" + DONE_B + b"\x02NoRead\x03" + TRIGGER_ON_B + DONE_B + b"\x02B\x03"
-    assert heard(cola(), wire) == [
+    expected = [
         *(("read", "A"), ("reply", "1"), ("no_read", ""), ("command", ""), ("reply", "1"), ("read", "B")),
     ]
+    assert heard(cola(), wire) == said(sniffer().feed(wire, 1.0)) == expected
 
 
 @pytest.mark.parametrize("size", ["7FFFFFFF", "FFFFFFFF", "00001001", "00FFFFFF"])
@@ -88,22 +113,99 @@ def test_a_damaged_cola_b_frame_is_not_searched_for_codes() -> None:
 @pytest.mark.parametrize(
     ("body", "item"),
     [
-        (b"sAN x", ("reply", "")),
         (b"sANx", ("read", "sANx")),
-        (b"sAN", ("reply", "")),
         (b"xsAN x", ("read", "xsAN x")),
         (b"SAN x", ("read", "SAN x")),
         (b"sFAx", ("read", "sFAx")),
-        (b"sFA", ("error", "an error without a known meaning")),
-        (b"sFA FFFF", ("error", "an error without a known meaning")),
-        (b"sFA 07", ("error", "buffer overflow")),
-        (b"sRA a 12 +5", ("reply", "12 +5")),
         (b"HB ", ("read", "HB ")),
         (b"A\x01B", ("garbled", CONTROL)),
+        (b"A\x00B", ("garbled", CONTROL)),
     ],
 )
 def test_what_a_text_is_taken_for(body: bytes, item: tuple[str, str]) -> None:
-    assert heard(cola(), b"\x02" + body + b"\x03") == [item]
+    wire = b"\x02" + body + b"\x03"
+    assert heard(cola(), wire) == said(sniffer().feed(wire, 1.0)) == [item]
+
+
+TELEGRAMS = [
+    (b"sAN x", ("reply", "")),
+    (b"sAN", ("reply", "")),
+    (b"sAN mTCgateon 1", ("reply", "1")),
+    (b"sFA", ("error", "an error without a known meaning")),
+    (b"sFA FFFF", ("error", "an error without a known meaning")),
+    (b"sFA 07", ("error", "buffer overflow")),
+    (b"sRA a 12 +5", ("reply", "12 +5")),
+    (b"sMN mTCgateon", ("command", "")),
+    (b"sSN SCdevicestate 1", ("event", "1")),
+]
+
+
+@pytest.mark.parametrize(("body", "item"), TELEGRAMS)
+def test_a_code_that_reads_like_a_telegram_is_a_read_while_nobody_asked(body: bytes, item: tuple[str, str]) -> None:
+    assert heard(cola(), b"\x02" + body + b"\x03") == [("read", body.decode())]
+
+
+@pytest.mark.parametrize(("body", "item"), TELEGRAMS)
+def test_on_a_wire_with_both_sides_whatever_reads_like_a_telegram_is_one(body: bytes, item: tuple[str, str]) -> None:
+    assert said(sniffer().feed(b"\x02" + body + b"\x03", 1.0)) == [item]
+    binary = encode(body, "b")
+    assert [name for name, _ in said(sniffer().feed(binary, 1.0))] == [item[0]]
+    assert [name for name, _ in heard(cola(), binary)] == [item[0]], "no code comes in a frame of CoLa-B"
+
+
+@pytest.mark.parametrize(
+    ("text", "binary", "number"),
+    [
+        *(("1F", False, 31), ("10", False, 16), ("+10", False, 10), ("-10", False, -10), ("00", False, 0)),
+        *(("10", True, 10), ("1F", True, 31), ("", False, None), ("1 2", False, None), ("\u0661", False, None)),
+        *(("G", False, None), ("+1F", False, None), ("123456789", False, None)),
+    ],
+)
+def test_a_number_with_a_sign_is_decimal_and_without_one_hexadecimal(
+    text: str, binary: bool, number: int | None
+) -> None:
+    assert Telegram(b"sRA", "sRA x", text, binary).number() == number
+
+
+@pytest.mark.parametrize("message", RECORDED, ids=str)
+def test_silence_ends_a_cut_frame_and_the_next_is_whole(message: Recorded) -> None:
+    settings = settings_of(sick_cola.Settings, message.settings)
+    once = sick_cola.Driver(settings).feed(message.raw, 9e9)
+    for cut in range(1, len(message.raw)):
+        driver = sick_cola.Driver(settings)
+        driver.opened(0.0, Kept())
+        before = driver.feed(message.raw[:cut], 1.0)
+        silent = driver.tick(driver.next_at() or 1.0)
+        assert [*before, *silent], cut
+        assert {type(item) for item in [*before, *silent]} == {Garbled}, cut
+        assert driver.feed(message.raw, 9e9) == once, cut
+
+
+def test_a_boot_banner_outside_frames_is_no_read() -> None:
+    assert heard(cola(), b"\r\nCLV620 V6.10\r\n" + b"\x02A\x03") == [("garbled", BETWEEN), ("read", "A")]
+
+
+def test_noise_between_frames_is_skipped_and_counted() -> None:
+    driver = cola()
+    assert heard(driver, b"\x02A\x03\x00\xff\x7e\x02B\x03") == [("read", "A"), ("garbled", BETWEEN), ("read", "B")]
+    assert driver.counters.garbled == {BETWEEN: 1}
+
+
+def test_eighth_bits_set_are_no_data() -> None:
+    """The machine sends 7E1, the link is set to 8N1."""
+    assert heard(cola(), bytes(byte | 0x80 for byte in b"\x02RB1\x03")) == [("garbled", BETWEEN)]
+
+
+def test_a_megabyte_after_stx_is_bounded_and_the_next_frame_is_whole() -> None:
+    driver = cola()
+    for _ in range(16):
+        assert all(isinstance(item, Garbled) for item in driver.feed(b"\x02" + b"A" * 65536, 1.0))
+        assert len(driver._frames._buffer) <= 4097
+    assert said(driver.feed(b"\x02B\x03", 2.0))[-1] == ("read", "B")
+
+
+def test_stx_and_etx_inside_cola_b_are_data() -> None:
+    assert heard(cola(), encode(b"sRA x \x02\x03\x02\x02\x02\x02\x03", "b")) == [("reply", "02030202020203")]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +247,8 @@ def test_a_partial_frame_ends_with_the_channel() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"dialect": "c"}, {"max_length": 0}, {"max_length": 2**20}, {"no_read": ("\u20ac",)}]
+    "settings",
+    [{"dialect": "c"}, {"max_length": 0}, {"max_length": 2**20}, {"state_s": -1.0}, {"no_read": ("\u20ac",)}],
 )
 def test_sick_cola_refuses_what_cannot_work(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
@@ -189,14 +292,16 @@ def test_an_answer_belongs_to_the_open_command(answer: bytes, refusal: str | Non
     assert driver.next_at() is None
 
 
-def test_an_answer_nobody_asked_for_is_only_a_reply() -> None:
+def test_an_answer_nobody_asked_for_is_a_code() -> None:
     driver = cola()
-    assert answers(driver.feed(DONE, 1.0)) == []
-    driver.send(Trigger(True), 2.0, None)
-    assert answers(driver.feed(DONE, 2.5)) == [], "it was not written yet"
+    assert said(driver.feed(DONE, 1.0)) == [("read", "sAN mTCgateon 1")]
+    number = driver.send(Trigger(True), 2.0, None)
+    assert said(driver.feed(DONE, 2.5)) == [("read", "sAN mTCgateon 1")], "it was not written yet"
     driver.take()
-    assert answers(driver.feed(b"\x02sAN mTCgateoff 1\x03\x02sRA mTCgateon 1\x03", 3.0)) == []
-    assert len(answers(driver.feed(DONE, 4.0))) == 1
+    others = driver.feed(b"\x02sAN mTCgateoff 1\x03\x02sRA mTCgateon 1\x03", 3.0)
+    assert said(others) == [("read", "sAN mTCgateoff 1"), ("read", "sRA mTCgateon 1")]
+    assert answers(driver.feed(DONE, 4.0)) == [Answered(number, None, 4.0)]
+    assert said(driver.feed(DONE, 5.0)) == [("read", "sAN mTCgateon 1")]
 
 
 def test_one_command_at_a_time() -> None:
@@ -216,7 +321,9 @@ def test_without_an_answer_it_is_given_up_and_a_late_one_is_nobodys() -> None:
     assert driver.tick(999.0) == []
     assert driver.tick(1000.0) == [GivenUp(first, SILENT, 1000.0)]
     assert driver.take() == b""
-    assert answers(driver.feed(DONE, 1500.0)) == []
+    assert said(driver.feed(DONE, 1500.0)) == [("reply", "1")], "and no code"
+    assert said(driver.feed(b"\x02sFA 4\x03", 1500.0))[0][0] == "error"
+    assert said(driver.feed(b"\x02sAN mTCgateoff 1\x03", 1500.0)) == [("read", "sAN mTCgateoff 1")]
     assert driver.next_at() == 2000.0
     driver.tick(2000.0)
     assert driver.take() == b"\x02sMN mTCgateon\x03"
@@ -251,3 +358,125 @@ def test_waiting_commands_are_bounded() -> None:
 def test_other_commands_are_the_callers_mistake() -> None:
     with pytest.raises(TypeError, match="only Trigger"):
         cola().send("on", 0.0, None)  # type: ignore[arg-type]
+
+
+def test_the_late_answer_to_a_command_of_the_last_connection_is_no_code() -> None:
+    driver = cola()
+    driver.send(Trigger(True), 0.0, None)
+    driver.take()
+    driver.closed(10.0)
+    driver.opened(20.0, Kept())
+    assert said(driver.feed(DONE, 30.0)) == [("reply", "1")]
+    assert said(driver.feed(DONE, 1011.0)) == [("read", "sAN mTCgateon 1")]
+
+
+# --- how it is --------------------------------------------------------------------------------------------------------
+
+ASK_STATE, READY = b"\x02sRN SCdevicestate\x03", b"\x02sRA SCdevicestate 1\x03"
+
+
+def opened(**settings: Any) -> sick_cola.Driver:
+    driver = cola(**settings)
+    driver.opened(0.0, Kept())
+    return driver
+
+
+def test_it_asks_nothing_by_default() -> None:
+    driver = opened()
+    assert (driver.take(), driver.next_at()) == (b"", None)
+
+
+def test_the_state_is_asked_for_each_so_often_and_only_changes_are_said() -> None:
+    driver = opened(state_s=30.0)
+    assert (driver.take(), driver.take()) == (ASK_STATE, b"")
+    assert driver.feed(READY, 10.0) == []
+    assert driver.next_at() == 30_010.0
+    for at, wire, expected in (
+        (30_010.0, b"\x02sRA SCdevicestate 2\x03", [(False, STATES[2])]),
+        (60_020.0, b"\x02sRA SCdevicestate 2\x03", []),
+        (90_030.0, b"\x02sRA SCdevicestate 0\x03", [(False, STATES[0])]),
+        (120_040.0, READY, [(True, f"it is well again, after: {STATES[0]}")]),
+        (150_050.0, b"\x02sRA SCdevicestate 7\x03", [(False, STRANGE)]),
+        (180_060.0, encode(b"sRA SCdevicestate \x01", "b"), [(True, f"it is well again, after: {STRANGE}")]),
+    ):
+        assert driver.tick(at) == []
+        assert driver.take() == ASK_STATE
+        items = driver.feed(wire, at + 10.0)
+        assert [(item.ok, item.what) for item in items if isinstance(item, Condition)] == expected
+        assert len(items) == len(expected), "the answer to our own question is no item"
+
+
+def test_a_machine_that_does_not_answer_is_not_well_until_it_does() -> None:
+    driver = opened(state_s=30.0)
+    driver.take()
+    assert driver.tick(1000.0) == [Condition(False, "it does not answer sRN SCdevicestate", b"", 1000.0)]
+    assert said(driver.feed(b"\x02A\x03", 2000.0)) == [("read", "A")]
+    driver.tick(31_000.0)
+    assert driver.take() == ASK_STATE
+    assert driver.tick(32_000.0) == []
+    driver.tick(62_000.0)
+    driver.take()
+    [condition] = driver.feed(READY, 62_010.0)
+    assert isinstance(condition, Condition)
+    assert condition.ok
+
+
+def test_a_machine_without_that_variable_is_asked_once() -> None:
+    driver = opened(state_s=30.0)
+    driver.take()
+    assert said(driver.feed(b"\x02sFA 3\x03", 10.0)) == [("error", "unknown variable")]
+    assert driver.next_at() is None
+
+
+def test_a_code_that_reads_like_a_state_does_not_change_it() -> None:
+    driver = opened(state_s=30.0)
+    driver.take()
+    driver.feed(READY, 10.0)
+    assert said(driver.feed(b"\x02sRA SCdevicestate 2\x03", 20.0)) == [("read", "sRA SCdevicestate 2")]
+
+
+def test_triggers_and_questions_take_turns() -> None:
+    driver = opened(state_s=30.0, identify=True)
+    number = driver.send(Trigger(True), 1.0, None)
+    assert driver.take() == b"\x02sRN DIornr\x03"
+    assert said(driver.feed(b"\x02sRA DIornr 1041548\x03", 2.0)) == [("reply", "1041548")]
+    assert driver.take() == ASK_STATE
+    assert driver.feed(READY, 3.0) == []
+    assert driver.take() == b"\x02sMN mTCgateon\x03"
+    assert answers(driver.feed(DONE, 4.0)) == [Answered(number, None, 4.0)]
+
+
+def test_a_channel_that_goes_while_it_is_asked_says_nothing_of_the_machine() -> None:
+    driver = opened(state_s=30.0, identify=True)
+    driver.take()
+    assert driver.closed(5.0) == []
+    assert driver.next_at() is None
+
+
+def test_a_heartbeat_that_is_expected_and_does_not_come() -> None:
+    driver = opened(heartbeat_s=10.0)
+    assert driver.next_at() == 10_000.0
+    assert said(driver.feed(b"\x02HB\x03", 8000.0)) == [("heartbeat", "")]
+    [condition] = driver.tick(18_000.0)
+    assert isinstance(condition, Condition)
+    assert not condition.ok
+    back, item = driver.feed(b"\x02A\x03", 19_000.0)
+    assert isinstance(back, Condition)
+    assert back.ok
+    assert isinstance(item, Read)
+
+
+def test_one_thing_that_is_well_again_does_not_hide_another() -> None:
+    driver = opened(heartbeat_s=10.0, state_s=5.0)
+    driver.take()
+    driver.feed(b"\x02sRA SCdevicestate 2\x03", 10.0)
+    driver.tick(5010.0)
+    driver.take()
+    driver.tick(6010.0)
+    [both] = driver.tick(10_010.0)
+    assert isinstance(both, Condition)
+    assert "heartbeat" in both.what
+    back, *_ = driver.feed(b"\x02HB\x03", 10_020.0)
+    assert isinstance(back, Condition)
+    assert not back.ok
+    assert back.what == STATES[2]

@@ -1,34 +1,37 @@
 """`sick_cola`: SICK CLV6xx and Lector scanners: results, heartbeat and commands on one channel, CoLa-A or CoLa-B.
 
 Results, no-read text and heartbeat are free text of the scanner's output format and share the channel with the answers
-to commands. A code that reads like a command or an answer (`sAN x`) is taken as one, never as a Read; only an answer to
-the command that is open becomes Answered. The frames are in `_cola`; numbers in CoLa-B are binary, here they become
-decimal text. In CoLa-A a number without sign is hexadecimal.
+to commands. In CoLa-A nothing but our own question tells an answer from a code that reads like one: `sAN mTCgateon 1`
+is an answer while that command is open, or shortly after it was given up, and a code at any other time. A frame of
+CoLa-B is always a telegram. The frames are in `_cola`, what they say in `_cola_telegrams`.
 Proof: STX and ETX, which no code contains, or the XOR.
 
-Sources: SICK manuals Bulkscan LMS511 (8014829), LMS4000, TiM781 and picoScan120 (frames, verbs); CLV62x to CLV65x
-(mTCgateon, mTCgateoff: 1 done, 0 refused); Lector620 and CLV410 (output format, heartbeat); SICK Visionary CoLaError
-(error codes).
+Sources: SICK manuals Bulkscan LMS511 (8014829), LMS4000, TiM781 and picoScan120 (frames, verbs, SCdevicestate, DIornr);
+CLV62x to CLV65x (mTCgateon, mTCgateoff: 1 done, 0 refused); Lector620 and CLV410 (output format, heartbeat); SICK
+Visionary CoLaError (error codes).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from devices.barcodes.candidate import as_text
+from devices.alive import Silence
 from devices.driver import TalkOnly
 from devices.framing import Bad, Frame
-from devices.scanners._cola import Binary, ColaFrames, encode
-from devices.scanners._commands import Commands
+from devices.scanners._cola import ColaFrames, encode
+from devices.scanners._cola_telegrams import ERROR, ERRORS, EVENT, UNKNOWN, Telegram, telegram
+from devices.scanners._commands import SILENT, Commands
 from devices.scanners._content import Content
+from devices.scanners._standing import Standing
 from devices.types import (
+    Answered,
     Command,
     CommandSeen,
     DeviceError,
     EventSeen,
     Garbled,
+    GivenUp,
     Item,
     Kept,
     Message,
@@ -36,43 +39,44 @@ from devices.types import (
     Trigger,
 )
 
+UNPROVEN = (
+    "sick_cola: SCdevicestate and DIornr are read in the manuals of SICK's LiDARs; a CLV or Lector that does not know "
+    "them answers sFA, and is not asked again until the channel opens anew.",
+    "sick_cola: the text of the heartbeat has no known default; it is compared with the setting.",
+)
+
 HARD_LIMIT = 65535
 
-ERRORS = {
-    1: "access denied",
-    2: "unknown method",
-    3: "unknown variable",
-    4: "a local condition failed, such as the range of a value",
-    5: "invalid data",
-    6: "unknown error",
-    7: "buffer overflow",
-    8: "buffer underflow",
-    9: "unknown type",
-}
-
-_TELEGRAM = re.compile(rb"(s(?:RN|WN|MN|EN|RA|WA|AN|EA|SN))(?: ([^ ]*)(?: (.*))?)?", re.DOTALL)
+STATE, IDENTITY = "SCdevicestate", "DIornr"
+STATES = {0: "it is busy, or somebody is logged in", 1: None, 2: "it reports an error of its own"}
+STRANGE = "it reports a state without a known meaning"
+DEAF = "it does not answer"
 
 
 @dataclass(frozen=True)
 class Settings:
     """`dialect` of our commands: `a` or `b`; both are understood. One character of the texts is one byte on the wire.
 
-    `no_read` are whole frames, an empty frame is a no-read too. `heartbeat` empty = none. `separator` stands between
-    several codes of one frame. `max_length` = bytes in a frame. Silence of `gap_ms` discards a partial frame. A command
-    without answer for `answer_ms` is given up.
+    `no_read` are whole frames, an empty frame is a no-read too. `heartbeat` empty = none; `heartbeat_s`: something is
+    heard at least so often, 0 = not expected. `separator` stands between several codes of one frame. `max_length` =
+    bytes in a frame. Silence of `gap_ms` discards a partial frame. A command without answer for `answer_ms` is given
+    up. `state_s`: ask for the device's state so often, 0 = never. `identify`: ask for its order number at the opening.
     """
 
     dialect: str = "a"
     no_read: tuple[str, ...] = ("NoRead",)
     heartbeat: str = "HB"
+    heartbeat_s: float = 0.0
     separator: str = ""
     max_length: int = 4096
     gap_ms: float = 500.0
     answer_ms: float = 1000.0
+    state_s: float = 0.0
+    identify: bool = False
 
 
-class Driver(TalkOnly):
-    """Read, NoRead, Heartbeat; Reply, CommandSeen, EventSeen, DeviceError; Garbled. Takes Trigger."""
+class _Ear(TalkOnly):
+    """Frames become items. Raises ValueError for settings that cannot work."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
@@ -80,14 +84,78 @@ class Driver(TalkOnly):
             raise ValueError(f'dialect = {settings.dialect!r}: write "a" for CoLa-A or "b" for CoLa-B')
         if not 1 <= settings.max_length <= HARD_LIMIT:
             raise ValueError(f"max_length = {settings.max_length}: write a number from 1 to {HARD_LIMIT}")
+        for name in ("heartbeat_s", "state_s"):
+            if not getattr(settings, name) >= 0:
+                raise ValueError(f"{name} = {getattr(settings, name)}: write a number of seconds, 0 = never")
         self._settings = settings
         self._content = Content(settings.no_read, settings.heartbeat, settings.separator)
         self._frames = ColaFrames(settings.max_length, settings.gap_ms)
+
+    def _items(self, pieces: Sequence[Frame | Bad]) -> list[Item]:
+        items: list[Item] = []
+        for piece in pieces:
+            if isinstance(piece, Bad):
+                items.append(Garbled(piece.raw, piece.why, piece.at))
+            else:
+                self.counters.frames += 1
+                items += self._frame(piece)
+        for item in items:
+            if isinstance(item, Garbled):
+                self.counters.bad(item.why)
+        return items
+
+    def _frame(self, frame: Frame) -> list[Item]:
+        said = telegram(frame)
+        if said is None or not self._believes(said, frame.at):
+            return [*self._content.items(frame.data, frame.at)]
+        return self._said(said, frame)
+
+    def _believes(self, said: Telegram, at: float) -> bool:
+        """Whether it is a telegram, and not a code that reads like one."""
+        return True
+
+    def _said(self, said: Telegram, frame: Frame) -> list[Item]:
+        if said.kind == ERROR:
+            return [DeviceError(said.text, ERRORS.get(said.number() or 0, UNKNOWN), frame.data, frame.at)]
+        if said.kind == EVENT:
+            return [EventSeen(said.verb, said.text, frame.data, frame.at)]
+        if said.is_command():
+            return [CommandSeen(said.verb, said.text, frame.data, frame.at)]
+        return [Reply(said.verb, said.text, frame.data, frame.at)]
+
+
+class Sniffer(_Ear):
+    """What both sides say on a wire: whatever reads like a telegram is one."""
+
+    def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
+        """Items of the frames that `data` completes."""
+        assert isinstance(data, bytes)
+        return self._items(self._frames.feed(data, at))
+
+    def close(self, now: float) -> Sequence[Item]:
+        """A partial frame is garbled."""
+        return self._items(self._frames.close(now))
+
+
+class Driver(_Ear):
+    """Read, NoRead, Heartbeat; Reply, EventSeen, DeviceError, Condition; Garbled. Takes Trigger."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
         self._commands = Commands(settings.answer_ms)
+        self._silence = Silence(settings.heartbeat_s * 1000)
+        self._standing = Standing()
+        self._own: dict[int, str] = {}  # our own questions: number -> name
+        self._ask_at: float | None = None  # for its state
 
     def opened(self, now: float, kept: Kept) -> None:
-        """The channel is open: nothing of the last one counts."""
+        """The channel is open: nothing of the last one counts. Asks for identity and state where that is set."""
         self._frames.close(now)
+        self._silence.opened(now)
+        if self._settings.identify:
+            self._ask(IDENTITY, now)
+        self._ask_at = now if self._settings.state_s else None
+        self._ask_state(now)
 
     def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
         """Items of the frames that `data` completes; an answer to our command is a Reply and then an Answered."""
@@ -103,14 +171,15 @@ class Driver(TalkOnly):
         return self._commands.add(f"sAN {method}", frame, now, expires)
 
     def tick(self, now: float) -> Sequence[Item]:
-        """Discard a partial frame after silence, give up commands without an answer."""
-        return [*self._items(self._frames.silence(now)), *self._commands.tick(now)]
+        """Discard a partial frame after silence, give up commands without an answer, ask for the state."""
+        items = [*self._items(self._frames.silence(now)), *self._given_up(self._commands.tick(now))]
+        self._ask_state(now)
+        return [*items, *self._standing.heard(self._silence.tick(now))]
 
     def next_at(self) -> float | None:
-        """Silence in a frame or a missing answer, whichever is due first."""
-        return min(
-            (due for due in (self._frames.deadline(), self._commands.next_at()) if due is not None), default=None
-        )
+        """Whatever is due first."""
+        dues = (self._frames.deadline(), self._commands.next_at(), self._ask_at, self._silence.next_at())
+        return min((due for due in dues if due is not None), default=None)
 
     def take(self) -> bytes:
         """The next command, when the one before is answered."""
@@ -118,51 +187,63 @@ class Driver(TalkOnly):
 
     def closed(self, now: float) -> Sequence[Item]:
         """A partial frame is garbled, commands are given up."""
-        return [*self._items(self._frames.close(now)), *self._commands.closed(now)]
-
-    def _items(self, pieces: Sequence[Frame | Bad]) -> list[Item]:
-        items: list[Item] = []
-        for piece in pieces:
-            if isinstance(piece, Bad):
-                items.append(Garbled(piece.raw, piece.why, piece.at))
-            else:
-                self.counters.frames += 1
-                items += self._frame(piece)
-        for item in items:
-            if isinstance(item, Garbled):
-                self.counters.bad(item.why)
+        items = [*self._items(self._frames.close(now)), *self._given_up(self._commands.closed(now))]
+        self._own.clear()
+        self._ask_at = None
+        self._silence.closed()
         return items
 
-    def _frame(self, frame: Frame) -> Sequence[Item]:
-        binary = isinstance(frame, Binary)
-        if frame.data[:3] == b"sFA" and (binary or frame.data[3:4] in (b"", b" ")):
-            return self._error(frame, _value(frame.data[3:].removeprefix(b" "), binary))
-        telegram = _TELEGRAM.fullmatch(frame.data)
-        if telegram is None:
-            return self._content.items(frame.data, frame.at)
-        kind, name, argument = (group or b"" for group in telegram.groups())
-        verb, text = as_text(kind + b" " + name).rstrip(), _value(argument, binary)
-        if kind == b"sSN":
-            return [EventSeen(verb, text, frame.data, frame.at)]
-        if kind.endswith(b"N") and kind != b"sAN":
-            return [CommandSeen(verb, text, frame.data, frame.at)]
-        refusal = None if _number(text, binary) != 0 else text
-        return [Reply(verb, text, frame.data, frame.at), *self._commands.answered(verb, refusal, frame.at)]
+    # --- what it hears ------------------------------------------------------------------------------------------------
 
-    def _error(self, frame: Frame, code: str) -> Sequence[Item]:
-        why = ERRORS.get(_number(code, isinstance(frame, Binary)) or 0, "an error without a known meaning")
-        return [DeviceError(code, why, frame.data, frame.at), *self._commands.answered(None, code, frame.at)]
+    def _frame(self, frame: Frame) -> list[Item]:
+        return [*self._standing.heard(self._silence.heard(frame.at, frame.data)), *super()._frame(frame)]
 
+    def _believes(self, said: Telegram, at: float) -> bool:
+        return said.binary or self._commands.expects(None if said.kind == ERROR else said.verb, at)
 
-def _value(argument: bytes, binary: bool) -> str:
-    """The arguments of a telegram as text; those of CoLa-B are not typed on the wire: a lone number becomes decimal."""
-    if not binary or all(0x20 <= byte <= 0x7E for byte in argument):
-        return as_text(argument)
-    return str(int.from_bytes(argument)) if len(argument) in (1, 2, 4) else argument.hex()
+    def _said(self, said: Telegram, frame: Frame) -> list[Item]:
+        items = super()._said(said, frame)
+        if said.kind == ERROR:
+            ended = self._commands.answered(None, said.text, frame.at)
+        elif isinstance(items[0], Reply):
+            refusal = None if said.number() != 0 else said.text
+            ended = self._commands.answered(said.verb, refusal, frame.at)
+        else:
+            return items
+        asked = self._own.pop(ended[0].id, None) if ended else None
+        return [*items, *ended] if asked is None else self._told(asked, said, items, frame)
 
+    def _told(self, asked: str, said: Telegram, items: list[Item], frame: Frame) -> list[Item]:
+        """The answer to a question of our own; one about the state is said only when the state changes."""
+        well = self._standing.say("answer", None, frame.data, frame.at)
+        if asked == IDENTITY or said.kind == ERROR:
+            return [*well, *items]
+        self._ask_at = frame.at + self._settings.state_s * 1000
+        number = said.number()
+        wrong = STRANGE if number is None else STATES.get(number, STRANGE)
+        return [*well, *self._standing.say("state", wrong, frame.data, frame.at)]
 
-def _number(text: str, binary: bool) -> int | None:
-    """A number as CoLa writes it, None if the text is none."""
-    if re.fullmatch(r"[+-][0-9]{1,10}", text) or (binary and re.fullmatch(r"[0-9]{1,10}", text)):
-        return int(text)
-    return int(text, 16) if re.fullmatch(r"[0-9A-Fa-f]{1,8}", text) else None
+    # --- what it asks -------------------------------------------------------------------------------------------------
+
+    def _ask(self, name: str, now: float) -> None:
+        frame = encode(f"sRN {name}".encode(), self._settings.dialect)
+        self._own[self._commands.add(f"sRA {name}", frame, now, None)] = name
+
+    def _ask_state(self, now: float) -> None:
+        if self._ask_at is not None and now >= self._ask_at:
+            self._ask_at = None
+            self._ask(STATE, now)
+
+    def _given_up(self, ended: Sequence[GivenUp | Answered]) -> list[Item]:
+        """Commands that were given up, without our own questions."""
+        items: list[Item] = []
+        for end in ended:
+            asked = self._own.pop(end.id, None)
+            if asked is None:
+                items.append(end)
+                continue
+            if asked == STATE:
+                self._ask_at = end.at + self._settings.state_s * 1000
+            if isinstance(end, GivenUp) and end.why == SILENT:
+                items += self._standing.say("answer", f"{DEAF} sRN {asked}", b"", end.at)
+        return items
