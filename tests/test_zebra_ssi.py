@@ -381,7 +381,7 @@ def test_a_hostile_code_is_garbled_with_a_token_so_that_it_is_not_sent_again(cod
 @pytest.mark.parametrize(
     ("wire", "item", "answer"),
     [
-        (EVENT, EventSeen("EVENT", "01", EVENT[:-2], 1.0), HOST_ACK),
+        (EVENT, EventSeen("EVENT", "1", EVENT[:-2], 1.0), HOST_ACK),
         (REPLY_REVISION, Reply("REPLY_REVISION", "PAABAS00-001-R00 1", REPLY_REVISION[:-2], 1.0), b""),
         (packet(0xD4, b"\x01\xd3"), Reply("CAPABILITIES_REPLY", "01D3", packet(0xD4, b"\x01\xd3")[:-2], 1.0), b""),
         (packet(0xC6, b"\xff\x01\x00"), Reply("PARAM_SEND", "FF0100", packet(0xC6, b"\xff\x01\x00")[:-2], 1.0), b""),
@@ -584,7 +584,7 @@ def test_refusals_say_their_cause(cause: int, why: str) -> None:
     error, answered = driver.feed(packet(0xD1, bytes([cause])), 1.0)
     assert isinstance(error, DeviceError)
     assert why in error.why
-    assert answered == Answered(number, f"{cause:02X}", 1.0)
+    assert answered == Answered(number, f"{cause}", 1.0)
     assert driver.take() == b""
 
 
@@ -596,7 +596,7 @@ def test_a_command_that_arrived_damaged_is_sent_again_twice() -> None:
     for at in (1.0, 2.0):
         assert ends(driver.feed(damaged, at)) == []
         assert driver.take() == packet(0xE4, source=4, status=1)
-    assert ends(driver.feed(damaged, 3.0)) == [Answered(number, "01", 3.0)]
+    assert ends(driver.feed(damaged, 3.0)) == [Answered(number, "1", 3.0)]
     assert driver.take() == b""
 
 

@@ -20,16 +20,16 @@ RETRANSMIT, CONTINUES = 1, 2
 
 ACK, NAK = 0xD0, 0xD1
 REQUEST_REVISION, START_DECODE, STOP_DECODE = 0xA3, 0xE4, 0xE5
-DECODE_DATA, SEGMENT = 0xF3, 0x73
+DECODE_DATA, SEGMENT, EVENT = 0xF3, 0x73, 0xF6
 
 RESEND, BAD_CONTEXT = b"\x01", b"\x02"
 """Causes of CMD_NAK that a host sends."""
 
 CAUSES = {
-    "01": "it got the packet damaged",
-    "02": "it does not know that command, or not now",
-    "06": "it may not, or a value is out of range",
-    "0A": "cancelled",
+    "1": "it got the packet damaged",
+    "2": "it does not know that command, or not now",
+    "6": "it may not, or a value is out of range",
+    "10": "cancelled",
 }
 NO_CAUSE = "a cause without a known meaning"
 
@@ -43,7 +43,7 @@ NAMES = {
 }
 REPLIES = frozenset({0x80, 0xA4, 0xA6, 0xC6, 0xD4})
 """Data in answer to a command of the host: they are its acknowledgement and want none."""
-TOLD = frozenset({0xB1, 0xF6})
+TOLD = frozenset({0xB1, EVENT})
 """What a decoder tells by itself beside codes; it wants an acknowledgement."""
 
 AIM = {
@@ -97,8 +97,8 @@ class Packet(Frame):
         return not self.from_host and self.opcode in (DECODE_DATA, SEGMENT)
 
     def cause(self) -> str:
-        """Of CMD_NAK: two hex digits, empty when it has none."""
-        return self.body[:1].hex().upper()
+        """Of CMD_NAK: a number, empty when it has none."""
+        return str(self.body[0]) if self.body else ""
 
     @property
     def retransmitted(self) -> bool:

@@ -96,7 +96,8 @@ class Ear:
         if packet.opcode == ssi.NAK:
             return DeviceError(packet.cause(), ssi.CAUSES.get(packet.cause(), ssi.NO_CAUSE), packet.data, at)
         if packet.opcode in ssi.TOLD:
-            return EventSeen(verb, _text(packet.body), packet.data, at)
+            event = str(packet.body[0]) if packet.opcode == ssi.EVENT and packet.body else _text(packet.body)
+            return EventSeen(verb, event, packet.data, at)
         if packet.opcode in ssi.REPLIES or packet.opcode == ssi.ACK:
             return Reply(verb, _text(packet.body), packet.data, at)
         return self._garbled(packet.data, UNKNOWN, at)

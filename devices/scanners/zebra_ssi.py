@@ -130,7 +130,7 @@ class Driver(Ear):
         return self._heard(self._frames.feed(data, at))
 
     def send(self, command: Command, now: float, expires: float | None) -> int:
-        """Trigger -> START_DECODE or STOP_DECODE; a refusal is the cause of CMD_NAK, two hex digits."""
+        """Trigger -> START_DECODE or STOP_DECODE; a refusal is the cause of CMD_NAK, a number."""
         if not isinstance(command, Trigger):
             raise TypeError(f"zebra_ssi takes no {type(command).__name__}, only Trigger")
         self._now = now
