@@ -138,6 +138,11 @@ def test_eighth_bits_set_are_no_data() -> None:
     assert heard(dl(), bytes(byte | 0x80 for byte in message(b"RB1"))) == [("garbled", BETWEEN)]
 
 
+@pytest.mark.parametrize("garbage", [b"\x00\xfe\xf8" * 50, b"\x02\x00\xf8" * 50 + b"\r\n"])
+def test_a_wrong_speed_gives_no_read(garbage: bytes) -> None:
+    assert {name for name, _ in heard(dl(), garbage)} == {"garbled"}
+
+
 def test_a_lot_of_anything_is_bounded_and_the_next_message_is_whole() -> None:
     for part in (b"A", b"\r", b"\r\n", b"H\x00\r\n", b"\x00"):
         driver = dl(heartbeat=HB)

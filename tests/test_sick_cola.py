@@ -196,6 +196,11 @@ def test_eighth_bits_set_are_no_data() -> None:
     assert heard(cola(), bytes(byte | 0x80 for byte in b"\x02RB1\x03")) == [("garbled", BETWEEN)]
 
 
+@pytest.mark.parametrize("garbage", [b"\x00\xfe\xf8" * 50, b"\x02\x00\xf8" * 50 + b"\x03"])
+def test_a_wrong_speed_gives_no_read(garbage: bytes) -> None:
+    assert {name for name, _ in heard(cola(), garbage)} == {"garbled"}
+
+
 def test_a_megabyte_after_stx_is_bounded_and_the_next_frame_is_whole() -> None:
     driver = cola()
     for _ in range(16):

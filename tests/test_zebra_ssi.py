@@ -18,7 +18,7 @@ from devices.framing import BETWEEN, UNFINISHED
 from devices.framing import SILENT as GAP
 from devices.scanners import zebra_ssi
 from devices.scanners._commands import EXPIRED, GONE, SILENT
-from devices.scanners._ssi import CHECKSUM
+from devices.scanners._ssi import CHECKSUM, encode
 from devices.scanners._ssi_ear import MISSED, UNKNOWN
 from devices.scanners._ssi_parts import LIES, NO_TYPE, OTHER, PAUSE_MS, STRAY, TOO_LONG, UNENDED
 from devices.scanners.zebra_ssi import ASK_MS, DEAF, REPEATED
@@ -38,6 +38,8 @@ from devices.types import (
     Reply,
     Trigger,
 )
+from tests.floor_fixture import TUNNEL
+from tests.test_node import Daemon
 from tests.test_scanners import S10, heard, said
 
 HOST_ACK, DECODER_ACK = bytes.fromhex("04D00400FF28"), bytes.fromhex("04D00000FF2C")  # S1 S2
@@ -97,6 +99,19 @@ def test_vectors_obey_the_rule() -> None:
     assert packet(0xF3, b"\x03RB123456785GB") == CODE
     assert packet(0xF3, b"\x03RB123456785GB", status=1) == MARKED
     assert packet(0xF6, b"\x01") == EVENT
+
+
+@pytest.mark.parametrize(
+    ("opcode", "body", "wire"),
+    [
+        *((0xD0, b"", "04D00400FF28"), (0xD1, b"\x01", "05D1040001FF25"), (0xD1, b"\x02", "05D1040002FF24")),
+        *((0xD1, b"\x06", "05D1040006FF20"), (0xA3, b"", "04A30400FF55"), (0xE4, b"", "04E40400FF14")),
+        *((0xE5, b"", "04E50400FF13"), (0xE6, b"\x00", "05E6040000FF11"), (0xE7, b"\x01", "05E7040001FF0F")),
+        *((0xE8, b"\x01", "05E8040001FF0E"), (0xE9, b"", "04E90400FF0F"), (0xEA, b"", "04EA0400FF0E")),
+    ],
+)
+def test_what_a_host_may_say_byte_for_byte(opcode: int, body: bytes, wire: str) -> None:
+    assert encode(opcode, body).hex().upper() == wire
 
 
 def test_a_code() -> None:
@@ -225,6 +240,13 @@ def test_a_megabyte_of_anything_is_bounded_and_quick() -> None:
     assert reads(driver.feed(CODE, 2000.0)) == [S10]
 
 
+@pytest.mark.parametrize("garbage", [b"\x00\xfe\xf8" * 200, b"\xf8\x00\x00" * 200, bytes(b | 0x80 for b in CODE) * 9])
+def test_a_wrong_speed_or_parity_gives_no_read(garbage: bytes) -> None:
+    driver = quiet()
+    items = [*driver.feed(garbage, 1.0), *driver.tick(300.0)]
+    assert {type(item) for item in items} == {Garbled}
+
+
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
@@ -308,6 +330,25 @@ def test_an_acknowledgement_that_was_not_written_is_not_given_to_the_next_code()
     driver.confirm((1, CRC), 2.0)
     driver.feed(data(b"A"), 3.0)
     assert driver.take() == b""
+
+
+def test_a_daemon_acknowledges_after_its_commit_and_knows_the_code_after_a_restart() -> None:
+    change = 'kind = "line"\nlink = "tcp://127.0.0.1:2112" => kind = "zebra_ssi"\nlink = "tcp://127.0.0.1:2112"'
+    changes = (change, 'late_mm = 400\nprefix = "\\u0002"\nsuffix = "\\u0003"\n => late_mm = 400\n')
+    hub = Daemon(*changes).up()
+    assert hub.node.take(TUNNEL) == REQUEST_REVISION
+    hub.node.received(TUNNEL, REPLY_REVISION, hub.now)
+    hub.node.received(TUNNEL, CODE, hub.now)
+    assert hub.node.take(TUNNEL) == b""
+    batch = hub.on_its_way()
+    assert hub.node.take(TUNNEL) == b"", "it is on its way to the disk"
+    hub.durable(batch)
+    assert hub.node.take(TUNNEL) == HOST_ACK
+    again = Daemon(*changes, journal=hub.journal, now=hub.now + 300)
+    again.node.link_up(TUNNEL, again.now)
+    again.node.received(TUNNEL, MARKED, again.now)
+    assert again.node.take(TUNNEL) == HOST_ACK, "its acknowledgement was lost in the restart"
+    assert again.node.drivers[TUNNEL].counters.noted == {REPEATED: 1}
 
 
 def test_a_wrong_checksum_is_refused_and_the_repetition_is_read() -> None:

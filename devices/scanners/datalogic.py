@@ -29,13 +29,13 @@ from devices.scanners._datalogic_frames import DatalogicFrames, Line
 from devices.types import Garbled, Heartbeat, Item, Kept, Message, NoRead, Read
 
 UNPROVEN = (
-    "datalogic: a heartbeat between results is taken to end with their terminator; set its own terminator to the same.",
-    "datalogic: the Protocol Index is taken to be one number of index_digits digits; the manual allows any text, and "
+    "a heartbeat between results is taken to end with their terminator; set its own terminator to the same.",
+    "the Protocol Index is taken to be one number of index_digits digits; the manual allows any text, and "
     "several of them.",
-    "datalogic: a counter of the heartbeat with a custom range is not checked (heartbeat_modulus = 0), nor is its "
+    "a counter of the heartbeat with a custom range is not checked (heartbeat_modulus = 0), nor is its "
     "diagnostic field read.",
-    "datalogic: the multiple-read text is taken to stand for the whole message, in place of its codes.",
-    "datalogic: no source says how a trigger text or host mode answers while items are read, so no command is taken.",
+    "the multiple-read text is taken to stand for the whole message, in place of its codes.",
+    "no source says how a trigger text or host mode answers while items are read, so no command is taken.",
 )
 
 HARD_LIMIT = 8192

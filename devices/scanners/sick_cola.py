@@ -40,9 +40,9 @@ from devices.types import (
 )
 
 UNPROVEN = (
-    "sick_cola: SCdevicestate and DIornr are read in the manuals of SICK's LiDARs; a CLV or Lector that does not know "
+    "SCdevicestate and DIornr are read in the manuals of SICK's LiDARs; a CLV or Lector that does not know "
     "them answers sFA, and is not asked again until the channel opens anew.",
-    "sick_cola: the text of the heartbeat has no known default; it is compared with the setting.",
+    "the text of the heartbeat has no known default; it is compared with the setting.",
 )
 
 HARD_LIMIT = 65535

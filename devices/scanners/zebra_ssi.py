@@ -44,11 +44,11 @@ from devices.types import (
 )
 
 UNPROVEN = (
-    "zebra_ssi: WAKEUP, a single byte 00, is general knowledge; wakeup_ms = 0 never sends it.",
-    "zebra_ssi: every packet of a code that continues is taken to begin with the code type, and is acknowledged with "
+    "WAKEUP, a single byte 00, is general knowledge; wakeup_ms = 0 never sends it.",
+    "every packet of a code that continues is taken to begin with the code type, and is acknowledged with "
     "CMD_ACK; one public driver answers segments with opcode 74, and says that the scanner does not mind.",
-    "zebra_ssi: a packet that fits nothing, and an opcode that no decoder sends, is answered with CMD_NAK 02.",
-    "zebra_ssi: the code type does not say the modifier of the AIM identifier, so the usual one is given "
+    "a packet that fits nothing, and an opcode that no decoder sends, is answered with CMD_NAK 02.",
+    "the code type does not say the modifier of the AIM identifier, so the usual one is given "
     "(QR ]Q1, Data Matrix ]d1).",
 )
 
