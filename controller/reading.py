@@ -36,7 +36,7 @@ def said(floor: FloorState, device: str, item: Item, now: float, look: Look) -> 
     result = _result(device, item, source)
     if result is None:
         return
-    if not on_line:
+    if not on_line or getattr(item, "hand", None) is not None:  # a hand says itself what it is about, wherever it is
         presence.read(floor, device, result, item, now, look)
         return
     line, reader = floor.readers[device]

@@ -20,7 +20,7 @@ import devices.driver
 from controller.commands import decode
 from controller.commands._texts import settings as settings_of
 from devices.driver import kinds, load
-from devices.types import Garbled, Item, Kept
+from devices.types import Garbled, Item, Kept, NoRead, Read
 from tests import transcripts
 from tests.transcripts import WIRE, Recorded
 
@@ -94,6 +94,9 @@ def test_byte_by_byte(kind: str, message: Recorded) -> None:
 @every_message
 def test_five_in_a_row(kind: str, message: Recorded) -> None:
     once = Ear(kind, message.settings).feed(message.raw, 1.0)
+    if "ack=acknak" in message.settings:  # said again before our ACK is the same code: the wire has no other sign of it
+        assert Ear(kind, message.settings).feed(message.raw * 5, 1.0) == once
+        return
     assert Ear(kind, message.settings).feed(message.raw * 5, 1.0) == [*once] * 5
     assert Ear(kind, message.settings).bytewise(message.raw * 5) == [*once] * 5
 
@@ -117,9 +120,11 @@ def test_silence_ends_a_cut_message_and_the_next_is_whole(kind: str, message: Re
     for cut in range(1, whole):
         ear = Ear(kind, message.settings)
         before = ear.feed(message.raw[:cut], 1.0)
-        due = ear.driver.next_at()
-        assert due is not None or before, cut
-        silent = ear.driver.tick(due or 1.0)
+        silent: list[Item] = []
+        for _ in range(5):  # of what is due, the end of the silence may not be the first
+            if before or silent or (due := ear.driver.next_at()) is None:
+                break
+            silent += ear.driver.tick(due)
         assert all(isinstance(item, Garbled) for item in [*before, *silent]), cut
         assert before or silent, cut
         assert ear.feed(message.raw, 9e9) == once, cut
@@ -150,7 +155,7 @@ def test_no_bytes_raise(kind: str, data: st.DataObject) -> None:
 
 
 SCANNERS = [kind for kind, family in KINDS.items() if family == "scanners"]
-SAID = [(kind, message) for kind, message in RECORDED if kind in SCANNERS]
+SAID = [(kind, message) for kind, message in RECORDED if KINDS[kind] != "plcs"]
 
 
 def told(item: Item) -> str:
@@ -176,17 +181,30 @@ def test_stub_and_driver_of_a_scanner_understand_each_other(kind: str) -> None:
     stub = stubs.Scanner(
         settings_of(stubs.Settings, tuple(text for text in texts if text.split("=")[0] in fields)), 1, 0.0
     )
-    ear = Ear(kind, texts)
+    module = load(kind)
+    driver = module.Driver(settings_of(module.Settings, texts))
+    driver.opened(0.0, Kept())
     now = 0.0
+
+    def hear() -> list[Item]:
+        """What the stub says is heard, and what is heard is durable at once."""
+        items = driver.feed(stub.take(), now)
+        for item in items:
+            if getattr(item, "token", None) is not None:
+                driver.confirm(item.token, now)
+        stub.feed(driver.take(), now)
+        return [item for item in items if isinstance(item, Read | NoRead | Garbled)]
+
+    stub.feed(driver.take(), now)
     for codes, expected in (([b"RB123456785GB"], ["read RB123456785GB"]), ([], ["no_read"])):
         stub.gate(codes, now)
-        heard: list[Item] = list(ear.feed(stub.take(), now))
+        heard = hear()
         for _ in range(10):
             due = stub.next_at()
             if heard or due is None:
                 break
             now = due
             stub.tick(now)
-            heard += ear.feed(stub.take(), now)
+            heard += hear()
         assert [told(item) for item in heard] == expected
         now += 1000.0

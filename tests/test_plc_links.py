@@ -305,15 +305,25 @@ class Run:
         assert simulator.stdin is not None
         for number in numbers:
             for line in self.case.lines:
-                entry = {"parcel": f"{line}-{number}", "line": line, "codes": [f"C{line}-{number}"], "length_mm": 100}
+                name = f"{line}-{number}"
+                entry = {"parcel": name, "line": line, "codes": self._codes(name), "length_mm": 100}
                 simulator.stdin.write(json.dumps(entry).encode() + b"\n")
         simulator.stdin.flush()
+
+    def _codes(self, name: str) -> list[str]:
+        """What stands on a parcel."""
+        return [f"C{name}"]
 
     def _advise(self) -> None:
         """Advice of all parcels, then a word of customs: when that is known, so is what was said before it."""
         names = [f"{line}-{number}" for line in self.case.lines for number in range(PARCELS)]
         advice = [
-            {"parcel": name, "aliases": [f"C{name}"], "country": ("DE", "FR")[int(name[3:]) % 2], "customs": "none"}
+            {
+                "parcel": name,
+                "aliases": self._codes(name),
+                "country": ("DE", "FR")[int(name[3:]) % 2],
+                "customs": "none",
+            }
             for name in names
         ]
         key = {"scheme": "H7", "authority": "BE", "subject_kind": "parcel", "subject_id": "LAST"}
