@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -16,9 +17,13 @@ from devices.barcodes.candidate import control_character
 DIGITS = "0123456789"
 
 
-def only(code: str | bytes) -> Candidate:
-    (candidate,) = candidates(code)
+def only(code: str | bytes, scheme: str | None = None) -> Candidate:
+    (candidate,) = [one for one in candidates(code) if scheme in (None, one.scheme)]
     return candidate
+
+
+def said(candidate: Candidate) -> tuple[str, bool, str | None, dict[str, str]]:
+    return candidate.scheme, candidate.valid, candidate.why, candidate.parts
 
 
 # --- S10 --------------------------------------------------------------------------------------------------------------
@@ -83,7 +88,7 @@ def test_separators_and_aim_identifiers_do_not_count(code: str) -> None:
     "code",
     [
         *("rb123456785gb", "RB12345678SGB", "RB12345678OGB", "RB123456785GBX", "XRB123456785GB", "RB12345675GB"),
-        *("LP00123456789012", "RB１２３４５６７８５GB", "RB١٢٣٤٥٦٧٨٥GB", "RB12345678²GB", "RB123456785GB\n"),
+        *("RB１２３４５６７８５GB", "RB١٢٣٤٥٦٧٨٥GB", "RB12345678²GB", "RB123456785GB\n"),
     ],
 )
 def test_what_has_not_the_shape_of_s10(code: str) -> None:
@@ -130,7 +135,33 @@ def test_a_changed_digit_of_s10_is_seen_unless_the_check_digits_are_equal(serial
     ],
 )
 def test_valid_gs1(code: str, parts: dict[str, str]) -> None:
-    assert only(code) == Candidate("gs1", True, None, parts)
+    assert said(only(code, "gs1")) == ("gs1", True, None, parts)
+
+
+@pytest.mark.parametrize(
+    ("code", "checked"),
+    [
+        *(("]C110AB", False), ("]C110AB\x1d00373400306542500000", True), ("]C14101234567890128", True)),
+        *(("]C142012345", False), ("]C142184012345", False), ("6291041500213", True)),
+    ],
+)
+def test_element_strings_are_checked_when_one_of_them_is(code: str, checked: bool) -> None:
+    assert only(code).checked is checked
+
+
+@pytest.mark.parametrize(
+    ("code", "parts"),
+    [
+        ("]C1421840123451\x1d90A", {"421": "840123451", "90": "A"}),
+        ("]C1400ORDER1\x1d403R1", {"400": "ORDER1", "403": "R1"}),
+        ("]C140212345678901234522", {"402": "12345678901234522"}),
+        ("]C137123\x1d99X", {"37": "123", "99": "X"}),
+        ("]C14300ACME\x1d4307US\x1d4308123", {"4300": "ACME", "4307": "US", "4308": "123"}),
+        ("]C1422056", {"422": "056"}),
+    ],
+)
+def test_the_application_identifiers_of_a_hub(code: str, parts: dict[str, str]) -> None:
+    assert said(only(code, "gs1")) == ("gs1", True, None, parts)
 
 
 @pytest.mark.parametrize(
@@ -143,11 +174,15 @@ def test_valid_gs1(code: str, parts: dict[str, str]) -> None:
         ("]C110AB\x1d00373400306542500005", "Expected 0, got 5"),
         ("]C10106291041500214", "Expected 3, got 4"),
         ("]C117991399", "AI (17)"),
+        ("]C140212345678901234523", "(402) check digit is 3, expected 2"),
+        ("]C14101234567890129", "Expected 8, got 9"),
+        ("]C1402123", "402"),
         ("]C110A\x1d10B", "(10) twice with different values"),
-        ("\x1d", "1 to 4296 ASCII characters"),
-        ("]C110\u0661", "1 to 4296 ASCII characters"),
-        ("]C100\u066373400306542500000", "1 to 4296 ASCII characters"),
-        ("]C1" + "9" * 5000, "1 to 4296 ASCII characters"),
+        ("\x1d", "1 to 800 ASCII characters"),
+        ("]C110\u0661", "1 to 800 ASCII characters"),
+        ("]C100\u066373400306542500000", "1 to 800 ASCII characters"),
+        ("]C1" + "10A\x1d" * 49 + "90A", "more than 48 separators"),
+        ("]C1" + "9" * 5000, "1 to 800 ASCII characters"),
     ],
 )
 def test_invalid_gs1_says_why(code: str, why: str) -> None:
@@ -165,7 +200,7 @@ def test_invalid_gs1_says_why(code: str, why: str) -> None:
     ],
 )
 def test_stripped_fnc1_makes_no_valid_message(code: str) -> None:
-    assert not only(code).valid
+    assert not any(candidate.valid for candidate in candidates(code))
 
 
 def test_stripped_fnc1_without_an_identifier_is_nothing() -> None:
@@ -188,7 +223,7 @@ def test_stripped_fnc1_swallows_the_sscc() -> None:
 def test_a_post_code_before_a_usps_number_is_split_by_its_check_digit(
     aim: str, code: str, parts: dict[str, str]
 ) -> None:
-    assert only(aim + code) == Candidate("gs1", True, None, parts)
+    assert said(only(aim + code, "gs1")) == ("gs1", True, None, parts)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +233,7 @@ def test_a_post_code_before_a_usps_number_is_split_by_its_check_digit(
         "\uff16" * 13,
         "629104150021\u00b2",
         "O291041500213",
-        "62910415002",
+        "629104150",
         "]C1",
         "",
     ],
@@ -211,8 +246,8 @@ def test_what_has_no_shape_of_gs1(code: str) -> None:
 def test_every_changed_digit_of_an_sscc_is_seen(body: str, place: int, add: int) -> None:
     code = body + gs1.check_digit(body)
     changed = code[:place] + str((int(code[place]) + add) % 10) + code[place + 1 :]
-    assert (only(code).valid, only(changed).valid) == (True, False)
-    assert (only(f"]C100{code}").valid, only(f"]C100{changed}").valid) == (True, False)
+    assert (only(code, "gs1").valid, only(changed, "gs1").valid) == (True, False)
+    assert (only(f"]C100{code}", "gs1").valid, only(f"]C100{changed}", "gs1").valid) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -249,6 +284,11 @@ def test_control_characters(text: str, bad: bool) -> None:
 # --- floord barcode ---------------------------------------------------------------------------------------------------
 
 
+def printed(text: str) -> tuple[int, dict[str, Any]]:
+    done = CliRunner().invoke(barcode.command, ["--", text])
+    return done.exit_code, json.loads(done.output)
+
+
 @pytest.mark.parametrize(
     ("text", "code", "schemes"),
     [
@@ -257,24 +297,49 @@ def test_control_characters(text: str, bad: bool) -> None:
         ("HELLO", 1, []),
         (r"]d20106291041500213211234\x1d10AB", 0, ["gs1"]),
         ("]d20106291041500213211234<GS>10AB", 0, ["gs1"]),
+        ("201298452277", 0, ["fedex", "identcode", "gls", "gs1", "japan_post"]),
     ],
 )
 def test_barcode_prints_one_object_and_exits_by_its_verdict(text: str, code: int, schemes: list[str]) -> None:
-    done = CliRunner().invoke(barcode.command, [text])
-    found = json.loads(done.output)
-    assert (done.exit_code, [candidate["scheme"] for candidate in found["candidates"]]) == (code, schemes)
-    assert all(candidate.keys() == {"scheme", "valid", "why", "parts"} for candidate in found["candidates"])
+    exit_code, found = printed(text)
+    assert (exit_code, [candidate["scheme"] for candidate in found["candidates"]]) == (code, schemes)
+    for candidate in found["candidates"]:
+        assert list(candidate) == ["scheme", "valid", "why", "parts", "checked", "ids"]
 
 
-def test_barcode_tells_the_parts() -> None:
-    done = CliRunner().invoke(barcode.command, [r"]C1401ABC\x1d00373400306542500005"])
-    assert json.loads(done.output) == {
+def test_barcode_tells_the_parts_and_the_symbology() -> None:
+    assert printed(r"]C1401ABC\x1d00373400306542500005")[1] == {
+        "symbology": "Code 128 (GS1-128)",
         "candidates": [
             {
                 "scheme": "gs1",
                 "valid": False,
                 "why": "Invalid SSCC check digit for '373400306542500005': Expected 0, got 5.",
                 "parts": {"401": "ABC", "00": "373400306542500005"},
+                "checked": True,
+                "ids": [],
             }
-        ]
+        ],
     }
+    assert printed("RB123456785GB")[1]["symbology"] is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\x1b[2J\x1b]0;owned\x07",
+        "]C190\x1b[31mred",
+        "[)>\x1e07\x1d\x1b[2J\x1e\x04",
+        "\x9b31m",
+        "-h",
+        "\x7f",
+        "",
+        "\u202e",
+    ],
+)
+def test_hostile_text_reaches_no_terminal(text: str) -> None:
+    done = CliRunner().invoke(barcode.command, ["--", text])
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    assert done.output.removesuffix("\n").isascii()
+    assert done.output.removesuffix("\n").isprintable()
+    json.loads(done.output)

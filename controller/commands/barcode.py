@@ -8,7 +8,8 @@ import json
 import click
 
 from controller.commands._texts import unescape
-from devices.barcodes import candidates
+from devices.barcodes import candidates, words
+from devices.barcodes.candidate import split_aim
 
 
 @click.command()
@@ -18,8 +19,13 @@ def command(ctx: click.Context, text: str) -> None:
     r"""Say what a barcode may be: every scheme it fits, with its check.
 
     TEXT is the code, with an AIM identifier such as ]C1 in front if the scanner gives one. \x1d and <GS> stand for the
-    group separator. Prints one JSON object; exit code 1 if the code is valid in no scheme.
+    group separator. Prints one JSON object: the symbology in words, null without an AIM identifier, and the candidates,
+    those whose check digit is right first. `checked` false: the scheme has no check digit, so `valid` says only that
+    the code looks so. Exit code 1 if the code is valid in no scheme.
     """
-    found = candidates(unescape(text))
-    click.echo(json.dumps({"candidates": [dataclasses.asdict(candidate) for candidate in found]}))
+    code = unescape(text)
+    found = candidates(code)
+    symbology = words(split_aim(code)[0]) or None
+    listed = [dataclasses.asdict(candidate) for candidate in found]
+    click.echo(json.dumps({"symbology": symbology, "candidates": listed}))
     ctx.exit(0 if any(candidate.valid for candidate in found) else 1)

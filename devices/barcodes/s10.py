@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from devices.barcodes.candidate import Candidate, split_aim, without_separators
+from devices.barcodes.candidate import Candidate, Scheme, split_aim, without_separators
 
 _SHAPE = re.compile(r"([A-Z]{2})([0-9]{8})([0-9])([A-Z]{2})")
 _WEIGHTS = (8, 6, 4, 2, 3, 5, 9, 7)
@@ -56,8 +56,12 @@ def check_digit(serial: str) -> str:
 
 
 def candidate(text: str) -> Candidate | None:
-    """The code as S10, None if it has not its shape. Spaces and hyphens do not count."""
-    shape = _SHAPE.fullmatch(without_separators(split_aim(text)[1]))
+    """The code as S10, None if it has not its shape. Spaces, hyphens and an AIM identifier do not count."""
+    return _read(without_separators(split_aim(text)[1]))
+
+
+def _read(code: str) -> Candidate | None:
+    shape = _SHAPE.fullmatch(code)
     if shape is None:
         return None
     indicator, serial, check, country = shape.groups()
@@ -68,4 +72,7 @@ def candidate(text: str) -> Candidate | None:
         wrong.append(f"{country} is no country")
     service = "domestic or bilateral" if indicator in _BILATERAL else SERVICES.get(indicator[0], "not assigned")
     parts = {"indicator": indicator, "service": service, "serial": serial, "check": check, "country": country}
-    return Candidate("s10", not wrong, "; ".join(wrong) or None, parts)
+    return Candidate("s10", not wrong, "; ".join(wrong) or None, parts, ids=() if wrong else (code,))
+
+
+SCHEMES = (Scheme("s10", (13,), False, _read),)
