@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import string
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,6 +16,8 @@ from devices.barcodes._checks import mod7, mod11_10, mod37_36
 from devices.barcodes.aim import SYMBOLOGIES, follows_eci
 from devices.barcodes.dhl import post_check_digit
 from devices.barcodes.gls import check_digit as gls_check_digit
+
+DOCS = Path(__file__).parents[1] / "docs" / "barcodes.md"
 
 GLS_NUMBER = "12345678901"
 GLS_2D = "A" * 33 + "XHAX4HDA" + "B" * 82
@@ -346,3 +350,17 @@ def test_a_code_of_a_parcel_is_cheap(full: bool) -> None:
     bound = 20 if full else 500
     for code in ("340433836442636597", "RB123456785GB", "1Z5R89390357567127", "9400111206206406260787", "3318810025"):
         assert best_us(code, 200) < bound, code
+
+
+# --- the document -----------------------------------------------------------------------------------------------------
+
+
+def test_the_document_has_every_scheme() -> None:
+    rows = re.findall(r"^\| `([a-z0-9_]+)`", DOCS.read_text().partition("## Schemes")[2], re.MULTILINE)
+    assert set(rows) == set(NAMES)
+
+
+def test_the_documents_example_is_true() -> None:
+    told = re.findall(r'^\["(\w+)",(true|false),(?:null|"(.*)")\]$', DOCS.read_text(), re.MULTILINE)
+    found = [(one.scheme, str(one.valid).lower(), one.why or "") for one in candidates("201298452277")]
+    assert found == told
