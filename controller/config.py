@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from controller import closure, config_checks, config_devices, config_files, config_uses
+from controller.identity_section import IdentitySection
 from controller.sections import (
     FILES,
     FLOORSIM_TABLES,
@@ -101,7 +102,18 @@ def read(path: Path | str, text: str | None = None) -> Floor:
     floor = Floor(sheet)
     if not sheet.readable:
         return floor
-    tables = (*SECTIONS, "broker", "customs", "promise", "ask", "hands", "journal", "switch", *FLOORSIM_TABLES)
+    tables = (
+        *SECTIONS,
+        "broker",
+        "customs",
+        "promise",
+        "ask",
+        "hands",
+        "identity",
+        "journal",
+        "switch",
+        *FLOORSIM_TABLES,
+    )
     head = sheet.fill(Head, (), {key: value for key, value in sheet.data.items() if key not in tables}, also=tables)
     if "broker" not in sheet.data and ("broker",) not in sheet.broken:
         sheet.report(("broker",), "missing", 'write [broker] and url = "mqtt://…"')
@@ -111,6 +123,7 @@ def read(path: Path | str, text: str | None = None) -> Floor:
         "promise": _single(sheet, "promise", Promise),
         "ask": _single(sheet, "ask", Ask),
         "hands": _single(sheet, "hands", Hands),
+        "identity": _single(sheet, "identity", IdentitySection),
         "journal": _single(sheet, "journal", Journal),
     }
     floor.switch = _list(sheet, "switch", Switch)

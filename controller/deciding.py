@@ -13,7 +13,7 @@ from controller.advice import Look
 from controller.effects import Ask, Send
 from controller.events import Refused, Routed
 from controller.floor_state import FloorState
-from controller.identity import Identity, identify
+from controller.identity import Identity, identify, worth_asking
 from controller.line import LineState
 from controller.routing import Decision, Question, decide, may_enter
 from controller.travel import State, Travel
@@ -75,7 +75,7 @@ def _asks(floor: FloorState, travel: Travel, identity: Identity, now: float) -> 
         return None
     until: float | None = None
     deadline = travel.decide_by - 1 if travel.decide_by is not None else None
-    for code in dict.fromkeys(result.code for result in travel.results if result.code is not None):
+    for code in worth_asking(travel.results, floor.rules):
         wanted = floor.asking.wants(code, now, deadline, wait_ms, floor.online)
         if wanted is not None:
             floor.effects.append(Ask(code, travel.id, wanted))
@@ -113,7 +113,8 @@ def reconsider(floor: FloorState, now: float, look: Look) -> None:
 
 def settle(floor: FloorState, line: LineState, travel: Travel, now: float, look: Look) -> Identity:
     """Settle the identity and what depends on it: the parcel, its visit, and who else carries the same parcel."""
-    identity = identify(travel.results, look, suspect=travel.suspect, silent=questions.silent(line, travel))
+    silent = questions.silent(line, travel)
+    identity = identify(travel.results, look, floor.rules, suspect=travel.suspect, silent=silent)
     parcel = identity.parcel
     if parcel != travel.parcel:
         floor.carries(travel, parcel)

@@ -23,6 +23,7 @@ from controller import (
 from controller.advice import Advice, CustomsHead, CustomsRecord, Look
 from controller.effects import Effect
 from controller.floor_state import FloorState
+from controller.identity import texts
 from controller.inputs import (
     Advised,
     CameBack,
@@ -146,7 +147,7 @@ class Floor(FloorState):
     def _advised(self, advices: tuple[Advice, ...], now: float, look: Look) -> None:
         keys = {code for advice in advices for code in (advice.parcel, *advice.aliases)}
         for line, travel in self.travels():
-            if travel.parcel in keys or any(result.code in keys for result in travel.results):
+            if travel.parcel in keys or any(text in keys for text in texts(travel.results, self.rules)):
                 deciding.consider(self, line, travel, now, look)
         for advice in advices:
             ending.advised(self, advice, now, look)

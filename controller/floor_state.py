@@ -17,6 +17,7 @@ from controller.departures import Timetable
 from controller.drops import Drop
 from controller.effects import Effect, Emit, Keep, Send
 from controller.events import Alarm, Data, Inducted, ReadSeen
+from controller.identity_rules import Rules, rules_of
 from controller.lanes import LaneState
 from controller.line import SPEED_ERROR, Counter, LineState, Reader
 from controller.matching import Odometer
@@ -64,6 +65,8 @@ class FloorState:
     timetable: Timetable = field(default_factory=Timetable)
     cut_off: float | None = None
     """UTC ms of the next cut-off of a departure"""
+    rules: Rules = field(init=False)
+    """which codes identify a parcel"""
     zone: tzinfo = field(init=False)
     """of the site"""
     times: Schedule = field(init=False)
@@ -106,6 +109,7 @@ class FloorState:
 
     def __post_init__(self) -> None:
         self.book.stale_ms = self.config.customs.stale_s * 1000
+        self.rules = rules_of(self.config.identity)
         self.zone = zone(self.config.time_zone)
         self.times = Schedule(self.config.switch, self.zone)
         self.plans.setdefault(self.plan.plan, self.plan)

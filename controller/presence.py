@@ -22,7 +22,7 @@ ANSWER_MS = 2000.0
 
 def read(floor: FloorState, device: str, result: Result, item: object, now: float, look: Look) -> None:
     """A reader, a hand or a portal gave a result."""
-    identity = identify([result], look, suspect=False, silent="NO_READ")
+    identity = identify([result], look, floor.rules, suspect=False, silent="NO_READ")
     data = ReadSeen(
         visit=floor.visits.get(identity.parcel) if identity.parcel else None,
         parcel=identity.parcel,

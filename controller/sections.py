@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
+from controller.identity_section import IdentitySection
 from controller.wording import shown
 
 BROKERS = 16
@@ -291,6 +292,7 @@ class Config(Head):
     promise: Promise = Promise()
     ask: Ask = Ask()
     hands: Hands = Hands()
+    identity: IdentitySection = IdentitySection()
     journal: Journal = Journal()
     switch: tuple[Switch, ...] = ()
     line: dict[LineKey, Line] = Field(default_factory=dict)

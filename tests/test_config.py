@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from controller.config import SECTIONS, Config, ConfigErrors, Problem, load, read
+from controller.identity_section import IdentitySection
 from controller.sections import Ask, Broker, Customs, Head, Promise, Switch
 
 DOCS = Path(__file__).parents[1] / "docs" / "configuration.md"
@@ -149,7 +150,7 @@ def test_the_documents_example_is_good(tmp_path: Path) -> None:
     assert [switch.wave for switch in config.switch] == ["w1", "w2"]
 
 
-@pytest.mark.parametrize("section", [*SECTIONS.values(), Head, Broker, Customs, Promise, Ask, Switch])
+@pytest.mark.parametrize("section", [*SECTIONS.values(), Head, Broker, Customs, Promise, Ask, IdentitySection, Switch])
 def test_the_documents_table_has_every_key(section: type[BaseModel]) -> None:
     keys = [set(re.findall("`([a-z_]+)`", line.split("|")[1])) for line in DOCS.read_text().splitlines() if "|" in line]
     assert set(section.model_fields) - {"settings"} <= set().union(*keys)

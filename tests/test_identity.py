@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from controller.advice import Advice
 from controller.floor import Connection, Heard
 from controller.identity import Identity, Outcome, Result, identify
+from controller.identity_rules import Rules
 from controller.routing import REASONS
 from devices import types as said
 from tests.floor_fixture import DOCK, TUNNEL, advice, ready, ride
@@ -30,7 +31,7 @@ def result(code: str | None, outcome: str = "READ", reader: str = "t1") -> Resul
 
 
 def settled(*results: Result, suspect: bool = False, silent: Outcome = "SCANNER_LATE") -> Identity:
-    return identify(results, look, suspect=suspect, silent=silent)
+    return identify(results, look, Rules(), suspect=suspect, silent=silent)
 
 
 @pytest.mark.parametrize(
