@@ -301,7 +301,7 @@ WRONG = [
     ('line = "S1"\nplc', 'line = "X9"\nplc', "plc.s1.line", "no line 'X9'", "lines are: S1"),
     ('default_lane = "S1-EX"', 'default_lane = "S1-EXC"', "line.S1.default_lane", "no lane 'S1-EXC'", "'S1-EX'?"),
     ('kind = "line"\nlink', 'kind = "lines"\nlink', "scanner.tunnel-1.kind", "unknown kind", "did you mean 'line'?"),
-    ('kind = "line"\nlink', 'kind = "zebra"\nlink', "scanner.tunnel-1.kind", "unknown kind", "known kinds are: "),
+    ('kind = "line"\nlink', 'kind = "opticon"\nlink', "scanner.tunnel-1.kind", "unknown kind", "known kinds are: "),
     ('kind = "line"\nlink', 'kind = "telegram"\nlink', "scanner.tunnel-1.kind", "of the family plcs", "line"),
     # links
     ('"tcp://127.0.0.1:2112"', '"127.0.0.1:2112"', "scanner.tunnel-1.link", "127.0.0.1:2112", "tcp://"),
