@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from controller.wording import closest, guess, shown, told
-from devices import driver, links
+from devices import driver, links, serial_ports
 
 if TYPE_CHECKING:
     from controller.config import Floor
@@ -36,12 +36,12 @@ def _links(floor: Floor) -> None:
                 floor.sheet.report(at, *told(str(error)))
                 continue
             kind = str(floor.sheet.data[table][name].get("kind"))
-            if problem := _unfit(kind, url.transport):
+            if problem := _unfit(kind, url.transport) or _eaten(kind, url.flow):
                 floor.sheet.report(at, *problem)
                 continue
             if url.transport == "mqtt":
                 continue  # each device has a connection of its own to the broker
-            port = os.path.realpath(url.path) if url.scheme == "serial" else f"{url.host}:{url.port}".casefold()
+            port = _port(url)
             first, kind_there, link_there = users.setdefault(
                 port, (f"{table}.{name} (line {floor.sheet.line(at)})", kind, link)
             )
@@ -64,6 +64,28 @@ def _unfit(kind: str, transport: str) -> tuple[str, str] | None:
     forms = [form for scheme, form in links.FORMS.items() if scheme.startswith("mqtt") == on_broker]
     where = "is reached over a broker, and this is none" if on_broker else "is not on a broker"
     return f"a machine of kind {kind} {where}", f"write one of: {', '.join(forms)}"
+
+
+def _eaten(kind: str, flow: str) -> tuple[str, str] | None:
+    """With XON/XOFF the port takes the bytes 11 and 13 out of what it receives."""
+    try:
+        binary = getattr(driver.load(kind), "BINARY", False)
+    except driver.UnknownKind:
+        return None
+    if flow != "xonxoff" or not binary:
+        return None
+    what = f"a machine of kind {kind} sends any byte, and flow=xonxoff takes the bytes 11 and 13 out of what it says"
+    return what, "write flow=rtscts, or leave flow out, and set the machine likewise"
+
+
+def _port(url: links.LinkUrl) -> str:
+    """What a link really leads to, where it can be seen here and now."""
+    if url.usb is not None:
+        try:
+            return serial_ports.find(url.usb)
+        except serial_ports.NotFound:
+            return str(url.usb)
+    return os.path.realpath(url.path) if url.scheme == "serial" else f"{url.host}:{url.port}".casefold()
 
 
 def _can_share(kind: str) -> bool:

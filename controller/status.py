@@ -18,6 +18,8 @@ class Health(Protocol):
     bytes_in: int
     bytes_out: int
     damaged: int
+    errors: dict[str, int]
+    collisions: int
     reopened: int
     why: str
 
@@ -94,6 +96,8 @@ def _link(node: Node, name: str, health: Health, now: float) -> dict[str, Any]:
         "bytes_in": health.bytes_in,
         "bytes_out": health.bytes_out,
         "damaged": health.damaged,
+        "line_errors": dict(health.errors),
+        "collisions": health.collisions,
         "reopened": health.reopened,
         "why": health.why,
         "frames": counters.frames,

@@ -18,7 +18,9 @@ A module may add `Sniffer(settings)`, for a wire on which both sides speak: `fee
 return items for what it hears of either side, without a session. `floord decode` prefers it to the driver.
 
 A module may state `UNPROVEN`, a tuple of sentences: what it does by guess, because no manual or recording proves it.
-They are logged at every start of a daemon that uses the kind.
+They are logged at every start of a daemon that uses the kind. `BINARY = True`: any byte may stand in what the machine
+says, so its line cannot have flow=xonxoff. `GUESSES`: settings, as mappings, with which `floord ports --listen` tries
+the kind on bytes it has heard; without it the kind is tried with its defaults.
 
 Nothing is registered anywhere: `load("sick_cola")` imports `devices.scanners.sick_cola`. A module whose name begins
 with `_` is a part of its family and no kind.

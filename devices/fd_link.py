@@ -11,10 +11,10 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from devices.lasting import Lasting
-from devices.links import LinkHandler
+from devices.links import LONGEST_S, LinkHandler
 from devices.types import Message
 
 Loop: TypeAlias = asyncio.AbstractEventLoop
@@ -22,30 +22,53 @@ Loop: TypeAlias = asyncio.AbstractEventLoop
 READ_BYTES = 2048
 """At a time: some hundred reads of a scanner that floods, so that the other links have their turn."""
 OUT_BYTES = 262_144  # at most so much waits for the other side
+ASK_MS = 1000.0
+"""What a port counts is asked at most so often."""
+
 STUCK_MS = 2000.0  # longer than any answer takes at 9600 baud; a peer that takes nothing for so long is stuck
 
 
-class Port(Protocol):
-    """What differs between links. Nothing here blocks."""
+class Port:
+    """What differs between links; the last six only where bytes are more than bytes. Nothing here blocks."""
 
     stuck: str
     """What it means when the other side takes nothing, in plain words."""
 
-    @property
-    def damaged(self) -> int:
-        """Bytes known to be wrong, so far."""
+    damaged = 0
+    """Bytes known to be wrong, so far."""
+
+    collisions = 0
+    """Transmissions whose echo came back otherwise or not at all, so far."""
+
+    look_s = LONGEST_S
+    """How often to look at `place` while the port is away."""
 
     def begin(self, opened: Callable[[int], None], failed: Callable[[str], None]) -> None:
         """Begin to open; later, and once, `opened` with a non-blocking descriptor, or `failed` with the reason."""
+        raise NotImplementedError
 
     def cancel(self) -> None:
         """Give up opening; neither callback is called any more."""
+        raise NotImplementedError
 
     def end(self, fd: int) -> None:
         """Close what was opened, without waiting for output; another `begin` may follow at once."""
+        raise NotImplementedError
 
-    def clean(self, data: bytes) -> bytes:
+    def place(self) -> object:
+        """What would be opened now; when that changes while the port is away, it is opened at once."""
+        return None
+
+    def sent(self, data: bytes | bytearray, at: float) -> None:
+        """These bytes were taken by the kernel."""
+
+    def clean(self, data: bytes, at: float) -> bytes:
         """The payload of bytes read."""
+        return data
+
+    def errors(self, fd: int) -> dict[str, int]:
+        """What the port counts by itself."""
+        return {}
 
 
 class FdLink(Lasting):
@@ -56,6 +79,8 @@ class FdLink(Lasting):
     ) -> None:
         super().__init__(name, handler, loop, rng)
         self._port = port
+        self.look_s = port.look_s
+        self._asked = -ASK_MS
         self._stuck_s = stuck_ms / 1000
         self._fd: int | None = None
         self._out = bytearray()
@@ -86,6 +111,9 @@ class FdLink(Lasting):
             self._loop.add_writer(self._fd, self._send, self._fd)
             self._stuck = self._loop.call_later(self._stuck_s, self._check_stuck, self._fd)
 
+    def _place(self) -> object:
+        return self._port.place()
+
     def _begin(self) -> None:
         self._port.begin(self._opened, self._is_down)
 
@@ -110,8 +138,10 @@ class FdLink(Lasting):
         at = self._loop.time() * 1000
         self.health.bytes_in += len(data)
         self.health.last_byte = at
-        payload = self._port.clean(data)
-        self.health.damaged = self._port.damaged
+        payload = self._port.clean(data, at)
+        self.health.damaged, self.health.collisions = self._port.damaged, self._port.collisions
+        if at >= self._asked + ASK_MS:
+            self._asked, self.health.errors = at, self._port.errors(fd)
         if payload:
             self._handler.received(self._name, payload, at)
 
@@ -124,10 +154,11 @@ class FdLink(Lasting):
             self._loop.remove_writer(fd)
             self._loop.call_soon(self._lost, error.strerror or str(error), fd)
             return
-        del self._out[:sent]
-        self.health.bytes_out += sent
         if sent:
             self._moved = self._loop.time()
+            self._port.sent(self._out[:sent], self._moved * 1000)
+        del self._out[:sent]
+        self.health.bytes_out += sent
         if not self._out and self._stuck:
             self._loop.remove_writer(fd)
             self._stuck.cancel()

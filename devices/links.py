@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from devices.types import Message
 
@@ -24,7 +24,13 @@ BYTE_SIZES = {"5": 5, "6": 6, "7": 7, "8": 8}
 STOP_BITS = {"1": 1.0, "1.5": 1.5, "2": 2.0}
 PARITIES = {"N": "none", "E": "even", "O": "odd", "M": "mark", "S": "space"}
 FLOWS = ("none", "xonxoff", "rtscts")
-SERIAL_KEYS = ("baud", "bytesize", "flow", "parity", "stopbits")
+ECHOES = {"keep": False, "strip": True}
+LEVELS = {"on": True, "off": False}
+LINE_KEYS = ("baud", "bytesize", "echo", "flow", "parity", "stopbits")
+PORT_KEYS = (*LINE_KEYS, "dtr", "rts")
+USB_FORM = (
+    "usb://VID:PID, usb://VID:PID:SERIAL or usb://VID:PID:SERIAL:INTERFACE with VID, PID, INTERFACE in hex digits"
+)
 
 
 @dataclass(slots=True)
@@ -32,7 +38,9 @@ class Health:
     """How a link is. `since` (of `up`) and `last_byte` are monotonic ms; `why` is the reason of the last loss,
     `files` that why files which are new since cannot be used ("" = there are none).
 
-    `damaged` counts bytes that arrived with a parity or framing error, where parity is used.
+    `damaged` counts bytes that arrived with a parity or framing error, and breaks, where parity is used; `errors` what
+    the port itself counts since it was first opened (frame, overrun, parity, break, buffer), where it counts.
+    `collisions`: transmissions whose echo came back otherwise or not at all, where echo is stripped.
     """
 
     up: bool = False
@@ -41,6 +49,8 @@ class Health:
     bytes_in: int = 0
     bytes_out: int = 0
     damaged: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+    collisions: int = 0
     reopened: int = 0
     why: str = ""
     files: str = ""
@@ -85,6 +95,10 @@ class Backoff:
         self._rng = rng
         self._tries = 0
 
+    def begin_anew(self) -> None:
+        """What was tried is gone; something else is there."""
+        self._tries = 0
+
     def next(self, held_s: float) -> float:
         """Seconds to wait now; `held_s` = how long the last connection held, 0.0 if it never came to be."""
         if held_s >= HELD_S:
@@ -97,8 +111,27 @@ class Backoff:
 
 
 @dataclass(frozen=True, slots=True)
+class UsbName:
+    """A USB port by what the adapter says of itself; hex digits in lower case. Empty = whatever it says.
+
+    `serial` is compared as udev and lsusb show it; `interface` = bInterfaceNumber, for adapters with several ports.
+    """
+
+    vid: str
+    pid: str
+    serial: str = ""
+    interface: str = ""
+
+    def __str__(self) -> str:
+        return ":".join(("usb", self.vid, self.pid, self.serial, self.interface)).rstrip(":").replace("usb:", "usb://")
+
+
+@dataclass(frozen=True, slots=True)
 class LinkUrl:
-    """What a link's URL says; see `FORMS`."""
+    """What a link's URL says; see `FORMS`. `dtr`, `rts`: the level at opening; None = as the system does it, on.
+
+    `echo`: what is sent comes back, as on a two-wire bus, and is to be taken out.
+    """
 
     scheme: str
     path: str = ""
@@ -109,11 +142,17 @@ class LinkUrl:
     bytesize: int = 8
     stopbits: float = 1.0
     flow: str = "none"
+    echo: bool = False
+    dtr: bool | None = None
+    rts: bool | None = None
+    usb: UsbName | None = None
 
     @property
     def transport(self) -> str:
         """How the machine's protocol is framed on it: `serial`, `tcp` or `mqtt`."""
-        return {"rfc2217": "serial", "tcp-listen": "tcp", "mqtts": "mqtt"}.get(self.scheme, self.scheme)
+        return {"rfc2217": "serial", "usb": "serial", "tcp-listen": "tcp", "mqtts": "mqtt"}.get(
+            self.scheme, self.scheme
+        )
 
     @property
     def is_connection(self) -> bool:
@@ -123,6 +162,7 @@ class LinkUrl:
 
 FORMS = {
     "serial": "serial:///dev/serial/by-id/…?baud=115200",
+    "usb": "usb://VID:PID:SERIAL?baud=115200",
     "tcp": "tcp://host:port",
     "tcp-listen": "tcp-listen://address:port",
     "rfc2217": "rfc2217://host:port?baud=115200",
@@ -130,14 +170,15 @@ FORMS = {
     "mqtts": "mqtts://broker:8883",
 }
 """Every form of a link. Serial ports, also those behind a device server (RFC 2217), take the settings
-`baud bytesize flow parity stopbits`; with `tcp-listen` the machine connects to us."""
+`baud bytesize echo flow parity stopbits`, ports of this machine also `dtr rts`; with `tcp-listen` the machine connects
+to us."""
 
 
 def parse(url: str) -> LinkUrl:
     """The link that a URL names. Raises ValueError, saying what to write instead."""
     try:
         parts = urlsplit(url)
-        port = parts.port
+        port = parts.port if parts.scheme != "usb" else None
     except ValueError as error:
         raise ValueError(f"link {url!r}: {error}; write one of: {', '.join(FORMS.values())}") from None
     form = FORMS.get(parts.scheme)
@@ -146,7 +187,9 @@ def parse(url: str) -> LinkUrl:
     if parts.scheme == "serial":
         if parts.netloc or len(parts.path) < 2:
             raise ValueError(f"link {url!r}: write three slashes and the whole path: serial:///dev/serial/by-id/…")
-        return _with_line(url, parts.query, LinkUrl("serial", path=parts.path))
+        return _with_line(url, parts.query, LinkUrl("serial", path=parts.path), PORT_KEYS)
+    if parts.scheme == "usb":
+        return _with_line(url, parts.query, LinkUrl("usb", usb=_usb_name(url, parts)), PORT_KEYS)
     if parts.scheme.startswith("mqtt") and port is None:
         port = 8883 if parts.scheme == "mqtts" else 1883
     if parts.username is not None:
@@ -156,20 +199,31 @@ def parse(url: str) -> LinkUrl:
         raise ValueError(f"link {url!r}: write {form}")
     made = LinkUrl(parts.scheme, host=parts.hostname, port=port)
     if parts.scheme == "rfc2217":
-        return _with_line(url, parts.query, made)
+        return _with_line(url, parts.query, made, LINE_KEYS)
     if parts.query:
         raise ValueError(f"link {url!r}: it takes no settings; write {form}")
     return made
 
 
-def _with_line(url: str, query: str, made: LinkUrl) -> LinkUrl:
+def _usb_name(url: str, parts: SplitResult) -> UsbName:
+    fields = [unquote(field) for field in parts.netloc.split(":")]
+    if not 2 <= len(fields) <= 4 or parts.path.rstrip("/"):
+        raise ValueError(f"link {url!r}: write {USB_FORM}")
+    vid, pid, serial, interface = (*fields, "", "")[:4]
+    for text, digits in ((vid, 4), (pid, 4), (interface or "00", 2)):
+        if len(text) != digits or not set(text) <= set("0123456789abcdefABCDEF"):
+            raise ValueError(f"link {url!r}: {text!r} is not {digits} hex digits; write {USB_FORM}")
+    return UsbName(vid.lower(), pid.lower(), serial, interface.lower())
+
+
+def _with_line(url: str, query: str, made: LinkUrl, keys: tuple[str, ...]) -> LinkUrl:
     """The settings of a serial line."""
     pairs = parse_qsl(query, keep_blank_values=True)
     given = dict(pairs)
     if len(given) < len(pairs):
         raise ValueError(f"link {url!r}: a setting stands twice")
-    if unknown := sorted(given.keys() - set(SERIAL_KEYS)):
-        raise ValueError(f"link {url!r}: unknown setting {unknown[0]!r}; known are: {', '.join(SERIAL_KEYS)}")
+    if unknown := sorted(given.keys() - set(keys)):
+        raise ValueError(f"link {url!r}: unknown setting {unknown[0]!r}; known are: {', '.join(sorted(keys))}")
 
     def chosen(key: str, default: str, allowed: tuple[str, ...]) -> str:
         if (value := given.get(key, default)) not in allowed:
@@ -179,13 +233,19 @@ def _with_line(url: str, query: str, made: LinkUrl) -> LinkUrl:
     baud = given.get("baud", "9600")
     if not (baud.isascii() and baud.isdigit() and 50 <= int(baud[:9]) <= 4_000_000):
         raise ValueError(f"link {url!r}: baud = {baud!r}; write a number from 50 to 4000000, for example 115200")
+    flow = chosen("flow", "none", FLOWS)
+    if flow == "rtscts" and "rts" in given:
+        raise ValueError(f"link {url!r}: with flow=rtscts the port drives RTS itself; leave rts out")
     return replace(
         made,
         baud=int(baud),
         parity=chosen("parity", "N", tuple(PARITIES)),
         bytesize=BYTE_SIZES[chosen("bytesize", "8", tuple(BYTE_SIZES))],
         stopbits=STOP_BITS[chosen("stopbits", "1", tuple(STOP_BITS))],
-        flow=chosen("flow", "none", FLOWS),
+        flow=flow,
+        echo=ECHOES[chosen("echo", "keep", tuple(ECHOES))],
+        dtr=LEVELS[chosen("dtr", "on", tuple(LEVELS))] if "dtr" in given else None,
+        rts=LEVELS[chosen("rts", "on", tuple(LEVELS))] if "rts" in given else None,
     )
 
 

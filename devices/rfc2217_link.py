@@ -28,6 +28,7 @@ from serialx.platforms.serial_rfc2217.types import (
     SetStopsizeCmd,
 )
 
+from devices.echo import Echo
 from devices.lasting import Lasting
 from devices.links import LinkHandler, LinkUrl
 from devices.tcp_link import keep_alive
@@ -46,6 +47,7 @@ class Rfc2217Link(Lasting):
     ) -> None:
         super().__init__(name, handler, loop, rng)
         self._url = url
+        self._echo = Echo(url.baud) if url.echo else None
         self._opening: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
 
@@ -58,6 +60,8 @@ class Rfc2217Link(Lasting):
         if self._transport.get_write_buffer_size() + len(data) > OUT_BYTES:
             self.hang_up("blocked: the device server takes nothing")
             return
+        if self._echo:
+            self._echo.sent(data, self._now())
         self._transport.write(data)
         self.health.bytes_out += len(data)
 
@@ -104,6 +108,8 @@ class Rfc2217Link(Lasting):
             return
         self._opening = None
         self._transport = transport
+        if self._echo:
+            self._echo.reset()
         self._is_up()
 
     def received(self, data: bytes) -> None:
@@ -113,7 +119,11 @@ class Rfc2217Link(Lasting):
         at = self._now()
         self.health.bytes_in += len(data)
         self.health.last_byte = at
-        self._handler.received(self._name, data, at)
+        if self._echo:
+            data = self._echo.strip(data, at)
+            self.health.collisions = self._echo.collisions
+        if data:
+            self._handler.received(self._name, data, at)
 
     def lost(self, why: str, transport: asyncio.Transport | None) -> None:
         """The connection is gone."""

@@ -1,35 +1,54 @@
-"""Serial ports: pyserial opens and configures, the pump reads and writes.
+"""Serial ports: pyserial configures, the pump reads and writes.
 
 pyserial keeps five descriptors a port and selects on them, which ends at about 200 ports, and its write never returns
-after an XOFF. So it is used for what it knows, the settings, and its descriptor is taken over.
+after an XOFF. So it is used for what it knows, the settings of the line, which stay while our own descriptor is open.
 
-- **One program a port**: flock, then TIOCEXCL, as by termios(3) and ioctl_tty(2). Not TIOCEXCL on a pseudo-terminal:
-  there it outlives a killed program, because the other side keeps the terminal alive.
+- **One program a port**: flock, then a look whether somebody has said TIOCEXCL, then TIOCEXCL, as by termios(3) and
+  ioctl_tty(2), and only then is anything set: a port that is in use is left as it is. To root the kernel opens a port
+  in spite of TIOCEXCL, hence the look. Not TIOCEXCL on a pseudo-terminal: there it outlives a killed program, because
+  the other side keeps the terminal alive.
 - **Nothing old**: what piled up while nobody listened has no known time of arrival and is flushed at opening.
 - **Parity**: without INPCK a byte with a parity error is delivered as if good. With INPCK and PARMRK it comes as
-  FF 00 xx, a good FF as FF FF (termios(3)). A damaged byte becomes SUB (1A, ASCII's "substitute"), so a code that
-  holds one keeps its length and is never another valid code.
-- **Closing** flushes, never drains, and runs beside the loop, as does opening: both can hang in a driver.
+  FF 00 xx, a good FF as FF FF, a break as FF 00 00 (termios(3)). A damaged byte becomes SUB (1A, ASCII's
+  "substitute"), and so does a break: a code that holds one keeps its length and is never another valid code.
+- **Breaks**: with BRKINT, which `stty sane` sets, a break would throw away what has arrived, so it is cleared.
+- **DTR and RTS**: the kernel raises both when it opens a port; `dtr=off` and `rts=off` lower them at once after that.
+- **Closing** flushes, never drains. It runs beside the loop, as does opening: both can hang in a driver. They have
+  threads of their own, so that hung ports hold up no name resolution.
 """
 
 from __future__ import annotations
 
-import asyncio
+import array
 import errno
 import fcntl
+import functools
 import os
 import termios
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from random import Random
 
 import serial
 
-from devices.fd_link import FdLink, Loop
+from devices import serial_ports
+from devices.echo import Echo
+from devices.fd_link import FdLink, Loop, Port
 from devices.links import LinkHandler, LinkUrl
+from devices.parity import ParityMarks
 
-MARK, SUBSTITUTE = 0xFF, 0x1A
+TIOCGEXCL = 0x80045440  # ioctl_tty(2); the termios module of Python has no name for it
+TIOCGICOUNT = getattr(termios, "TIOCGICOUNT", 0x545D)
+COUNTED = {"frame": 6, "overrun": 7, "parity": 8, "break": 9, "buffer": 10}
+"""What a port counts, and where it stands in struct serial_icounter_struct (20 ints, linux/serial.h)."""
+
 PSEUDO_TERMINALS = range(136, 144)  # majors of Unix98 pty slaves, Linux Documentation/admin-guide/devices.txt
 IFLAG, CC = 0, 6  # in what termios.tcgetattr gives
+LOOK_S = 0.2
+"""So often it is looked whether a port that is away has come back."""
+
+HANDS = 32
+"""So many ports can be opened or closed at a time."""
 
 
 def serial_link(name: str, url: LinkUrl, handler: LinkHandler, loop: Loop, rng: Random) -> FdLink:
@@ -37,41 +56,69 @@ def serial_link(name: str, url: LinkUrl, handler: LinkHandler, loop: Loop, rng: 
     return FdLink(name, SerialPort(url, loop), handler, loop, rng)
 
 
-class SerialPort:
-    """One serial port; opened by its path each time, so a stable path (by-id, by-path) survives replugging."""
+@functools.cache
+def _hands() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(HANDS, thread_name_prefix="port")
+
+
+class SerialPort(Port):
+    """One serial port; found by its name each time, so a stable one (by-id, by-path, usb) survives replugging.
+
+    `damaged`: bytes with a parity or framing error and breaks; always 0 without parity.
+    """
 
     stuck = "blocked by flow control: the other side takes nothing"
+    look_s = LOOK_S
 
     def __init__(self, url: LinkUrl, loop: Loop) -> None:
         self._url = url
         self._loop = loop
         self._marks = ParityMarks() if url.parity != "N" else None
+        self._echo = Echo(url.baud) if url.echo else None
         self._attempt = 0
+        self._errors = LineErrors()
 
-    @property
-    def damaged(self) -> int:
-        """Bytes with a parity or framing error so far; always 0 without parity."""
-        return self._marks.damaged if self._marks else 0
+    def place(self) -> object:
+        """What the name leads to now: another one when an adapter is plugged in again, or may be opened at last."""
+        if self._url.usb:
+            return serial_ports.there()
+        try:
+            found = os.stat(self._url.path)
+        except OSError:
+            return None
+        return found.st_rdev, found.st_ino, found.st_ctime_ns, found.st_mode, found.st_gid
+
+    def errors(self, fd: int) -> dict[str, int]:
+        """What the port has counted; empty where it does not count."""
+        return self._errors.since_first(_icounter(fd))
 
     def begin(self, opened: Callable[[int], None], failed: Callable[[str], None]) -> None:
         """Open it beside the loop."""
         self._attempt = attempt = self._attempt + 1
         if self._marks:
             self._marks.reset()
+        if self._echo:
+            self._echo.reset()
 
-        def done(future: asyncio.Future[int]) -> None:
-            if future.cancelled():
-                return
-            error = future.exception()
+        def done(opening: Future[int]) -> None:
+            error = opening.exception()
             if attempt != self._attempt:
                 if not error:
-                    self.end(future.result())
+                    self.end(opening.result())
             elif error:
                 failed(str(error))
             else:
-                opened(future.result())
+                self._errors.opened(_icounter(opening.result()))
+                opened(opening.result())
 
-        self._loop.run_in_executor(None, open_port, self._url).add_done_callback(done)
+        def over(opening: Future[int]) -> None:
+            try:
+                self._loop.call_soon_threadsafe(done, opening)
+            except RuntimeError:  # the loop is closed
+                if not opening.exception():
+                    os.close(opening.result())
+
+        _hands().submit(open_port, self._url).add_done_callback(over)
 
     def cancel(self) -> None:
         """What is being opened is closed as soon as it is open."""
@@ -84,11 +131,22 @@ class SerialPort:
                 unlock()
             except OSError:
                 pass  # hung up
-        self._loop.run_in_executor(None, _flush_and_close, fd)
+        _hands().submit(_flush_and_close, fd)
 
-    def clean(self, data: bytes) -> bytes:
-        """Without the marks of parity checking."""
-        return self._marks.feed(data) if self._marks else data
+    def sent(self, data: bytes | bytearray, at: float) -> None:
+        """It comes back where the line has an echo."""
+        if self._echo:
+            self._echo.sent(data, at)
+
+    def clean(self, data: bytes, at: float) -> bytes:
+        """Without the marks of parity checking, and without the echo of what was sent."""
+        if self._marks:
+            data = self._marks.feed(data)
+            self.damaged = self._marks.damaged
+        if self._echo:
+            data = self._echo.strip(data, at)
+            self.collisions = self._echo.collisions
+        return data
 
 
 class PortUnusable(Exception):
@@ -97,40 +155,69 @@ class PortUnusable(Exception):
 
 def open_port(url: LinkUrl) -> int:
     """Open, lock and configure; the descriptor is non-blocking. Raises PortUnusable."""
+    path = url.path
     try:
-        port = serial.Serial(
-            url.path,
-            url.baud,
-            bytesize=url.bytesize,
-            parity=url.parity,
-            stopbits=url.stopbits,
-            xonxoff=url.flow == "xonxoff",
-            rtscts=url.flow == "rtscts",
-            timeout=0,
-            exclusive=True,
-        )
+        path = serial_ports.find(url.usb) if url.usb else path
+        fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except serial_ports.NotFound as error:
+        raise PortUnusable(str(error)) from None
+    except OSError as error:
+        raise PortUnusable(f"{path}: {_why(error)}") from error
+    try:
+        _lock(fd)
+        _set_line(path, url)
+        _configure(fd, url)
     except (OSError, ValueError, termios.error) as error:
-        raise PortUnusable(f"{url.path}: {_why(error)}") from error
+        os.close(fd)
+        raise PortUnusable(f"{path}: {_why(error)}") from error
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _lock(fd: int) -> None:
+    """Raises OSError: a program has it. Nothing of the port was changed then."""
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    taken = array.array("i", [0])
     try:
-        try:
-            port.set_low_latency_mode(True)
-        except (OSError, ValueError):
-            pass  # not every driver knows it
-        fd = os.dup(port.fileno())  # the rest of pyserial's descriptors goes
+        fcntl.ioctl(fd, TIOCGEXCL, taken)
+    except OSError as error:
+        if error.errno not in (errno.ENOTTY, errno.EINVAL):
+            raise
+    if taken[0]:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+
+def _set_line(path: str, url: LinkUrl) -> None:
+    port = serial.Serial(
+        baudrate=url.baud,
+        bytesize=url.bytesize,
+        parity=url.parity,
+        stopbits=url.stopbits,
+        xonxoff=url.flow == "xonxoff",
+        rtscts=url.flow == "rtscts",
+        timeout=0,
+    )
+    port.port = path
+    if url.dtr is not None:
+        port.dtr = url.dtr
+    if url.rts is not None:
+        port.rts = url.rts
+    port.open()
+    try:
+        port.set_low_latency_mode(True)
+    except (OSError, ValueError):
+        pass  # not every driver knows it
     finally:
         port.close()
-    try:
-        _configure(fd, url)
-    except (OSError, termios.error) as error:
-        os.close(fd)
-        raise PortUnusable(f"{url.path}: {_why(error)}") from error
-    return fd
 
 
 def _configure(fd: int, url: LinkUrl) -> None:
     if os.major(os.fstat(fd).st_rdev) not in PSEUDO_TERMINALS:
         fcntl.ioctl(fd, termios.TIOCEXCL)
     settings = termios.tcgetattr(fd)
+    settings[IFLAG] &= ~(termios.BRKINT | termios.IGNBRK)
     if url.parity != "N":
         settings[IFLAG] = settings[IFLAG] & ~(termios.IGNPAR | termios.ISTRIP) | termios.INPCK | termios.PARMRK
     settings[CC][termios.VMIN] = 1  # with 0, as pyserial sets it, "nothing there yet" reads like a hang-up
@@ -140,13 +227,44 @@ def _configure(fd: int, url: LinkUrl) -> None:
 
 def _why(error: Exception) -> str:
     reasons = {
-        errno.ENOENT: "not there: unplugged, or another path (ls -l /dev/serial/by-id lists them)",
+        errno.ENOENT: "not there: unplugged, or another path (floord ports lists them)",
         errno.EACCES: "no permission: add this user to the group that owns it, usually dialout",
-        errno.EBUSY: "in use by another program",
-        errno.EAGAIN: "in use by another program",
+        errno.EBUSY: "in use by another program (floord ports says by which)",
+        errno.EAGAIN: "in use by another program (floord ports says by which)",
         errno.ENOTTY: "not a serial port",
     }
-    return reasons.get(getattr(error, "errno", None) or 0, str(error))
+    number = getattr(error, "errno", None) or (error.args[0] if isinstance(error, termios.error) else 0)
+    return reasons.get(number, str(error))
+
+
+def _icounter(fd: int) -> dict[str, int]:
+    """The port's own counts; empty where it has none: a pseudo-terminal, many USB adapters."""
+    counts = array.array("i", bytes(80))
+    try:
+        fcntl.ioctl(fd, TIOCGICOUNT, counts)
+    except OSError:
+        return {}
+    return {name: counts[place] for name, place in COUNTED.items()}
+
+
+class LineErrors:
+    """What a port counts, over all of its openings: the port goes on where it was, or begins at 0 when replugged."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, int] = {}
+        self._base: dict[str, int] = {}
+        self._last: dict[str, int] = {}
+
+    def opened(self, counts: dict[str, int]) -> None:
+        """It is open, and stands at `counts`."""
+        self._before = self.since_first(self._last)
+        self._base = self._last = counts
+
+    def since_first(self, counts: dict[str, int]) -> dict[str, int]:
+        """What came since the first opening, now that it stands at `counts`; empty = it cannot be asked."""
+        self._last = counts or self._last
+        grown = {name: count - self._base.get(name, 0) for name, count in self._last.items()}
+        return {name: grown.get(name, 0) + self._before.get(name, 0) for name in {**self._before, **grown}}
 
 
 def _flush_and_close(fd: int) -> None:
@@ -155,36 +273,3 @@ def _flush_and_close(fd: int) -> None:
     except termios.error:
         pass  # hung up
     os.close(fd)
-
-
-class ParityMarks:
-    """Un-escapes what PARMRK puts into the input, across any split."""
-
-    def __init__(self) -> None:
-        self.damaged = 0
-        self._held = b""
-
-    def reset(self) -> None:
-        """Forget half an escape."""
-        self._held = b""
-
-    def feed(self, data: bytes) -> bytes:
-        """The bytes as sent, a damaged one as SUB."""
-        data = self._held + data
-        self._held = b""
-        out = bytearray()
-        start = 0
-        while (mark := data.find(MARK, start)) >= 0:
-            out += data[start:mark]
-            escape = data[mark : mark + 3]
-            if escape in (b"\xff", b"\xff\x00"):
-                self._held = escape
-                return bytes(out)
-            if escape[1] == MARK:
-                out.append(MARK)
-                start = mark + 2
-            else:
-                out.append(SUBSTITUTE)
-                self.damaged += 1
-                start = mark + 3
-        return bytes(out + data[start:])

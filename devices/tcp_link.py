@@ -16,7 +16,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from devices.fd_link import FdLink, Loop
+from devices.fd_link import FdLink, Loop, Port
 from devices.links import LinkHandler, LinkUrl
 
 CONNECT_S = 5.0
@@ -32,11 +32,10 @@ def tcp_link(name: str, url: LinkUrl, handler: LinkHandler, loop: Loop, rng: Ran
     return FdLink(name, port, handler, loop, rng)
 
 
-class TcpPort:
+class TcpPort(Port):
     """A client's connection; each attempt takes the next of the name's addresses."""
 
     stuck = "blocked: the other side takes nothing"
-    damaged = 0
 
     def __init__(self, url: LinkUrl, loop: Loop) -> None:
         self._host, self._port, self._loop = url.host, url.port, loop
@@ -113,17 +112,12 @@ class TcpPort:
             self._socket.close()
             self._socket = None
 
-    def clean(self, data: bytes) -> bytes:
-        """As it came."""
-        return data
 
-
-class ListeningPort:
+class ListeningPort(Port):
     """Where a machine connects to us: one connection at a time, and a new one replaces the old, for a machine that
     connects again has most likely lost it without a word."""
 
     stuck = TcpPort.stuck
-    damaged = 0
 
     def __init__(self, url: LinkUrl, loop: Loop) -> None:
         self._host, self._port, self._loop = url.host, url.port, loop
@@ -205,10 +199,6 @@ class ListeningPort:
         if self._current:
             self._current.close()
             self._current = None
-
-    def clean(self, data: bytes) -> bytes:
-        """As it came."""
-        return data
 
 
 def _plain(error: OSError | UnicodeError) -> str:

@@ -315,11 +315,18 @@ AT_FIRST, AT_SECOND = 'line = "S1"\n', 'line = "S2"\n'
             "9600, but plc.plc-1 on the same bus has 115200; write the same at both, or leave it out: the link says it",
         ),
         (
+            "modbus-rtu",
+            [(S1, "baud=115200", "baud=115200&flow=xonxoff")],
+            "plc-1.link",
+            "a machine of kind modbus sends any byte, and flow=xonxoff takes the bytes 11 and 13 out of what it says; "
+            "write flow=rtscts, or leave flow out, and set the machine likewise",
+        ),
+        (
             "modbus-tcp",
             [(S1, "tcp://", "mqtt://")],
             "plc-1.link",
             "a machine of kind modbus is not on a broker; write one of: serial:///dev/serial/by-id/…?baud=115200, "
-            "tcp://host:port, tcp-listen://address:port, rfc2217://host:port?baud=115200",
+            "usb://VID:PID:SERIAL?baud=115200, tcp://host:port, tcp-listen://address:port, rfc2217://host:port?baud=115200",
         ),
         (
             "mqtt_json",

@@ -420,6 +420,14 @@ def test_two_names_of_one_device_are_one_port(tmp_path: Path) -> None:
     assert (problem.line, problem.key) == (line, "plc.s1.link")
 
 
+def test_one_usb_name_is_one_port_also_where_it_is_not_plugged_in(tmp_path: Path) -> None:
+    text, _ = changed("tcp://127.0.0.1:2112", "usb://FFFF:6001:made-up")
+    text, line = changed("serial:///dev/hubfloor-none?baud=57600", "usb://ffff:6001:made-up?baud=57600", text)
+    [problem] = problems(tmp_path, text)
+    assert (problem.line, problem.key) == (line, "plc.s1.link")
+    assert problem.what.startswith("usb://ffff:6001:made-up is used by scanner.tunnel-1")
+
+
 def test_a_line_has_one_plc(tmp_path: Path) -> None:
     second = '[plc.s2]\nkind = "telegram"\nlink = "tcp://other:1"\nline = "S1"\nplc = "PLC2"\n'
     [problem] = problems(tmp_path, FLOOR + second)

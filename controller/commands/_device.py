@@ -16,12 +16,20 @@ def shown(name: str, link: dict[str, Any]) -> list[str]:
         f"{name}: {link['kind']} at {link['link']}",
         f"link      {state}; {reopened}",
         f"bytes     {link['bytes_in']} in, the last {ago}; {link['bytes_out']} out; {link['damaged']} damaged",
+        *_line(link),
         *(_session(link["session"]) if "session" in link else ()),
         f"frames    {link['frames']}",
         *_counts("garbled", link["garbled"]),
         *_counts("noted", link["noted"]),
         *_spoilt(link.get("spoilt", [])),
     ]
+
+
+def _line(link: dict[str, Any]) -> list[str]:
+    """What the port itself counts, and echoes that differed, where there is any."""
+    counts = {**link["line_errors"], "collisions of the echo": link["collisions"]}
+    found = [f"{count} {what}" for what, count in counts.items() if count]
+    return [f"line      {', '.join(found)}"] if found else []
 
 
 def session_word(session: dict[str, Any]) -> str:

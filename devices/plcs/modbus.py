@@ -22,6 +22,7 @@ from devices.plcs._modbus_records import LINE, Names
 from devices.plcs._modbus_session import Pace
 from devices.types import Command, Counters, Item, Kept, Message, Token
 
+BINARY = True
 BITS_A_CHARACTER = 11
 """Start bit, 8 data bits, parity or a second stop bit, stop bit (Modbus over serial line V1.02 §2.5.1)."""
 
