@@ -5,6 +5,7 @@
 # make sim         seeds of the whole hub in virtual time; make sim ARGS="--seeds 1000 --minutes 5"
 # make plc-power   a full belt, and the PLC's power goes, the daemon dies, or the disk is slow; ARGS="--runs 10"
 # make plc-load    parcels an hour that a PLC's wire carries, beside the limit of the wire
+# make ports-load  256 scanners on one process: what is lost, what it costs; ARGS="--ports 256 --rate 4 --seconds 30"
 # make faults      the faults of docs/faults.md, at every place; ARGS="--row 4"; a fast part of them is in make test
 # make kill-points   a writer of the journal is killed before and after everything that it does to its disk
 # make crash-images  what a power cut can leave of the journal, at every place in a run
@@ -21,7 +22,7 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 CODE := controller devices firmware_stubs tests
 
-.PHONY: demo test check bench sim plc-power plc-load kill-points crash-images kills disk-faults faults cluster mutants lock mosquitto clean
+.PHONY: demo test check bench sim plc-power plc-load ports-load kill-points crash-images kills disk-faults faults cluster mutants lock mosquitto clean
 .DELETE_ON_ERROR:
 
 demo: $(if $(findstring mosquitto,$(ARGS)),mosquitto) .venv/run.stamp
@@ -43,7 +44,7 @@ bench: .venv/dev.stamp
 sim: .venv/dev.stamp
 	$(BIN)/python -m tests.sim $(ARGS)
 
-plc-power plc-load: .venv/dev.stamp
+plc-power plc-load ports-load: .venv/dev.stamp
 	$(BIN)/python -m tests.$(subst -,_,$@) $(ARGS)
 
 kill-points crash-images kills disk-faults: .venv/dev.stamp

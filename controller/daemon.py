@@ -20,10 +20,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from controller import last_good, logs, reaching, state_dir
+from controller import descriptors, last_good, logs, reaching, state_dir
 from controller.config import Config
 from controller.control import Answer, Control
 from controller.core import EXIT_DISK, EXIT_OK, EXIT_OWN, monotonic_ms
+from controller.flaps import Flaps
 from controller.logs import say
 from controller.notify import Notify
 from controller.parts import Parts
@@ -65,7 +66,7 @@ class Daemon(Renewing):
         super().__init__(config, plans, record, stalls)
         self._plans = plans
         self._said: set[str] = set()
-        self._lost_at: dict[str, float] = {}
+        self._flaps = Flaps()
         self._parts = Parts(self._loop, self, self._part_told, self._own_fault)
         self.links = {}
         self._make_links()
@@ -85,6 +86,7 @@ class Daemon(Renewing):
         devices: dict[str, Scanner | Plc] = {**self.config.scanner, **self.config.plc}
         self._connections = {port for port in self.node.ports if links.parse(devices[port].link).is_connection}
         made = [port for port in self.node.ports if port not in self.links]
+        self._tell(descriptors.make_room(len(self.node.ports)))
         for port in made:
             device, driver = devices[port], self.node.drivers[port]
             broker = reaching.on_broker(self.config, port, device, driver) if isinstance(driver, SpeaksMqtt) else None
@@ -133,16 +135,14 @@ class Daemon(Renewing):
         """A link is open."""
         if link_name not in self.links:
             return  # it was taken away by a reload; so below
-        lost = self._lost_at.pop(link_name, None)
-        say(f"{link_name}: connected" if lost is None else f"{link_name}: back after {(at - lost) / 1000:.1f} s")
+        self._tell(self._flaps.up(link_name, at))
         self._step(self.node.link_up, link_name, at)
 
     def down(self, link_name: str, why: str, at: float) -> None:
         """A link is gone; it reopens by itself."""
         if link_name not in self.links:
             return
-        say(f"{link_name}: {why}; trying again")
-        self._lost_at[link_name] = at
+        self._tell(self._flaps.down(link_name, why, at))
         self._step(self.node.link_down, link_name, at, why)
 
     def received(self, link_name: str, data: bytes | Message, at: float) -> None:
@@ -150,6 +150,10 @@ class Daemon(Renewing):
         if link_name not in self.links:
             return
         self._step(self.node.received, link_name, data, at)
+
+    def _tell(self, *lines: str) -> None:
+        for line in filter(None, lines):
+            say(line)
 
     # --- broker --------------------------------------------------------------------------------------------------
 
@@ -226,7 +230,7 @@ class Daemon(Renewing):
         for port in [port for port in self.links if port not in same]:
             self._parts.remove(port)
             self.links.pop(port).stop()
-            self._lost_at.pop(port, None)
+            self._flaps.forget(port)
         for port in self._make_links():
             self.links[port].start()
         for port in same:
@@ -246,6 +250,7 @@ class Daemon(Renewing):
 
     def _beat(self) -> None:
         self._loop.call_later(self._notify.every_s, self._beat)
+        self._tell(*self._flaps.due(monotonic_ms()))
         self._step(self._wellbeing.beat, monotonic_ms(), self._pumped, self._committing_since)
         self._step(self._wellbeing.files, self._uplink.files, monotonic_ms())
 

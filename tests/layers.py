@@ -29,11 +29,12 @@ TASK_MAKERS = ("controller/daemon.py", "controller/demo.py", "firmware_stubs/ser
 # The modules that touch the world. Every other module is pure, a new one too until it is named here.
 EDGES = (
     *LINKS,
-    *(f"controller/{name}.py" for name in "__main__ broker control core crashes daemon last_good logs notify".split()),
+    *(f"controller/{name}.py" for name in "__main__ broker control core crashes daemon descriptors last_good".split()),
     *(
         f"controller/{name}.py"
-        for name in "parts reaching reload renewing republish stalls state_dir uplink wellbeing".split()
+        for name in "listening logs notify parts port_holders reaching reload renewing republish stalls".split()
     ),
+    *(f"controller/{name}.py" for name in "state_dir uplink wellbeing".split()),
     *(f"controller/{name}.py" for name in "cluster jetstream run_cluster".split()),
     *(f"controller/{name}.py" for name in "demo demo_centre demo_picture".split()),
     *(f"controller/{name}.py" for name in "journal journal_file journal_reader journal_writer recording_file".split()),
@@ -47,8 +48,8 @@ EDGE_NAMES = tuple(path.removesuffix(".py").rstrip("/").replace("/", ".") for pa
 DOORS = (*(f"controller/config{part}.py" for part in ("", "_files", "_links")), "devices/links.py")
 MAKES_TASKS = {"create_task", "ensure_future", "TaskGroup", "gather"}
 WORLD = tuple(
-    "aiohttp aiomqtt asyncio fcntl multiprocessing os paho pty secrets select selectors serial signal socket sqlite3 "
-    "subprocess termios threading time".split()
+    "aiohttp aiomqtt asyncio fcntl multiprocessing os paho pty resource secrets select selectors serial signal socket "
+    "sqlite3 subprocess termios threading time".split()
 )
 CLOCKS = {"datetime": {"now", "utcnow", "today"}, "date": {"today"}, "uuid": {"uuid1", "uuid4"}}
 
