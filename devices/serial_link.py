@@ -20,6 +20,7 @@ after an XOFF. So it is used for what it knows, the settings of the line, which 
 from __future__ import annotations
 
 import array
+import asyncio
 import errno
 import fcntl
 import functools
@@ -36,11 +37,12 @@ from devices.echo import Echo
 from devices.fd_link import FdLink, Loop, Port
 from devices.links import LinkHandler, LinkUrl
 from devices.parity import ParityMarks
+from devices.serial_counts import LineErrors, line_counts
 
 TIOCGEXCL = 0x80045440  # ioctl_tty(2); the termios module of Python has no name for it
 TIOCGICOUNT = getattr(termios, "TIOCGICOUNT", 0x545D)
 COUNTED = {"frame": 6, "overrun": 7, "parity": 8, "break": 9, "buffer": 10}
-"""What a port counts, and where it stands in struct serial_icounter_struct (20 ints, linux/serial.h)."""
+"""What a port counts, and where it stands in struct serialline_counts_struct (20 ints, linux/serial.h)."""
 
 PSEUDO_TERMINALS = range(136, 144)  # majors of Unix98 pty slaves, Linux Documentation/admin-guide/devices.txt
 IFLAG, CC = 0, 6  # in what termios.tcgetattr gives
@@ -48,7 +50,9 @@ LOOK_S = 0.2
 """So often it is looked whether a port that is away has come back."""
 
 HANDS = 32
-"""So many ports can be opened or closed at a time."""
+"""So many ports can be opened or closed at a time; of one that hangs there is only one hand held."""
+
+OPEN_S = 10.0
 
 
 def serial_link(name: str, url: LinkUrl, handler: LinkHandler, loop: Loop, rng: Random) -> FdLink:
@@ -75,8 +79,10 @@ class SerialPort(Port):
         self._loop = loop
         self._marks = ParityMarks() if url.parity != "N" else None
         self._echo = Echo(url.baud) if url.echo else None
-        self._attempt = 0
         self._errors = LineErrors()
+        self._opening = False
+        self._waiting: tuple[Callable[[int], None], Callable[[str], None]] | None = None
+        self._patience: asyncio.TimerHandle | None = None
 
     def place(self) -> object:
         """What the name leads to now: another one when an adapter is plugged in again, or may be opened at last."""
@@ -90,39 +96,53 @@ class SerialPort(Port):
 
     def errors(self, fd: int) -> dict[str, int]:
         """What the port has counted; empty where it does not count."""
-        return self._errors.since_first(_icounter(fd))
+        return self._errors.since_first(line_counts(fd))
 
     def begin(self, opened: Callable[[int], None], failed: Callable[[str], None]) -> None:
-        """Open it beside the loop."""
-        self._attempt = attempt = self._attempt + 1
+        """Open it beside the loop. An opening that hangs is told as failed, and never begun a second time."""
         if self._marks:
             self._marks.reset()
         if self._echo:
             self._echo.reset()
+        self._waiting = opened, failed
+        self._patience = self._loop.call_later(OPEN_S, self._hangs)
+        if not self._opening:
+            self._opening = True
+            _hands().submit(open_port, self._url).add_done_callback(self._over)
 
-        def done(opening: Future[int]) -> None:
-            error = opening.exception()
-            if attempt != self._attempt:
-                if not error:
-                    self.end(opening.result())
-            elif error:
-                failed(str(error))
-            else:
-                self._errors.opened(_icounter(opening.result()))
-                opened(opening.result())
+    def _over(self, opening: Future[int]) -> None:
+        """In a thread of the hands."""
+        try:
+            self._loop.call_soon_threadsafe(self._done, opening)
+        except RuntimeError:  # the loop is closed
+            if not opening.exception():
+                os.close(opening.result())
 
-        def over(opening: Future[int]) -> None:
-            try:
-                self._loop.call_soon_threadsafe(done, opening)
-            except RuntimeError:  # the loop is closed
-                if not opening.exception():
-                    os.close(opening.result())
+    def _done(self, opening: Future[int]) -> None:
+        self._opening = False
+        waiting, error = self._waiting, opening.exception()
+        self.cancel()
+        if error is None and waiting is None:
+            self.end(opening.result())
+        elif error is None and waiting:
+            self._errors.opened(line_counts(opening.result()))
+            waiting[0](opening.result())
+        elif waiting:
+            waiting[1](str(error))
 
-        _hands().submit(open_port, self._url).add_done_callback(over)
+    def _hangs(self) -> None:
+        waiting = self._waiting
+        self.cancel()
+        if waiting:
+            name = str(self._url.usb or self._url.path)
+            waiting[1](f"{name}: its driver has hung for {OPEN_S:g} s at opening; pull the adapter out and plug it in")
 
     def cancel(self) -> None:
-        """What is being opened is closed as soon as it is open."""
-        self._attempt += 1
+        """What is being opened is closed as soon as it is open, unless somebody has begun anew until then."""
+        self._waiting = None
+        if self._patience:
+            self._patience.cancel()
+            self._patience = None
 
     def end(self, fd: int) -> None:
         """Unlock it at once, close it beside the loop."""
@@ -177,7 +197,9 @@ def open_port(url: LinkUrl) -> int:
 
 
 def _lock(fd: int) -> None:
-    """Raises OSError: a program has it. Nothing of the port was changed then."""
+    """Raises OSError: a program has it, or it is none. Nothing of the port was changed then."""
+    if not os.isatty(fd):
+        raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     taken = array.array("i", [0])
     try:
@@ -235,36 +257,6 @@ def _why(error: Exception) -> str:
     }
     number = getattr(error, "errno", None) or (error.args[0] if isinstance(error, termios.error) else 0)
     return reasons.get(number, str(error))
-
-
-def _icounter(fd: int) -> dict[str, int]:
-    """The port's own counts; empty where it has none: a pseudo-terminal, many USB adapters."""
-    counts = array.array("i", bytes(80))
-    try:
-        fcntl.ioctl(fd, TIOCGICOUNT, counts)
-    except OSError:
-        return {}
-    return {name: counts[place] for name, place in COUNTED.items()}
-
-
-class LineErrors:
-    """What a port counts, over all of its openings: the port goes on where it was, or begins at 0 when replugged."""
-
-    def __init__(self) -> None:
-        self._before: dict[str, int] = {}
-        self._base: dict[str, int] = {}
-        self._last: dict[str, int] = {}
-
-    def opened(self, counts: dict[str, int]) -> None:
-        """It is open, and stands at `counts`."""
-        self._before = self.since_first(self._last)
-        self._base = self._last = counts
-
-    def since_first(self, counts: dict[str, int]) -> dict[str, int]:
-        """What came since the first opening, now that it stands at `counts`; empty = it cannot be asked."""
-        self._last = counts or self._last
-        grown = {name: count - self._base.get(name, 0) for name, count in self._last.items()}
-        return {name: grown.get(name, 0) + self._before.get(name, 0) for name in {**self._before, **grown}}
 
 
 def _flush_and_close(fd: int) -> None:

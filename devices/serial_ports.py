@@ -27,7 +27,7 @@ class NotFound(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class PortInfo:
-    """One serial port. Empty = not known, or not so. `by_id`, `by_path`: its names below /dev/serial."""
+    """One serial port. Empty = not known, or not so. `by_id`, `by_path`: its paths below /dev/serial."""
 
     path: str
     driver: str = ""
@@ -41,8 +41,9 @@ class PortInfo:
     by_path: str = ""
 
 
-def ports(root: Path = ROOT) -> list[PortInfo]:
-    """Every serial port that has hardware behind it, by name. `root`: where /sys and /dev are found."""
+def ports(root: Path | None = None) -> list[PortInfo]:
+    """Every serial port that has hardware behind it, by name. `root`: where sys and dev are found."""
+    root = root or ROOT
     by_id, by_path = (_names(root / "dev/serial" / kind) for kind in ("by-id", "by-path"))
     try:
         entries = sorted(
@@ -50,11 +51,11 @@ def ports(root: Path = ROOT) -> list[PortInfo]:
         )
     except OSError:
         return []
-    found = (_port(root / "sys/class/tty" / name, by_id.get(name, []), by_path.get(name, [])) for name in entries)
+    found = (_port(root, name, by_id.get(name, []), by_path.get(name, [])) for name in entries)
     return [port for port in found if port is not None]
 
 
-def find(name: UsbName, root: Path = ROOT) -> str:
+def find(name: UsbName, root: Path | None = None) -> str:
     """The path of the one port of that name. Raises NotFound."""
     matching = [port for port in ports(root) if _is(port, name)]
     if len(matching) == 1:
@@ -74,10 +75,10 @@ def best_link(port: PortInfo, known: Sequence[PortInfo]) -> str:
     return f"serial://{(port.by_id if alone else '') or port.by_path or port.path}"
 
 
-def there(root: Path = ROOT) -> frozenset[str]:
+def there(root: Path | None = None) -> frozenset[str]:
     """The names of all terminals there are; cheap, and it differs when one comes or goes."""
     try:
-        return frozenset(os.listdir(root / "sys/class/tty"))
+        return frozenset(os.listdir((root or ROOT) / "sys/class/tty"))
     except OSError:
         return frozenset()
 
@@ -98,25 +99,39 @@ def _names(folder: Path) -> dict[str, list[str]]:
     except OSError:
         return {}
     for link in links:
-        found.setdefault(os.path.basename(os.path.realpath(folder / link)), []).append(
-            f"/dev/serial/{folder.name}/{link}"
-        )
+        found.setdefault(_target(folder / link), []).append(str(folder / link))
     return found
 
 
-def _port(entry: Path, by_id: list[str], by_path: list[str]) -> PortInfo | None:
+def _target(link: Path) -> str:
+    try:
+        return os.path.basename(os.readlink(link))
+    except OSError:
+        return ""
+
+
+def _port(root: Path, name: str, by_id: list[str], by_path: list[str]) -> PortInfo | None:
     """None where no hardware is behind it: virtual terminals, and numbers that the 8250 driver keeps free."""
-    device = entry / "device"
-    if not device.exists() or _text(entry / "type") == "0":
+    entry = root / "sys/class/tty" / name
+    if not (entry / "device").exists() or _text(entry / "type") == "0":
         return None
-    usb = _usb(Path(os.path.realpath(device)))
+    device = Path(os.path.realpath(entry / "device"))
     return PortInfo(
-        f"/dev/{entry.name}",
-        driver=os.path.basename(os.path.realpath(device / "driver")) if (device / "driver").exists() else "",
+        str(root / "dev" / name),
+        driver=_driver(device),
         by_id=by_id[0] if by_id else "",
         by_path=by_path[0] if by_path else "",
-        **usb,
+        **_usb(device),
     )
+
+
+def _driver(folder: Path) -> str:
+    """The first on the way up that is one: `ctrl` and `port` are the kernel's own, between a UART and its driver."""
+    for _ in range(MOST_UP):
+        if (name := _target(folder / "driver")) not in ("", "ctrl", "port"):
+            return name
+        folder = folder.parent
+    return ""
 
 
 def _usb(folder: Path) -> dict[str, str]:

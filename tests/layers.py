@@ -18,7 +18,7 @@ LINKS = (
     *(f"devices/{name}_link.py" for name in ("serial", "tcp", "mqtt", "rfc2217", "fd")),
     *(f"devices/mqtt_{name}.py" for name in "connection tls watch".split()),
     "devices/lasting.py",
-    "devices/serial_ports.py",
+    *(f"devices/serial_{name}.py" for name in ("counts", "ports")),
 )
 FAMILIES = tuple(f"devices/{family}/" for family in ("scanners", "plcs", "scales", "robots"))
 FAMILY_MAY = tuple(

@@ -19,10 +19,13 @@ class Machine:
         self._publish(name, f"devices/virtual/tty/{name}")
 
     def uart(self, name: str, **files: str) -> None:
-        """A port of the mainboard."""
+        """A port of the mainboard, as since Linux 6.5: two layers of the kernel's own lie between it and its driver."""
+        number = name.removeprefix("ttyS")
+        place = f"devices/platform/serial8250/serial8250:{number}/serial8250:{number}.0"
         self._folder("sys/devices/platform/serial8250", driver="serial8250")
-        self._folder(f"sys/devices/platform/serial8250/tty/{name}", **files)
-        self._publish(name, f"devices/platform/serial8250/tty/{name}", device="../..")
+        self._folder(f"sys/{place}", driver="port")
+        self._folder(f"sys/{place}/tty/{name}", **files)
+        self._publish(name, f"{place}/tty/{name}", device="../..")
 
     def usb(
         self,

@@ -3,16 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import subprocess
 import sys
 
 from controller.flaps import Flaps
 from tests.ports_load import measure
+from tests.test_links import Witness, linked, run
+from tests.test_serial_ports import until
 
 
 def test_256_ports_in_one_process_lose_nothing() -> None:
     outcome = asyncio.run(measure(256, 4.0, 3))
     assert (outcome.lost, outcome.twice, outcome.garbled, outcome.downs) == (0, 0, 0, []), outcome.shown()
+
+
+def test_a_machine_that_calls_twenty_times_a_second_costs_no_descriptor(full: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    async def scenario() -> None:
+        witness, before = Witness(), len(os.listdir("/proc/self/fd"))
+        async with linked(f"tcp-listen://127.0.0.1:{port}", witness):
+            calls = 0
+            while calls < (100 if full else 12):
+                await asyncio.sleep(0.05)
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                except ConnectionRefusedError:
+                    continue  # it does not listen yet
+                calls += 1
+                writer.close()
+            await until(lambda: len(os.listdir("/proc/self/fd")) <= before + 3)
+            assert witness.ups
+        await until(lambda: len(os.listdir("/proc/self/fd")) <= before)
+
+    run(scenario)
 
 
 def room(soft: int, hard: int, links: int) -> tuple[int, str]:

@@ -8,6 +8,7 @@ import fcntl
 import os
 import random
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +21,8 @@ from devices import serial_link, serial_ports
 from devices.echo import LATE_MS, MOST, Echo
 from devices.fd_link import FdLink
 from devices.links import UsbName, parse
-from devices.serial_link import LineErrors, PortUnusable, SerialPort, open_port
+from devices.serial_counts import LineErrors, line_counts
+from devices.serial_link import PortUnusable, SerialPort, open_port
 from devices.serial_ports import NotFound, PortInfo, best_link, find, ports, there
 from tests.made_ports import Machine
 from tests.test_links import PATIENCE_S, XOFF, Heart, Line, Witness, linked, over_serial, run
@@ -56,11 +58,11 @@ def test_ports_are_listed_with_what_they_say_of_themselves(machine: Machine) -> 
     machine.usb("ttyUSB0", "1-2", "0403:6001", serial="A9", product="FT232R", maker="FTDI")
     machine.usb("ttyUSB10", "1-3", "10c4:ea60", serial="B")
     machine.usb("ttyUSB2", "1-4", "10c4:ea60", serial="C")
-    found = ports(machine.root)
-    assert [port.path for port in found] == ["/dev/ttyS0", "/dev/ttyUSB0", "/dev/ttyUSB2", "/dev/ttyUSB10"]
-    assert found[0] == PortInfo("/dev/ttyS0", driver="serial8250")
+    found, dev = ports(machine.root), f"{machine.root}/dev"
+    assert [port.path for port in found] == [f"{dev}/{name}" for name in ("ttyS0", "ttyUSB0", "ttyUSB2", "ttyUSB10")]
+    assert found[0] == PortInfo(f"{dev}/ttyS0", driver="serial8250")
     assert found[1] == PortInfo(
-        "/dev/ttyUSB0",
+        f"{dev}/ttyUSB0",
         driver="made_sio",
         vid="0403",
         pid="6001",
@@ -68,8 +70,8 @@ def test_ports_are_listed_with_what_they_say_of_themselves(machine: Machine) -> 
         interface="00",
         manufacturer="FTDI",
         product="FT232R",
-        by_id="/dev/serial/by-id/usb-0403_6001_A9-if00-port0",
-        by_path="/dev/serial/by-path/pci-0000:00-usb-0:1-2:1.00-port0",
+        by_id=f"{dev}/serial/by-id/usb-0403_6001_A9-if00-port0",
+        by_path=f"{dev}/serial/by-path/pci-0000:00-usb-0:1-2:1.00-port0",
     )
 
 
@@ -78,12 +80,12 @@ def test_a_usb_name_finds_its_port_wherever_it_is(machine: Machine) -> None:
     machine.usb("ttyUSB1", "1-2", "0403:6001", serial="A2")
     machine.usb("ttyUSB2", "1-3", "0403:6010", serial="Q", interface="00")
     machine.usb("ttyUSB3", "1-3", "0403:6010", serial="Q", interface="01")
-    assert find(UsbName("0403", "6001", "A2"), machine.root) == "/dev/ttyUSB1"
-    assert find(UsbName("0403", "6010", "", "01"), machine.root) == "/dev/ttyUSB3"
-    assert find(UsbName("0403", "6010", "Q", "00"), machine.root) == "/dev/ttyUSB2"
+    assert find(UsbName("0403", "6001", "A2"), machine.root) == f"{machine.root}/dev/ttyUSB1"
+    assert find(UsbName("0403", "6010", "", "01"), machine.root) == f"{machine.root}/dev/ttyUSB3"
+    assert find(UsbName("0403", "6010", "Q", "00"), machine.root) == f"{machine.root}/dev/ttyUSB2"
     machine.remove("ttyUSB1")
     machine.usb("ttyUSB7", "1-2", "0403:6001", serial="A2")
-    assert find(UsbName("0403", "6001", "A2"), machine.root) == "/dev/ttyUSB7"
+    assert find(UsbName("0403", "6001", "A2"), machine.root) == f"{machine.root}/dev/ttyUSB7"
 
 
 def test_a_name_that_several_bear_is_refused_with_their_places(machine: Machine) -> None:
@@ -95,7 +97,10 @@ def test_a_name_that_several_bear_is_refused_with_their_places(machine: Machine)
     assert "/dev/serial/by-path/pci-0000:00-usb-0:1-1:1.00-port0" in str(error.value)
     assert "/dev/serial/by-path/pci-0000:00-usb-0:1-2:1.00-port0" in str(error.value)
     found = ports(machine.root)
-    assert [port.by_id for port in found] == ["", "/dev/serial/by-id/usb-1a86_7523-if00-port0"]  # udev: the last one
+    assert [port.by_id for port in found] == [
+        "",
+        f"{machine.root}/dev/serial/by-id/usb-1a86_7523-if00-port0",
+    ]  # udev: the last one
     assert [best_link(port, found) for port in found] == [f"serial://{port.by_path}" for port in found]
     assert best_link(found[1], found[1:]) == f"serial://{found[1].by_id}"
 
@@ -104,8 +109,7 @@ def test_a_link_by_usb_name_says_why_it_waits_and_comes_with_the_port(
     machine: Machine, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = machine.root
-    monkeypatch.setattr(serial_ports, "find", lambda name: _below(root, find(name, root)))
-    monkeypatch.setattr(serial_ports, "there", lambda: there(root))
+    monkeypatch.setattr(serial_ports, "ROOT", root)
 
     async def scenario() -> None:
         witness = Witness()
@@ -121,10 +125,6 @@ def test_a_link_by_usb_name_says_why_it_waits_and_comes_with_the_port(
             await witness.until(lambda: witness.data == b"x")
 
     run(scenario)
-
-
-def _below(root: Path, path: str) -> str:
-    return str(root) + path
 
 
 # --- one program a port ----------------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def test_a_break_throws_nothing_away(line: Line) -> None:
 
 def test_a_port_that_counts_nothing_is_asked_in_vain(line: Line) -> None:
     fd = open_port(parse(over_serial(line)))
-    assert serial_link._icounter(fd) == {}
+    assert line_counts(fd) == {}
     os.close(fd)
 
 
@@ -294,6 +294,42 @@ def test_while_a_line_is_stuck_and_written_to_all_the_time_the_loop_does_not_lag
     run(scenario)
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_an_opening_that_hangs_is_told_and_begun_once(
+    line: Line, monkeypatch: pytest.MonkeyPatch, stopped: bool
+) -> None:
+    """The kernel does not come back for a while, as with a USB hub that has crashed."""
+    real, hung, go = os.open, list[str](), threading.Event()
+
+    def opening(path: str, *more: int) -> int:
+        if path == str(line.path):
+            hung.append(path)
+            go.wait(PATIENCE_S)
+        return real(path, *more)
+
+    monkeypatch.setattr(os, "open", opening)
+    monkeypatch.setattr(serial_link, "OPEN_S", 0.1)
+
+    async def scenario() -> None:
+        witness = Witness()
+        before = len(os.listdir("/proc/self/fd"))
+        async with linked(over_serial(line), witness) as link:
+            await witness.until(lambda: len(witness.downs) == 1)
+            assert "its driver has hung" in witness.downs[0]
+            await asyncio.sleep(0.5)  # some attempts more
+            assert len(hung) == 1
+            if stopped:
+                link.stop()
+            go.set()
+            if stopped:
+                await until(lambda: len(os.listdir("/proc/self/fd")) <= before)
+                assert witness.ups == []
+            else:
+                await witness.until(lambda: len(witness.ups) == 1)
+
+    run(scenario)
+
+
 # --- replugging and flapping -----------------------------------------------------------------------------------------
 
 
@@ -337,18 +373,18 @@ def test_replugged_under_another_name_it_reads_again_within_a_second_every_time(
         other.unplug()
 
 
-def test_a_port_that_comes_and_goes_twenty_times_a_second_costs_no_descriptor(line: Line) -> None:
+def test_a_port_that_comes_and_goes_twenty_times_a_second_costs_no_descriptor(line: Line, full: bool) -> None:
     async def scenario() -> None:
         witness = Witness()
         before = len(os.listdir("/proc/self/fd"))
         async with linked(over_serial(line), witness):
-            for _ in range(30):
+            for _ in range(100 if full else 12):
                 await asyncio.sleep(0.025)
                 line.unplug()
                 await asyncio.sleep(0.025)
                 line.plug()
             await until(lambda: len(os.listdir("/proc/self/fd")) <= before + 1)
-            assert len(witness.ups) <= 31
+            assert len(witness.ups) <= 101
         await until(lambda: len(os.listdir("/proc/self/fd")) <= before)
 
     run(scenario)
