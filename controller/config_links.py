@@ -41,7 +41,7 @@ def _links(floor: Floor) -> None:
                 continue
             if url.transport == "mqtt":
                 continue  # each device has a connection of its own to the broker
-            port = _port(url)
+            port = port_of(url)
             first, kind_there, link_there = users.setdefault(
                 port, (f"{table}.{name} (line {floor.sheet.line(at)})", kind, link)
             )
@@ -78,7 +78,7 @@ def _eaten(kind: str, flow: str) -> tuple[str, str] | None:
     return what, "write flow=rtscts, or leave flow out, and set the machine likewise"
 
 
-def _port(url: links.LinkUrl) -> str:
+def port_of(url: links.LinkUrl) -> str:
     """What a link really leads to, where it can be seen here and now."""
     if url.usb is not None:
         try:

@@ -19,8 +19,9 @@ return items for what it hears of either side, without a session. `floord decode
 
 A module may state `UNPROVEN`, a tuple of sentences: what it does by guess, because no manual or recording proves it.
 They are logged at every start of a daemon that uses the kind. `BINARY = True`: any byte may stand in what the machine
-says, so its line cannot have flow=xonxoff. `GUESSES`: settings, as mappings, with which `floord ports --listen` tries
-the kind on bytes it has heard; without it the kind is tried with its defaults.
+says, so its line cannot have flow=xonxoff. `GUESSES` holds settings, as mappings, with which `floord ports
+--listen` tries the kind on bytes it has heard; without it the defaults are tried. Where nothing in them proves a
+code, each check digit and a measured length is tried beside them.
 
 Nothing is registered anywhere: `load("sick_cola")` imports `devices.scanners.sick_cola`. A module whose name begins
 with `_` is a part of its family and no kind.

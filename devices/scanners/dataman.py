@@ -279,3 +279,6 @@ def _judge(settings: Settings) -> bool:
     if not (marks or settings.proves()):
         raise without_proof('Write response = "extended", or prefix = "\\u0002" and suffix = "\\u0003"')
     return True
+
+
+GUESSES: tuple[dict[str, object], ...] = ({}, {"response": "silent"})

@@ -285,3 +285,6 @@ def _judge(settings: Settings) -> bool:
     if not (marks or settings.proves() or settings.code_id == "aim"):
         raise without_proof('Write code_id = "aim" and set the scanner to AIM identifiers')
     return marks or settings.proves()
+
+
+GUESSES: tuple[dict[str, object], ...] = ({"code_id": "aim"}, {"code_id": "honeywell"}, {})

@@ -295,3 +295,6 @@ def _judge(settings: Settings) -> None:
         raise ValueError(f"on_ms = {settings.on_ms}: write a time over 0")
     if settings.framing == "cr" and not settings.address and not settings.proves():
         raise without_proof('Write framing = "stx" and set the reader to STX and ETX')
+
+
+GUESSES: tuple[dict[str, object], ...] = ({"framing": "stx"}, {}, {"replies": False})

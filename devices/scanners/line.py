@@ -118,3 +118,10 @@ def _judge(settings: Settings) -> None:
     marks = settings.prefix and any(ch < " " for ch in settings.suffix)
     if not (marks or settings.proves()):
         raise without_proof('Write prefix = "\\u0002" and suffix = "\\u0003" and set the scanner to STX and ETX')
+
+
+GUESSES: tuple[dict[str, object], ...] = (
+    {"prefix": "\x02", "suffix": "\x03"},
+    {"prefix": "\x02", "suffix": "\r\n"},
+    {},
+)
