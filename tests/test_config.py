@@ -420,6 +420,13 @@ def test_two_names_of_one_device_are_one_port(tmp_path: Path) -> None:
     assert (problem.line, problem.key) == (line, "plc.s1.link")
 
 
+def test_a_line_that_eats_bytes_is_refused_for_a_scanner_that_sends_any_byte(tmp_path: Path) -> None:
+    ssi = '[scanner.two]\nkind = "zebra_ssi"\nlink = "usb://05e0:1701?flow=xonxoff"\npoint = "S1-T1"\n'
+    [problem] = problems(tmp_path, FLOOR + ssi)
+    assert (problem.line, problem.key) == (FLOOR.count("\n") + 3, "scanner.two.link")
+    assert "takes the bytes 11 and 13 out of what it says" in problem.what
+
+
 def test_one_usb_name_is_one_port_also_where_it_is_not_plugged_in(tmp_path: Path) -> None:
     text, _ = changed("tcp://127.0.0.1:2112", "usb://FFFF:6001:made-up")
     text, line = changed("serial:///dev/hubfloor-none?baud=57600", "usb://ffff:6001:made-up?baud=57600", text)

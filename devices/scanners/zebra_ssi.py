@@ -43,6 +43,8 @@ from devices.types import (
     Trigger,
 )
 
+BINARY = True
+
 UNPROVEN = (
     "WAKEUP, a single byte 00, is general knowledge; wakeup_ms = 0 never sends it.",
     "every packet of a code that continues is taken to begin with the code type, and is acknowledged with "
