@@ -190,10 +190,10 @@ def _beginning(heard: Heard) -> list[tuple[bytes, float]]:
     return some
 
 
-def _rank(guess: Guess) -> tuple[float, float, int, bool, int]:
+def _rank(guess: Guess) -> tuple[float, float, int, int, bool]:
     """Whoever takes frames for more than mere codes knows them better; among equals the simplest kind will do."""
     more = len(set(guess.says) - {"Read", "NoRead"})
-    return round(guess.score, 1), round(guess.proof, 1), more, guess.kind == SIMPLEST, guess.items
+    return round(guess.score, 1), round(guess.proof, 1), more, guess.items, guess.kind == SIMPLEST
 
 
 def _sure(guesses: Sequence[Guess]) -> str:
