@@ -42,9 +42,10 @@ ACTS = st.one_of(
     st.tuples(st.just("feed"), st.one_of(st.sampled_from(PIECES), st.binary(max_size=20))),
     st.tuples(st.just("on"), st.sampled_from([None, 5.0, 900.0])),
     st.tuples(st.just("off"), st.sampled_from([None, 5.0, 900.0])),
+    st.tuples(st.just("many"), st.none()),
     st.tuples(st.just("wait"), st.sampled_from([1.0, 60.0, 600.0, 1000.0, 40_000.0])),
     st.tuples(st.just("due"), st.none()),
-    st.tuples(st.sampled_from(["take", "confirm", "reopen"]), st.none()),
+    st.tuples(st.sampled_from(["take", "confirm", "close", "open"]), st.none()),
 )
 
 
@@ -57,7 +58,8 @@ class Run:
         self.sent: set[int] = set()
         self.ended: Counter[int] = Counter()
         self.token = (0, 0)
-        self.driver.opened(0.0, Kept())
+        self.is_open = False
+        self.open()
 
     def hear(self, items: list[Item]) -> None:
         for item in items:
@@ -72,9 +74,14 @@ class Run:
             "feed": lambda: self.hear([*self.driver.feed(how, self.now)]),
             "take": self.driver.take,
             "confirm": lambda: self.driver.confirm(self.token, self.now),
-            "reopen": self.reopen,
+            "close": self.close,
+            "open": self.open,
         }
-        if what in ("on", "off"):
+        if what in ("feed", "take") and not self.is_open:
+            return
+        if what == "many":
+            self.sent |= {self.driver.send(Trigger(bool(i % 2)), self.now, None) for i in range(20)}
+        elif what in ("on", "off"):
             expires = None if how is None else self.now + how
             self.sent.add(self.driver.send(Trigger(what == "on"), self.now, expires))
         elif what in ("wait", "due"):
@@ -83,9 +90,15 @@ class Run:
         else:
             acts[what]()
 
-    def reopen(self) -> None:
-        self.hear([*self.driver.closed(self.now)])
-        self.driver.opened(self.now, Kept(*self.token))
+    def open(self) -> None:
+        if not self.is_open:
+            self.driver.opened(self.now, Kept(*self.token))
+        self.is_open = True
+
+    def close(self) -> None:
+        if self.is_open:
+            self.hear([*self.driver.closed(self.now)])
+        self.is_open = False
 
 
 @pytest.mark.parametrize(("kind", "chosen"), [(kind, one) for kind, all_of in KINDS.items() for one in all_of])
@@ -97,7 +110,8 @@ def test_nothing_raises_and_each_command_ends_exactly_once(
     run = Run(kind, chosen)
     for what, how in acts:
         run.act(what, how)
-    run.hear([*run.driver.closed(run.now)])
+    run.open()
+    run.close()
     run.hear([*run.driver.tick(run.now)])
     assert run.ended == Counter(run.sent)
 
@@ -122,3 +136,24 @@ def test_a_driver_that_is_left_alone_comes_to_rest(
     else:
         raise AssertionError("it never rests")
     assert run.ended == Counter(run.sent), "in a minute all have ended"
+
+
+@pytest.mark.parametrize("chosen", KINDS["keyence_sr"])
+@given(acts=st.lists(ACTS, max_size=30))
+@settings(max_examples=60)
+def test_the_light_of_a_keyence_is_off_when_it_is_left_alone(
+    chosen: dict[str, Any], acts: list[tuple[str, Any]]
+) -> None:
+    run = Run("keyence_sr", chosen)
+    written: list[bytes] = []
+    for what, how in [*acts, ("open", None)]:
+        if what == "take" and run.is_open:
+            written.append(run.driver.take())
+        run.act(what, how)
+    for _ in range(200):
+        written.append(run.driver.take())
+        due = run.driver.next_at()
+        if due is None or due > run.now + 60_000.0:
+            break
+        run.act("due", None)
+    assert b"LOFF" in [frame for frame in written if b"LO" in frame][-1]

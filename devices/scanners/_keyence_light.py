@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devices.scanners._commands import GONE, SILENT
+from devices.scanners._commands import GONE, SILENT, UNANSWERED
 from devices.types import Condition, GivenUp, Item
 
 TRIES = 3
@@ -16,9 +16,8 @@ ANSWERS = "LOFF is answered"
 class Light:
     """The light of one reader. LOFF without an answer is repeated at once, then each 30 s, and said once."""
 
-    def __init__(self, on_ms: float, replies: bool) -> None:
+    def __init__(self, on_ms: float) -> None:
         self._on_ms = on_ms
-        self._replies = replies
         self.off_at: float | None = None
         """when LOFF is due, ms"""
         self._offs: dict[int, bool] = {}  # number of each LOFF under way -> whether nobody asked for it
@@ -50,7 +49,7 @@ class Light:
         """A command has ended without an answer; what of it the caller is told."""
         own = self._offs.pop(ended.id, None)
         told: list[Item] = [] if own else [ended]
-        if own is None or not self._replies or ended.why == GONE:
+        if own is None or ended.why in (GONE, UNANSWERED):
             return told
         self._tries += ended.why == SILENT
         if self.off_at is None:  # else LON came after it, and has its own end

@@ -111,7 +111,7 @@ class Driver(TalkOnly):
             mute=lambda: not self._bus.is_first(self),
         )
         self._out: list[Item] = []
-        self._light = Light(settings.on_ms, settings.replies)
+        self._light = Light(settings.on_ms)
         self._echo = b""
 
     def share(self, bus: Bus) -> None:
