@@ -23,6 +23,7 @@ from devices.scanners._proof import LENGTH
 from devices.scanners.keyence_sr import ECHO, ENDED, LATE, STRANGER
 from devices.types import Answered, Condition, DeviceError, GivenUp, Item, Kept, Read, Reply, SetTime, Trigger
 from tests.floor_fixture import write
+from tests.test_node import Daemon
 from tests.test_scanners import S10, heard, said
 
 LON, LOFF = bytes.fromhex("4C4F4E 0D"), bytes.fromhex("4C4F4646 0D")
@@ -477,25 +478,37 @@ def test_what_cannot_share_a_port(one: dict[str, Any], other: dict[str, Any], wh
     keyence_sr.join([])
 
 
-def floor_with(tmp_path: Path, *second: str) -> Path:
-    """The small floor with two readers on one port."""
+def two(second: int) -> tuple[str, ...]:
+    """The small floor with two readers on one port, as changes."""
     link = 'link = "serial:///run/n410?baud=38400"'
-    return write(
-        tmp_path,
+    return (
         'prefix = "\\u0002"\nsuffix = "\\u0003"\n => ',
         '[scanner.tunnel-1]\nkind = "line" => [scanner.tunnel-1]\nkind = "keyence_sr"',
         '[scanner.dock-1]\nkind = "line" => [scanner.dock-1]\nkind = "keyence_sr"',
         f'link = "tcp://127.0.0.1:2112" => {link}\naddress = 1',
-        f'link = "tcp://127.0.0.1:2113" => {link}\n' + "\n".join(second),
+        f'link = "tcp://127.0.0.1:2113" => {link}\naddress = {second}',
     )
 
 
 def test_two_readers_of_one_port_on_a_floor(tmp_path: Path) -> None:
-    config = load(floor_with(tmp_path, "address = 2"))
+    config = load(write(tmp_path, *two(2)))
     assert {name: scanner.settings.address for name, scanner in config.scanner.items()} == {"tunnel-1": 1, "dock-1": 2}
     with pytest.raises(ConfigErrors) as caught:
-        load(floor_with(tmp_path, "address = 1"))
+        load(write(tmp_path, *two(1)))
     assert "scanner.dock-1.link: address 1 stands twice on one port; write each reader's own" in str(caught.value)
+
+
+def test_two_readers_of_one_port_in_the_daemon() -> None:
+    daemon = Daemon(*two(2))
+    daemon.node.link_up("tunnel-1", daemon.now)
+    assert daemon.node.take("tunnel-1") == b"\x1b%T01-LOFF\r"
+    daemon.node.received("tunnel-1", b"%T01-OK\r", daemon.now)
+    assert daemon.node.take("tunnel-1") == b"%T02-LOFF\r"
+    daemon.node.received("tunnel-1", b"%T02-OK\r%P02-0013RB123456785GB\r", daemon.now)
+    frames = {name: driver.counters.frames for name, driver in daemon.node.drivers.items() if name != "plc-1"}
+    assert frames == {"tunnel-1": 1, "dock-1": 2}
+    daemon.node.link_down("tunnel-1", daemon.now, "unplugged")
+    assert daemon.node.take("tunnel-1") == b""
 
 
 @pytest.mark.parametrize("size", [1, 3, 99])
