@@ -181,6 +181,18 @@ def test_silence_ends_a_cut_frame_and_the_next_is_whole(message: Recorded) -> No
         assert driver.feed(message.raw, 9e9) == once, cut
 
 
+def test_a_heartbeat_that_says_a_number_is_a_regular_expression() -> None:
+    driver = cola(heartbeat="CLV620 [0-9]+")
+    assert heard(driver, b"\x02CLV620 17\x03\x02CLV620 x\x03\x02XCLV620 17\x03") == [
+        *(("heartbeat", ""), ("read", "CLV620 x"), ("read", "XCLV620 17")),
+    ]
+    assert heard(cola(heartbeat="[HB]+"), b"\x02[HB]+\x03\x02HBH\x03\x02A\x03") == [
+        *(("heartbeat", ""), ("heartbeat", ""), ("read", "A")),
+    ]
+    with pytest.raises(ValueError, match=r"heartbeat = 'HB\(': no regular expression: .* write a backslash"):
+        cola(heartbeat="HB(")
+
+
 def test_a_boot_banner_outside_frames_is_no_read() -> None:
     assert heard(cola(), b"\r\nCLV620 V6.10\r\n" + b"\x02A\x03") == [("garbled", BETWEEN), ("read", "A")]
 

@@ -24,7 +24,7 @@ from devices.alive import Silence
 from devices.codes import RAW
 from devices.driver import TalkOnly
 from devices.framing import Bad, Frame
-from devices.scanners._content import Content, wire
+from devices.scanners._content import Content, beat_of, wire
 from devices.scanners._datalogic_frames import DatalogicFrames, Line
 from devices.types import Garbled, Heartbeat, Item, Kept, Message, NoRead, Read
 
@@ -88,7 +88,7 @@ class Driver(TalkOnly):
         self._local = wire("local_no_read", settings.local_no_read)
         self._multiple = wire("multiple_read", settings.multiple_read)
         instead = (settings.local_no_read, settings.multiple_read)
-        self._content = Content((*settings.no_read, *instead), "", settings.separator)
+        self._content = Content((*settings.no_read, *instead), None, settings.separator)
         self._addresses = {
             wire("addresses", address + settings.address_separator): address for address in settings.addresses
         }
@@ -184,17 +184,8 @@ class Driver(TalkOnly):
 
 
 def _beat(settings: Settings) -> re.Pattern[bytes] | None:
-    if not settings.heartbeat:
-        return None
-    text = wire("heartbeat", settings.heartbeat)
-    try:
-        pattern = re.compile(b"(?s:%b)|%b" % (text, re.escape(text)))
-    except re.error as error:
-        raise ValueError(
-            f"heartbeat = {settings.heartbeat!r}: neither a plain text nor a regular expression: {error}; "
-            "write a backslash before each of ( ) [ ] { } * + ? | ^ $ . that means itself"
-        ) from None
-    if settings.heartbeat_modulus and not pattern.groups:
+    pattern = beat_of(settings.heartbeat)
+    if settings.heartbeat_modulus and not (pattern and pattern.groups):
         raise ValueError(
             f"heartbeat = {settings.heartbeat!r}: with heartbeat_modulus write where its counter stands, "
             'for example heartbeat = "HB([0-9]{2})"'

@@ -22,7 +22,7 @@ from devices.framing import Bad, Frame
 from devices.scanners._cola import ColaFrames, encode
 from devices.scanners._cola_telegrams import ERROR, ERRORS, EVENT, UNKNOWN, Telegram, telegram
 from devices.scanners._commands import SILENT, Commands
-from devices.scanners._content import Content
+from devices.scanners._content import Content, beat_of
 from devices.scanners._standing import Standing
 from devices.types import (
     Answered,
@@ -42,7 +42,7 @@ from devices.types import (
 UNPROVEN = (
     "SCdevicestate and DIornr are read in the manuals of SICK's LiDARs; a CLV or Lector that does not know "
     "them answers sFA, and is not asked again until the channel opens anew.",
-    "the text of the heartbeat has no known default; it is compared with the setting.",
+    "the text of the heartbeat has no known default.",
 )
 
 HARD_LIMIT = 65535
@@ -57,10 +57,11 @@ DEAF = "it does not answer"
 class Settings:
     """`dialect` of our commands: `a` or `b`; both are understood. One character of the texts is one byte on the wire.
 
-    `no_read` are whole frames, an empty frame is a no-read too. `heartbeat` empty = none; `heartbeat_s`: something is
-    heard at least so often, 0 = not expected. `separator` stands between several codes of one frame. `max_length` =
-    bytes in a frame. Silence of `gap_ms` discards a partial frame. A command without answer for `answer_ms` is given
-    up. `state_s`: ask for the device's state so often, 0 = never. `identify`: ask for its order number at the opening.
+    `no_read` are whole frames, an empty frame is a no-read too. `heartbeat`: its text, or a regular expression for all
+    of it, empty = none; `heartbeat_s`: something is heard at least so often, 0 = not expected. `separator` stands
+    between several codes of one frame. `max_length` = bytes in a frame. Silence of `gap_ms` discards a partial frame. A
+    command without answer for `answer_ms` is given up. `state_s`: ask for the device's state so often, 0 = never.
+    `identify`: ask for its order number at the opening.
     """
 
     dialect: str = "a"
@@ -88,7 +89,7 @@ class _Ear(TalkOnly):
             if not getattr(settings, name) >= 0:
                 raise ValueError(f"{name} = {getattr(settings, name)}: write a number of seconds, 0 = never")
         self._settings = settings
-        self._content = Content(settings.no_read, settings.heartbeat, settings.separator)
+        self._content = Content(settings.no_read, beat_of(settings.heartbeat), settings.separator)
         self._frames = ColaFrames(settings.max_length, settings.gap_ms)
 
     def _items(self, pieces: Sequence[Frame | Bad]) -> list[Item]:
