@@ -157,13 +157,11 @@ class Driver(TalkOnly):
 
     def _codes(self, body: bytes, reader: str, index: int | None, frame: Frame) -> Sequence[Item]:
         items: list[Item] = []
-        for item in self._content.items(body, frame.at):
+        for item in self._content.items(body, frame.at, frame.data):
             if isinstance(item, Read):
-                items.append(replace(item, raw=frame.data, reader=reader, index=index))
-            elif isinstance(item, NoRead):
-                items.append(replace(item, raw=frame.data, index=index))
+                items.append(replace(item, reader=reader, index=index))
             else:
-                items.append(item)
+                items.append(replace(item, index=index) if isinstance(item, NoRead) else item)
         if body and body == self._multiple:
             self.counters.note(SEVERAL)
         elif self._separator and self._local in body.split(self._separator) and not isinstance(items[0], NoRead):
