@@ -486,17 +486,24 @@ def test_segments_as_they_were_seen_in_the_field() -> None:
 @pytest.mark.parametrize("wire", [continued(LONG), segments(LONG)], ids=["continued", "segments"])
 def test_a_code_in_several_packets_is_one_read(wire: list[bytes]) -> None:
     driver = quiet()
+    taken = HOST_ACK if wire[0][1] == 0xF3 else bytes.fromhex("04740400FF84")
     for part in wire[:-1]:
         assert driver.feed(part, 1.0) == []
-        assert driver.take() == HOST_ACK
+        assert driver.take() == taken
     [item] = driver.feed(wire[-1], 2.0)
     assert item == Read(LONG.decode(), LONG, 2.0, symbology="]Q1", token=(1, zlib.crc32(wire[-1][4:-2])))
     assert driver.take() == b""
     driver.confirm((1, 0), 3.0)
-    assert driver.take() == HOST_ACK
+    assert driver.take() == taken
     again = wire[-1][:3] + b"\x01" + wire[-1][4:-2]
-    assert driver.feed(again + (-sum(again) & 0xFFFF).to_bytes(2), 4.0) == [], "its last packet again"
-    assert driver.take() == HOST_ACK
+    marked = again + (-sum(again) & 0xFFFF).to_bytes(2)
+    for answer in (HOST_ACK, taken, HOST_ACK):
+        assert driver.feed(marked, 4.0) == [], "its last packet again"
+        assert driver.take() == answer, "a decoder may want either for a segment"
+    after = ssi(revision=False)
+    after.opened(5.0, Kept(epoch=1, evt=zlib.crc32(wire[-1][4:-2])))
+    assert after.feed(marked, 6.0) == []
+    assert after.take() == taken
 
 
 def test_a_part_again_counts_once() -> None:

@@ -6,7 +6,7 @@ byte first. SOURCE is 0 for the decoder and 4 for the host; only a segment (73) 
 bits count, whatever the others are: they are set in the field although the manuals say that they are 0.
 
 Sources: Zebra manuals MP72 and DS4678 (opcodes), SP72 (status), SE955 and SE923 (packets, causes of CMD_NAK); the
-public driver enioka_scan (code types; it has seen status 20 and 80, and segments).
+public driver enioka_scan (code types, the acknowledgement of segments; it has seen status 20 and 80).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RETRANSMIT, CONTINUES = 1, 2
 
 ACK, NAK = 0xD0, 0xD1
 REQUEST_REVISION, START_DECODE, STOP_DECODE = 0xA3, 0xE4, 0xE5
-DECODE_DATA, SEGMENT, EVENT = 0xF3, 0x73, 0xF6
+DECODE_DATA, SEGMENT, SEGMENT_ACK, EVENT = 0xF3, 0x73, 0x74, 0xF6
 
 RESEND, BAD_CONTEXT = b"\x01", b"\x02"
 """Causes of CMD_NAK that a host sends."""
@@ -34,7 +34,13 @@ CAUSES = {
 NO_CAUSE = "a cause without a known meaning"
 
 NAMES = {
-    **{0x73: "MULTIPACKET_SEGMENT", 0x80: "SSI_MGMT_COMMAND", 0xA3: "REQUEST_REVISION", 0xA4: "REPLY_REVISION"},
+    **{
+        0x73: "MULTIPACKET_SEGMENT",
+        0x74: "MULTIPACKET_ACK",
+        0x80: "SSI_MGMT_COMMAND",
+        0xA3: "REQUEST_REVISION",
+        0xA4: "REPLY_REVISION",
+    },
     **{0xA6: "REPLY_ID", 0xB1: "IMAGE_DATA", 0xC4: "AIM_OFF", 0xC5: "AIM_ON", 0xC6: "PARAM_SEND"},
     **{0xC7: "PARAM_REQUEST", 0xC8: "PARAM_DEFAULTS", 0xD0: "CMD_ACK", 0xD1: "CMD_NAK", 0xD2: "FLUSH_QUEUE"},
     **{0xD3: "CAPABILITIES_REQUEST", 0xD4: "CAPABILITIES_REPLY", 0xE4: "START_DECODE", 0xE5: "STOP_DECODE"},

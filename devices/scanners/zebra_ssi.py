@@ -47,8 +47,9 @@ BINARY = True
 
 UNPROVEN = (
     "WAKEUP, a single byte 00, is general knowledge; wakeup_ms = 0 never sends it.",
-    "every packet of a code that continues is taken to begin with the code type, and is acknowledged with "
-    "CMD_ACK; one public driver answers segments with opcode 74, and says that the scanner does not mind.",
+    "every packet of a code that continues is taken to begin with the code type.",
+    "a segment is acknowledged with opcode 74, the last one too, and with CMD_ACK in turns where it is said again; the "
+    "one public driver that knows them has done both, and says that the scanner does not mind.",
     "a packet that fits nothing, and an opcode that no decoder sends, is answered with CMD_NAK 02.",
     "the code type does not say the modifier of the AIM identifier, so the usual one is given "
     "(QR ]Q1, Data Matrix ]d1).",
@@ -105,6 +106,7 @@ class Driver(Ear):
         self._out: deque[bytes] = deque(maxlen=_MOST_OUT)  # acknowledgements
         self._number = self._crc = self._durable = 0  # of the last code, and the last number that is durable
         self._owed = False  # the decoder waits for the acknowledgement of that code
+        self._acks = _acks(ssi.DECODE_DATA)  # of that code, the next one first
         self._asked: int | None = None  # our own command
         self._ask_at: float | None = None
         self._awake = False  # WAKEUP was sent, and the command may follow
@@ -145,7 +147,7 @@ class Driver(Ear):
         self._durable = max(self._durable, token[0])
         if self._owed and self._durable >= self._number:
             self._owed = False
-            self._answer(ssi.ACK)
+            self._acknowledge()
 
     def tick(self, now: float) -> Sequence[Item]:
         """End a packet and a message that go on no more, give up commands, ask again."""
@@ -220,10 +222,10 @@ class Driver(Ear):
     def _data(self, packet: ssi.Packet) -> list[Item]:
         """A packet of a code: the whole code, or nothing yet."""
         if self._parts.deadline() is None and packet.retransmitted and self._is_last(packet):
-            return self._again()
+            return self._again(packet)
         found = self._parts.add(packet)
         if found is None:
-            self._answer(ssi.ACK)
+            self._answer(_acks(packet.opcode)[0])
             return []
         if isinstance(found, Refused):
             self._answer(ssi.NAK, ssi.BAD_CONTEXT)
@@ -233,6 +235,7 @@ class Driver(Ear):
             self._answer(ssi.ACK)
             return [item]
         self._number, self._crc, self._owed = self._number + 1, crc32(found.last), True
+        self._acks = _acks(packet.opcode)
         self._out.clear()  # who sends a new code waits for nothing older
         return [replace(item, token=(self._number, self._crc))]
 
@@ -240,15 +243,21 @@ class Driver(Ear):
         """Whether it has the data with which the last code ended."""
         return bool(self._number) and not packet.continues and crc32(packet.body) == self._crc
 
-    def _again(self) -> list[Item]:
+    def _again(self, packet: ssi.Packet) -> list[Item]:
         self.counters.note(REPEATED)
+        if set(self._acks) != set(_acks(packet.opcode)):  # known from before a restart
+            self._acks = _acks(packet.opcode)
         if self._durable >= self._number:
-            self._answer(ssi.ACK)
+            self._acknowledge()
         else:
             self._owed = True
         return []
 
     # --- what it says -------------------------------------------------------------------------------------------------
+
+    def _acknowledge(self) -> None:
+        self._answer(self._acks[0])
+        self._acks.rotate()  # a decoder that did not understand it says its code again
 
     def _answer(self, opcode: int, cause: bytes = b"") -> None:
         self._out.append(ssi.encode(opcode, cause))
@@ -279,3 +288,8 @@ class Driver(Ear):
             if isinstance(end, GivenUp) and end.why == UNANSWERED:
                 items += self._standing.say("answer", DEAF, b"", end.at)
         return items
+
+
+def _acks(opcode: int) -> deque[int]:
+    """What acknowledges a packet of a code; a segment may want either."""
+    return deque([ssi.SEGMENT_ACK, ssi.ACK] if opcode == ssi.SEGMENT else [ssi.ACK])
