@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 
+from firmware_stubs.results import Shown
+
+_Message = tuple[list[bytes], Shown | None, int]
+
 
 class Acknowledged:
-    """What a scanner sends and repeats. `out` = bytes to write, `said` = what the ledger is told, both for the owner.
+    """What a scanner sends and repeats, written to `out`, which its owner gives and empties.
 
     A message is one packet or several, each acknowledged by itself. One that gets no answer for `timeout_ms` (None: no
     answer is wanted) is sent `resends` more times and then given up: the scanner beeps. Of a queue with `most` waiting
@@ -18,7 +22,6 @@ class Acknowledged:
         self, out: bytearray, timeout_ms: float | None, resends: int, most: int, again: Callable[[bytes], bytes] = bytes
     ) -> None:
         """`again` makes of a packet the one that is sent as its repetition."""
-        self.said: list[bytes | None] = []
         self.counts: Counter[str] = Counter()
         self.due: float | None = None
         self.held = False
@@ -27,8 +30,7 @@ class Acknowledged:
         self._resends = resends
         self._most = most
         self._again = again
-        self._queue: deque[tuple[list[bytes], list[bytes | None]]] = deque()
-        self._waiting = 0  # messages in the queue, without the silent ones
+        self._queue: deque[_Message] = deque()
         self._packets: deque[bytes] = deque()  # of the message on the wire
         self._sent = 0  # how often its first packet counts as sent
 
@@ -37,14 +39,14 @@ class Acknowledged:
         """The packet that waits for its answer; empty = none."""
         return self._packets[0] if self._packets else b""
 
-    def put(self, packets: list[bytes], said: list[bytes | None], now: float) -> None:
-        """Send `packets` when their turn comes, and say then `said`; without packets it is only said."""
-        if packets and self._waiting >= self._most:
-            packets, said = [], [None for _ in said]
+    def put(self, packets: list[bytes], now: float, shown: Shown | None = None, number: int = 0) -> None:
+        """Send `packets` when their turn comes: code `number` of `shown`, or something of the scanner's own."""
+        if len(self._queue) < self._most:
+            self._queue.append((packets, shown, number))
+            self._advance(now)
+        else:
             self.counts["lost"] += 1
-        self._waiting += bool(packets)
-        self._queue.append((packets, said))
-        self._advance(now)
+            _tell(shown, number, said=False)
 
     def acknowledged(self, now: float) -> None:
         """The host has the packet."""
@@ -57,7 +59,9 @@ class Acknowledged:
         if not self._packets or self.held:
             return
         if counted and self._sent > self._resends:
-            self._give_up(now)
+            self.counts["beeps"] += 1
+            self._packets.clear()
+            self._next(now)
         else:
             self._send(now, self._sent + counted)
 
@@ -74,11 +78,11 @@ class Acknowledged:
         self.due = now + self._timeout_ms if self._packets and not held and self._timeout_ms is not None else None
         self._advance(now)
 
-    def flush(self, now: float) -> None:
+    def flush(self) -> None:
         """Forget what waits behind the message on the wire."""
-        self._queue = deque(([], [None for _ in said]) for _, said in self._queue)
-        self._waiting = 0
-        self._advance(now)
+        for _, shown, number in self._queue:
+            _tell(shown, number, said=False)
+        self._queue.clear()
 
     def tick(self, now: float) -> None:
         """Repeat or give up what got no answer."""
@@ -86,21 +90,15 @@ class Acknowledged:
             self.repeat(self.due, counted=True)
 
     def _advance(self, now: float) -> None:
-        """Begin what may begin; what is only said holds nobody up."""
-        while self._queue and not (self._queue[0][0] and (self._packets or self.held)):
-            packets, said = self._queue.popleft()
-            self._waiting -= bool(packets)
-            self.said += said
+        """Begin what may begin."""
+        while self._queue and not self._packets and not self.held:
+            packets, shown, number = self._queue.popleft()
+            _tell(shown, number, said=True)
             if self._timeout_ms is None:
                 self._out += b"".join(packets)
-            elif packets:
+            else:
                 self._packets.extend(packets)
                 self._send(now)
-
-    def _give_up(self, now: float) -> None:
-        self.counts["beeps"] += 1
-        self._packets.clear()
-        self._next(now)
 
     def _next(self, now: float) -> None:
         self.due = None
@@ -116,3 +114,8 @@ class Acknowledged:
         self._sent = sent or 1
         self.counts["resent"] += bool(sent)
         self.due = now + (self._timeout_ms or 0.0)
+
+
+def _tell(shown: Shown | None, number: int, *, said: bool) -> None:
+    if shown:
+        shown.part_said(number, said=said)

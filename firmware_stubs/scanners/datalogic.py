@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from firmware_stubs.scanners._gate import Gated, judge, unseen
+from firmware_stubs.results import Results, Shown, latin, one_of, within
 from firmware_stubs.stub import Piece, as_bytes
 
 _ENTER, _PROGRAM, _LEAVE, _END_OF_STRING = b"\x1b[C", b"\x1b[B", b"\x1b[A", b"\x1bIA#"
@@ -59,50 +59,46 @@ class Settings:
     heartbeat_up: bool = True
 
     def __post_init__(self) -> None:
-        texts = tuple(f"{name}{end}" for name in ("index_", "") for end in ("header", "terminator"))
-        texts += ("separator", "no_read", "local_no_read", "address", "heartbeat", "heartbeat_terminator")
-        judge(self, texts=texts, positive=("heartbeat_s",), natural=("delay_ms", "groups"))
+        latin(header=self.header, terminator=self.terminator, separator=self.separator, address=self.address)
+        latin(no_read=self.no_read, local_no_read=self.local_no_read)
+        latin(index_header=self.index_header, index_terminator=self.index_terminator)
+        within("groups", self.groups, 0, 10)
+        within("index_digits", self.index_digits, 0, 18)
+        within("delay_ms", self.delay_ms, 0, 1e6)
+        one_of("index", self.index, "track", "carrier")
         for key in ("header", "terminator", "separator"):
             if len(getattr(self, key)) > 128:
                 raise ValueError(f"{key} must have at most 128 characters")
         if not self.terminator:
             raise ValueError('terminator is empty: write what ends a message, for example terminator = "\\r\\n"')
-        if self.groups > 10:
-            raise ValueError(f"groups must be from 0 to 10, not {self.groups}")
-        if self.index not in ("track", "carrier"):
-            raise ValueError(f'index must be "track" or "carrier", not {self.index!r}')
-        if not 0 <= self.index_digits <= 18:
-            raise ValueError(f"index_digits must be from 0 (not said) to 18, not {self.index_digits}")
         if self.index_from_host and not (self.index_header and self.index_terminator):
             raise ValueError("index_header and index_terminator must not be empty when the index comes from the host")
         _judge_heartbeat(self)
 
 
 def _judge_heartbeat(settings: Settings) -> None:
+    latin(heartbeat=settings.heartbeat, heartbeat_terminator=settings.heartbeat_terminator)
     if max(len(settings.heartbeat), len(settings.heartbeat_terminator)) > 32:
         raise ValueError("heartbeat and heartbeat_terminator must have at most 32 characters")
     if settings.heartbeat and settings.heartbeat == settings.heartbeat_terminator:
         raise ValueError("heartbeat and heartbeat_terminator must differ")
-    if settings.heartbeat_when not in ("unconditioned", "conditioned"):
-        raise ValueError(f'heartbeat_when must be "unconditioned" or "conditioned", not {settings.heartbeat_when!r}')
-    if settings.heartbeat_modulus not in _MODULI:
-        raise ValueError(f"heartbeat_modulus must be one of {_MODULI}, not {settings.heartbeat_modulus}")
-    if not 0 <= settings.heartbeat_start < max(1, settings.heartbeat_modulus):
-        raise ValueError(f"heartbeat_start must be from 0 to below its modulus, not {settings.heartbeat_start}")
+    within("heartbeat_s", settings.heartbeat_s, 0.001, 1e6)
+    one_of("heartbeat_when", settings.heartbeat_when, "unconditioned", "conditioned")
+    one_of("heartbeat_modulus", settings.heartbeat_modulus, *_MODULI)
+    within("heartbeat_start", settings.heartbeat_start, 0, max(0, settings.heartbeat_modulus - 1))
 
 
-class Scanner(Gated):
+class Scanner(Results):
     """One scanner, or the master of a tunnel of several; see `ScannerStub`."""
 
     def __init__(self, settings: Settings, seed: int, now: float) -> None:
-        super().__init__(now, delay_ms=settings.delay_ms, heartbeat_s=settings.heartbeat_s if settings.heartbeat else 0)
+        super().__init__(now, delay_ms=settings.delay_ms, beat_s=settings.heartbeat_s if settings.heartbeat else 0.0)
         self._settings = settings
         self._in = bytearray()
         self._heard_at = now
         self._mode = "reading"  # then "host", then "programming"
         self._index: bytes | None = None  # of the host, for the next item
         self._count = settings.heartbeat_start
-        self.tick(now)
 
     def feed(self, data: Piece, now: float) -> None:
         """Host mode and protocol index, in any split; anything else is ignored."""
@@ -115,16 +111,17 @@ class Scanner(Gated):
             if self._command() or len(self._in) > _LONGEST:
                 self._in.clear()
 
-    def _show(self, codes: list[bytes], now: float, index: int) -> None:
+    def result(self, shown: Shown, now: float) -> None:
+        """One message with all its codes."""
         settings = self._settings
-        packets = self._packets(codes)
+        packets = self._packets(list(shown.codes))
         if self._mode != "reading" or not packets:
-            self._said += unseen(codes)
+            shown.unsaid()
             return
-        self._said += codes or [None]
+        shown.all_said()
         if settings.index_digits:
             if not settings.index_from_host:  # it begins again at 0 behind the last number of its digits
-                self._index = b"%0*d" % (settings.index_digits, index % 10**settings.index_digits)
+                self._index = b"%0*d" % (settings.index_digits, shown.index % 10**settings.index_digits)
             packets = packets if self._index is None else [self._index, *packets]
             self._index = None
         body = settings.separator.encode("latin-1").join(packets)
@@ -139,7 +136,8 @@ class Scanner(Gated):
             return [_wire(settings.no_read)]
         return codes + [_wire(settings.local_no_read)] * (settings.groups - len(codes))
 
-    def _beat(self, now: float) -> None:
+    def beat(self, now: float) -> None:
+        """Header, counter, terminator."""
         settings = self._settings
         if self._mode != "reading":
             return

@@ -93,7 +93,7 @@ class Scanner(Results):
             self._no_read()
         shown.all_said()
 
-    def beat(self) -> None:
+    def beat(self, now: float) -> None:
         """The heartbeat's text, as a line."""
         self._out += f"{self._settings.heartbeat}{self._settings.suffix}".encode("latin-1")
 

@@ -22,8 +22,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from firmware_stubs.results import Results, Shown, latin, one_of, within
 from firmware_stubs.scanners._acknowledged import Acknowledged
-from firmware_stubs.scanners._gate import Gated, judge, unseen
 from firmware_stubs.stub import Piece, as_bytes
 
 _ENQ, _ACK, _XON, _XOFF, _NAK, _SYN = b"\x05\x06\x11\x13\x15\x16"
@@ -61,24 +61,21 @@ class Settings:
     queue: int = 16  # so many results wait behind the one on the wire
 
     def __post_init__(self) -> None:
-        judge(self, texts=("letter", "suffix", "no_read"), positive=("read_s",), natural=("delay_ms",))
-        if self.code_id not in ("none", "aim", "honeywell"):
-            raise ValueError(f'code_id must be "none", "aim" or "honeywell", not {self.code_id!r}')
+        latin(letter=self.letter, suffix=self.suffix, no_read=self.no_read)
+        one_of("code_id", self.code_id, "none", "aim", "honeywell")
+        one_of("ack", self.ack, "none", "acknak")
+        within("timeout_ms", self.timeout_ms, 1, 65535)
+        within("retries", self.retries, 0, 255)
+        within("delay_ms", self.delay_ms, 0, 1e6)
+        within("read_s", self.read_s, 0.001, 300)
+        within("queue", self.queue, 1, 256)
         if not re.fullmatch(r"\][A-Za-z][0-9A-Za-z]", self.aim):
             raise ValueError(f'aim must be an AIM identifier such as "]C0", not {self.aim!r}')
         if len(self.letter) != 1:
             raise ValueError(f'letter must be one character, such as "j", not {self.letter!r}')
-        if self.ack not in ("none", "acknak"):
-            raise ValueError(f'ack must be "none" or "acknak", not {self.ack!r}')
-        if not 1 <= self.timeout_ms <= 65535:
-            raise ValueError(f"timeout_ms must be from 1 to 65535, not {self.timeout_ms}")
-        if not 0 <= self.retries <= 255:
-            raise ValueError(f"retries must be from 0 to 255, not {self.retries}")
-        if not 1 <= self.queue <= 256:
-            raise ValueError(f"queue must be from 1 to 256, not {self.queue}")
 
 
-class Scanner(Gated):
+class Scanner(Results):
     """One scanner; see `ScannerStub`."""
 
     def __init__(self, settings: Settings, seed: int, now: float) -> None:
@@ -86,11 +83,9 @@ class Scanner(Gated):
         self._settings = settings
         timeout = float(settings.timeout_ms) if settings.ack == "acknak" else None
         self._sending = Acknowledged(self._out, timeout, settings.retries, settings.queue)
-        self._said = self._sending.said
         self._in = bytearray()  # from a SYN on
         self._menu = Menu()
         self._trigger_ends: float | None = None
-        self.tick(now)
 
     @property
     def counts(self) -> Counter[str]:
@@ -118,17 +113,18 @@ class Scanner(Gated):
         due = (super().next_at(), self._trigger_ends, self._sending.due)
         return min((at for at in due if at is not None), default=None)
 
-    def _show(self, codes: list[bytes], now: float, index: int) -> None:
+    def result(self, shown: Shown, now: float) -> None:
+        """Each code, in their turn."""
         by_command = self._settings.by_command
-        if by_command and (self._trigger_ends is None or not codes):  # the end of the trigger says so
-            for nothing in unseen(codes):
-                self._sending.put([], [nothing], now)
+        if by_command and (self._trigger_ends is None or not shown.codes):  # the end of the trigger says so
+            shown.unsaid()
             return
         self._trigger_ends = None  # it has seen what it was to look at
-        for code in codes:
-            self._sending.put([self._prefix() + code + self._suffix()], [code], now)
-        if not codes:
-            self._sending.put(self._nothing(), [None], now)
+        for number, code in enumerate(shown.codes):
+            self._sending.put([self._prefix() + code + self._suffix()], now, shown, number)
+        if not shown.codes:
+            shown.all_said()
+            self._say_nothing(now)
 
     def _prefix(self) -> bytes:
         settings = self._settings
@@ -138,15 +134,14 @@ class Scanner(Gated):
     def _suffix(self) -> bytes:
         return self._settings.suffix.encode("latin-1")
 
-    def _nothing(self) -> list[bytes]:
-        no_read = self._settings.no_read.encode("latin-1")
-        return [no_read + self._suffix()] if no_read else []
+    def _say_nothing(self, now: float) -> None:
+        if no_read := self._settings.no_read.encode("latin-1"):
+            self._sending.put([no_read + self._suffix()], now)
 
     def _untrigger(self, now: float) -> None:
         """The host's trigger ends, or its time does, before a code."""
         self._trigger_ends = None
-        if packets := self._nothing():
-            self._sending.put(packets, [], now)
+        self._say_nothing(now)
 
     def _character(self, byte: int, now: float) -> None:
         """A byte that belongs to no command."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 
-from firmware_stubs.scanners._gate import Gated, judge
+from firmware_stubs.results import Results, Shown, latin, within
 from firmware_stubs.stub import Piece, as_bytes
 
 _STX, _ETX = 2, 3
@@ -52,8 +52,10 @@ class Settings:
     def __post_init__(self) -> None:
         if self.dialect not in ("a", "b", "both"):
             raise ValueError('dialect must be "a", "b" or "both"')
-        texts, natural = ("no_read", "heartbeat", "banner"), ("delay_ms", "boot_ms")
-        judge(self, texts=texts, positive=("heartbeat_s",), natural=natural)
+        latin(no_read=self.no_read, heartbeat=self.heartbeat, banner=self.banner)
+        within("heartbeat_s", self.heartbeat_s, 0.001, 1e6)  # none: leave `heartbeat` empty
+        within("delay_ms", self.delay_ms, 0, 1e6)
+        within("boot_ms", self.boot_ms, 0, 1e6)
         if not 0 <= self.state <= 2:
             raise ValueError("state must be 0 (busy), 1 (ready) or 2 (error)")
         if not (len(self.order) == 7 and self.order.isascii() and self.order.isdigit()):
@@ -62,18 +64,17 @@ class Settings:
             raise ValueError("password must be a hash of 8 hexadecimal digits")
 
 
-class Scanner(Gated):
+class Scanner(Results):
     """One scanner; see `ScannerStub`."""
 
     def __init__(self, settings: Settings, seed: int, now: float) -> None:
         period = settings.heartbeat_s if settings.heartbeat else 0.0
-        super().__init__(now, delay_ms=settings.delay_ms, heartbeat_s=period, boot_ms=settings.boot_ms)
+        super().__init__(now, delay_ms=settings.delay_ms, beat_s=period, boot_ms=settings.boot_ms)
         self._settings = settings
         self._in = bytearray()
         self._heard_at = now
         self._window = False  # opened by mTCgateon
         self._seen = False  # something was said since
-        self.tick(now)
 
     def feed(self, data: Piece, now: float) -> None:
         """Commands, in any split; anything else is ignored."""
@@ -81,7 +82,7 @@ class Scanner(Gated):
         if now - self._heard_at > _GAP_MS:
             self._in.clear()
         self._heard_at = now
-        if not self._awake:
+        if self.booting:
             return
         self._in += as_bytes(data)
         for dialect, command in self._telegrams():
@@ -90,14 +91,17 @@ class Scanner(Gated):
                 self._out += _cola_b(answer) if dialect == "b" else _framed(answer)
                 self._gate_closed(command, now)
 
-    def _show(self, codes: list[bytes], now: float, index: int) -> None:
-        self._said.extend(codes or [None])
-        self._result(codes, now)
+    def result(self, shown: Shown, now: float) -> None:
+        """A frame for each code."""
+        shown.all_said()
+        self._result(list(shown.codes), now)
 
-    def _beat(self, now: float) -> None:
+    def beat(self, now: float) -> None:
+        """Its text."""
         self._out += _framed(self._settings.heartbeat.encode("latin-1"))
 
-    def _booted(self, now: float) -> None:
+    def booted(self, now: float) -> None:
+        """Its banner."""
         self._out += self._settings.banner.encode("latin-1")
 
     def _result(self, codes: list[bytes], now: float) -> None:

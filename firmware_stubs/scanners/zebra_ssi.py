@@ -24,8 +24,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from firmware_stubs.results import Results, Shown, latin, one_of, within
 from firmware_stubs.scanners._acknowledged import Acknowledged
-from firmware_stubs.scanners._gate import Gated, judge, unseen
 from firmware_stubs.stub import Piece, as_bytes
 
 _GAP_MS = 200.0
@@ -67,39 +67,35 @@ class Settings:
     queue: int = 16  # so many messages wait behind the one on the wire
 
     def __post_init__(self) -> None:
-        judge(self, texts=("no_read", "revision"), natural=("heartbeat_s", "delay_ms", "boot_ms"))
-        if not 0 <= self.code_type <= 255:
-            raise ValueError(f"code_type must be a byte, 0 to 255, not {self.code_type}")
-        if self.timeout_s not in (2.0, 5.0, 7.5, 9.9):
-            raise ValueError(f"timeout_s must be 2, 5, 7.5 or 9.9, as the decoder has no other, not {self.timeout_s}")
-        if not 0.5 <= self.session_s <= 9.9:
-            raise ValueError(f"session_s must be from 0.5 to 9.9, not {self.session_s}")
+        latin(no_read=self.no_read, revision=self.revision)
+        within("code_type", self.code_type, 0, 255)
+        within("heartbeat_s", self.heartbeat_s, 0, 9999)
+        within("delay_ms", self.delay_ms, 0, 1e6)
+        within("boot_ms", self.boot_ms, 0, 1e6)
+        within("session_s", self.session_s, 0.5, 9.9)
+        within("queue", self.queue, 1, 256)
+        one_of("timeout_s", self.timeout_s, 2.0, 5.0, 7.5, 9.9)
+        one_of("segment_ack", self.segment_ack, "multipacket", "any")
         if not 0 <= self.status <= 255 or self.status & _AGAIN:
             raise ValueError(f"status must be a byte without bit 0, which means sent again, not {self.status}")
-        if self.segment_ack not in ("multipacket", "any"):
-            raise ValueError(f'segment_ack must be "multipacket" or "any", not {self.segment_ack!r}')
-        if not 1 <= self.queue <= 256:
-            raise ValueError(f"queue must be from 1 to 256, not {self.queue}")
         for key in ("no_read", "revision"):
             if len(getattr(self, key)) > _ROOM:
                 raise ValueError(f"{key} must have at most {_ROOM} characters")
 
 
-class Scanner(Gated):
+class Scanner(Results):
     """One decoder; see `ScannerStub`."""
 
     def __init__(self, settings: Settings, seed: int, now: float) -> None:
-        super().__init__(now, delay_ms=settings.delay_ms, heartbeat_s=settings.heartbeat_s, boot_ms=settings.boot_ms)
+        super().__init__(now, delay_ms=settings.delay_ms, beat_s=settings.heartbeat_s, boot_ms=settings.boot_ms)
         self._settings = settings
         timeout = settings.timeout_s * 1000 if settings.acknak else None
         self._sending = Acknowledged(self._out, timeout, 2, settings.queue, _sent_again)
-        self._said = self._sending.said
         self._in = bytearray()
         self._heard_at = now
         self._beats = 0
         self._enabled, self._asleep = True, False
         self._session_ends: float | None = None
-        self.tick(now)
 
     @property
     def counts(self) -> Counter[str]:
@@ -113,7 +109,7 @@ class Scanner(Gated):
             self._in.clear()
         self._heard_at = now
         for byte in as_bytes(data):
-            if not self._awake:
+            if self.booting:
                 continue
             if self._asleep:
                 self._asleep = False
@@ -133,39 +129,43 @@ class Scanner(Gated):
         due = (super().next_at(), self._session_ends, self._sending.due)
         return min((at for at in due if at is not None), default=None)
 
-    def _show(self, codes: list[bytes], now: float, index: int) -> None:
+    def result(self, shown: Shown, now: float) -> None:
+        """DECODE_DATA of each code, in their turn."""
         settings = self._settings
         looks = self._enabled and (self._session_ends is not None or not settings.by_command)
-        if not looks or (settings.by_command and not codes):  # the end of the session says that nothing was read
-            for nothing in unseen(codes):
-                self._sending.put([], [nothing], now)
+        if not looks or (settings.by_command and not shown.codes):  # the end of the session says that nothing was read
+            shown.unsaid()
             return
         self._session_ends = None  # it has seen what it was to look at
-        for code in codes:
-            fits = len(code) <= _LONGEST
-            self._sending.put(self._decoded(settings.code_type, code) if fits else [], [code if fits else None], now)
-            if fits and settings.decode_event:
-                self._sending.put([self._packet(_EVENT, bytes((_DECODED,)))], [], now)
-        if not codes:
-            self._sending.put(self._nothing(), [None], now)
+        for number, code in enumerate(shown.codes):
+            if len(code) > _LONGEST:
+                shown.part_said(number, said=False)
+                continue
+            self._sending.put(self._decoded(settings.code_type, code), now, shown, number)
+            if settings.decode_event:
+                self._sending.put([self._packet(_EVENT, bytes((_DECODED,)))], now)
+        if not shown.codes:
+            shown.all_said()
+            self._say_nothing(now)
 
-    def _beat(self, now: float) -> None:
+    def beat(self, now: float) -> None:
+        """The next MOTEVTHB."""
         self._beats = self._beats % 100 + 1
-        self._sending.put(self._decoded(self._settings.code_type, b"MOTEVTHB:%03d" % self._beats), [], now)
+        self._sending.put(self._decoded(self._settings.code_type, b"MOTEVTHB:%03d" % self._beats), now)
 
-    def _booted(self, now: float) -> None:
+    def booted(self, now: float) -> None:
+        """EVENT power-up, where it is set to."""
         if self._settings.boot_event:
-            self._sending.put([self._packet(_EVENT, bytes((_POWER_UP,)))], [], now)
+            self._sending.put([self._packet(_EVENT, bytes((_POWER_UP,)))], now)
 
     def _end_session(self, now: float) -> None:
         """Its time or STOP_DECODE came before a code."""
         self._session_ends = None
-        if packets := self._nothing():
-            self._sending.put(packets, [], now)
+        self._say_nothing(now)
 
-    def _nothing(self) -> list[bytes]:
-        no_read = self._settings.no_read.encode("latin-1")
-        return self._decoded(_CODE_39, no_read) if no_read else []
+    def _say_nothing(self, now: float) -> None:
+        if no_read := self._settings.no_read.encode("latin-1"):
+            self._sending.put(self._decoded(_CODE_39, no_read), now)
 
     def _look(self, now: float) -> None:
         """Judge what stands at the front of the input."""
@@ -213,7 +213,7 @@ class Scanner(Gated):
         elif opcode == _SLEEP:
             self._asleep = True
         elif opcode == _FLUSH:
-            self._sending.flush(now)
+            self._sending.flush()
 
     def _refuse(self, cause: int) -> None:
         self._out += self._packet(_NAK, bytes((cause,)))
