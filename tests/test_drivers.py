@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.util
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -19,40 +18,17 @@ from hypothesis import strategies as st
 import devices.driver
 from controller.commands import decode
 from controller.commands._texts import settings as settings_of
-from devices.driver import kinds, load
+from devices.driver import load
 from devices.types import Garbled, Item, Kept, NoRead, Read
 from tests import transcripts
-from tests.transcripts import WIRE, Recorded
+from tests.ears import ALL_KINDS, KINDS, RECORDED, Ear, settings_groups
+from tests.transcripts import Recorded
 
-ALL_KINDS = {kind: family for kind, family in kinds().items() if family in ("scanners", "scales", "plcs")}
-KINDS = {kind: family for kind, family in ALL_KINDS.items() if not hasattr(load(kind).Driver, "subscriptions")}
-"""Those that speak in bytes; a broker carries whole messages, so nothing can be cut there."""
 METHODS = [name for name in vars(devices.driver.Driver) if not name.startswith("_")]
-RECORDED = [(kind, message) for kind in KINDS if (WIRE / f"{kind}.txt").exists() for message in transcripts.read(kind)]
 every_message = pytest.mark.parametrize(("kind", "message"), RECORDED, ids=[str(message) for _, message in RECORDED])
 with_clock = [(kind, message) for kind, message in RECORDED if not hasattr(load(kind), "Sniffer")]
 every_kind = pytest.mark.parametrize("kind", KINDS)
 of_all_kinds = pytest.mark.parametrize("kind", ALL_KINDS)
-
-
-class Ear:
-    """Something that hears a kind: its Sniffer, else its Driver."""
-
-    def __init__(self, kind: str, texts: tuple[str, ...]) -> None:
-        module = load(kind)
-        chosen = settings_of(module.Settings, texts)
-        self.driver: Any = None
-        if hasattr(module, "Sniffer"):
-            sniffer = module.Sniffer(chosen)
-            self.feed: Callable[[bytes, float], Sequence[Item]] = sniffer.feed
-            self.close: Callable[[float], Sequence[Item]] = sniffer.close
-        else:
-            self.driver = module.Driver(chosen)
-            self.driver.opened(0.0, Kept())
-            self.feed, self.close = self.driver.feed, self.driver.closed
-
-    def bytewise(self, data: bytes) -> list[Item]:
-        return [item for byte in data for item in self.feed(bytes([byte]), 1.0)]
 
 
 def test_there_are_drivers() -> None:
@@ -133,15 +109,11 @@ def test_silence_ends_a_cut_message_and_the_next_is_whole(kind: str, message: Re
         assert ear.feed(message.raw, later) == once, cut
 
 
-def _settings_of(kind: str) -> list[tuple[str, ...]]:
-    return sorted({message.settings for known, message in RECORDED if known == kind}) or [()]
-
-
 @every_kind
 @given(data=st.data())
 @settings(max_examples=200)
 def test_no_bytes_raise(kind: str, data: st.DataObject) -> None:
-    texts = data.draw(st.sampled_from(_settings_of(kind)))
+    texts = data.draw(st.sampled_from(settings_groups(kind)))
     messages = [message.raw for known, message in RECORDED if known == kind and message.settings == texts]
     piece = st.one_of(st.binary(max_size=40), st.sampled_from([*messages, b"\x02", b"\x03", b"\r", b"\n"]))
     module = load(kind)
