@@ -12,6 +12,7 @@
 # make cluster     three nats-servers as one JetStream cluster, until Ctrl-C; ARGS="--folder F --sync always"
 # make kills         floord is killed 500 times under load; make kills ARGS="--kills 50 --broker mosquitto"
 # make disk-faults   a floor on a disk that is full, read-only, slow or broken, and under a clock that steps
+# make fuzz        any bytes for every driver, led by coverage; make fuzz ARGS="--kind zebra_ssi --seconds 600"
 # make mutants     whether the rule tests see a wrong rule; make mutants ARGS="--module matching"
 # make lock        write the lock files anew (LOCK_FLAGS=--upgrade takes newer versions)
 #
@@ -22,7 +23,7 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 CODE := controller devices firmware_stubs tests
 
-.PHONY: demo test check bench sim plc-power plc-load ports-load kill-points crash-images kills disk-faults faults cluster mutants lock mosquitto clean
+.PHONY: demo test check bench sim plc-power plc-load ports-load kill-points crash-images kills disk-faults faults cluster mutants fuzz lock mosquitto clean
 .DELETE_ON_ERROR:
 
 demo: $(if $(findstring mosquitto,$(ARGS)),mosquitto) .venv/run.stamp
@@ -56,8 +57,8 @@ faults: mosquitto .venv/dev.stamp
 cluster: .venv/run.stamp
 	$(BIN)/python -m controller.run_cluster $(ARGS)
 
-mutants: .venv/dev.stamp
-	$(BIN)/python -m tests.mutants $(ARGS)
+mutants fuzz: .venv/dev.stamp
+	$(BIN)/python -m tests.$@ $(ARGS)
 
 # Brokers for tests. Never fails: without mosquitto its tests are skipped and say so.
 mosquitto:

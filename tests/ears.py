@@ -5,6 +5,7 @@ A new driver is judged by existing: what tests/wire/<kind>.txt records is its fo
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -72,6 +73,15 @@ def settings_groups(kind: str) -> list[tuple[str, ...]]:
 
 def messages_of(kind: str, texts: tuple[str, ...]) -> list[Recorded]:
     return [message for known, message in RECORDED if known == kind and message.settings == texts]
+
+
+def conversation_settings(kind: str) -> list[tuple[str, ...]]:
+    """The settings under which a kind on a broker speaks in its transcript: those that it states, and its `base`."""
+    said = transcripts.conversation(kind)
+    stated = sorted({getattr(one, "settings", ()) for one in said}) or [()]
+    needs = [field.name for field in dataclasses.fields(load(kind).Settings) if field.default is field.default_factory]
+    base = tuple(f"base={said[0].topic.rpartition('/')[0]}" for name in needs if name == "base")
+    return [texts if any(text.startswith("base=") for text in texts) else (*base, *texts) for texts in stated]
 
 
 def sound(items: Iterable[Item]) -> list[Item]:
