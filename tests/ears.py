@@ -77,11 +77,13 @@ def messages_of(kind: str, texts: tuple[str, ...]) -> list[Recorded]:
 
 def conversation_settings(kind: str) -> list[tuple[str, ...]]:
     """The settings under which a kind on a broker speaks in its transcript: those that it states, and its `base`."""
-    said = transcripts.conversation(kind)
-    stated = sorted({getattr(one, "settings", ()) for one in said}) or [()]
-    needs = [field.name for field in dataclasses.fields(load(kind).Settings) if field.default is field.default_factory]
-    base = tuple(f"base={said[0].topic.rpartition('/')[0]}" for name in needs if name == "base")
-    return [texts if any(text.startswith("base=") for text in texts) else (*base, *texts) for texts in stated]
+    lines = (WIRE / f"{kind}.txt").read_text().splitlines()
+    stated = sorted({tuple(line.removeprefix("# set:").split()) for line in lines if line.startswith("# set:")}) or [()]
+    base = f"base={transcripts.conversation(kind)[0].topic.rpartition('/')[0]}"
+    wants = any(
+        one.name == "base" and one.default is dataclasses.MISSING for one in dataclasses.fields(load(kind).Settings)
+    )
+    return [texts if not wants or any(one.startswith("base=") for one in texts) else (base, *texts) for texts in stated]
 
 
 def sound(items: Iterable[Item]) -> list[Item]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,18 +15,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.commands import decode
-from controller.commands._texts import settings, unescape
+from controller.commands._texts import json_line, settings, unescape
 from controller.commands.decode import described
 from devices import types
-from devices.driver import kinds
+from devices.driver import kinds, load
+from devices.plcs import mqtt_json
 from tests import transcripts
+from tests.ears import ALL_KINDS, KINDS, conversation_settings
 
 A14 = "02 4E 6F 52 65 61 64 03 02 48 42 03 02 52 42 31 32 33 34 35 36 37 38 35 47 42 03"
 
 
-def run(kind: str, text: str | bytes, *sets: str) -> tuple[int, list[dict[str, Any]], str]:
+def run(kind: str, text: str | bytes, *sets: str, options: Sequence[str] = ()) -> tuple[int, list[dict[str, Any]], str]:
     """(exit code, objects printed, what stderr says)."""
-    done = CliRunner().invoke(decode.command, [kind, *(word for pair in sets for word in ("--set", pair))], input=text)
+    words = [kind, *options, *(word for pair in sets for word in ("--set", pair))]
+    done = CliRunner().invoke(decode.command, words, input=text)
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
@@ -146,8 +150,96 @@ def test_what_is_no_message_is_told(wire: bytes) -> None:
     assert len(lines) == 1
 
 
+ON_BROKERS = [kind for kind in ALL_KINDS if kind not in KINDS and not hasattr(load(kind), "Sniffer")]
+
+
+@pytest.fixture
+def plc(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A kind on a broker whose driver is heard, because no Sniffer is there."""
+    monkeypatch.delattr(mqtt_json, "Sniffer")
+    return "mqtt_json"
+
+
+@pytest.mark.parametrize("as_hex", [False, True])
+@pytest.mark.parametrize("kind", ON_BROKERS)
+def test_messages_of_a_broker_are_read_a_line_each(kind: str, as_hex: bool) -> None:
+    """All that the machine said in its transcript."""
+    said = [line for line in transcripts.conversation(kind) if line.direction != "C"]
+    wire = "".join(f"{one.topic} {one.payload.hex() if as_hex else one.payload.decode()}\r\n" for one in said)
+    sets = conversation_settings(kind)[0]
+    code, lines, error = run(kind, wire, *sets, options=("--hex",) if as_hex else ())
+    assert (code, error) == (0, "")
+    assert {"garbled"} < {line["item"] for line in lines}
+    assert all({"item", "text", "why", "raw"} <= line.keys() for line in lines)
+
+
+def test_the_payload_is_all_behind_the_first_space(plc: str) -> None:
+    code, (line,), error = run(plc, "\nplc/S1/status  on line \u20ac \n", "base=plc/S1")
+    assert (code, line["item"], error) == (0, "garbled", "")
+    assert bytes.fromhex(line["raw"]).decode() == " on line \u20ac "
+
+
+def test_a_payload_may_be_hex(plc: str) -> None:
+    _, (line,), _ = run(plc, "plc/S1/status 00 ff0a\n", "base=plc/S1", options=["--hex"])
+    assert line["raw"] == "00ff0a"
+
+
+def test_messages_of_other_topics_are_named_and_left_out(plc: str) -> None:
+    code, lines, error = run(plc, "plc/S1/status x\nplc/S1/down\x1b[2J {}\nplc/S1/status y\n", "base=plc/S1")
+    assert (code, len(lines)) == (0, 2)
+    assert error == "line 2: 'plc/S1/down\\x1b[2J' is no topic of it; it hears plc/S1/up, plc/S1/status\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "says"),
+    [
+        ("plc/S1/status x\nplc/S1/up\n", [], "line 2: write a topic, a space and the payload, not 'plc/S1/up'"),
+        (" x\n", [], "line 1: write a topic, a space and the payload"),
+        ("plc/+/up {}\n", [], "line 1: write a topic, a space and the payload"),
+        ("plc/S1/up {}", ["--hex"], "line 1: the payload is no hex: '{}'"),
+        ("\n\nplc/S1/up 5", ["--hex"], "line 3: the payload is no hex: '5'"),
+        (b"plc/S1/up \xff\n", [], "line 1 or after: no text (invalid start byte); write payloads as hex, with --hex"),
+        ("plc/S1/up " + "x" * 1_000_000, [], "line 1: longer than 1000000 characters"),
+    ],
+)
+def test_a_line_that_is_no_message_is_named(plc: str, text: str | bytes, options: list[str], says: str) -> None:
+    code, lines, error = run(plc, text, "base=plc/S1", options=options)
+    assert (code, [line for line in lines if line["item"] != "garbled"]) == (2, [])
+    assert says in " ".join(error.split())
+
+
+def test_hex_is_said_of_messages_only() -> None:
+    error = " ".join(run("sick_cola", "", options=["--hex"])[2].split())
+    assert "sick_cola is not on a broker, its bytes are hex anyway; leave it out" in error
+
+
+def test_what_readers_beside_the_belt_say_is_printed() -> None:
+    hand = types.Hand("load", "D4", "op-7", "a81f-17")
+    read = described(types.Read("X", b"X", 0.0, reader="HT-07", hand=hand))
+    assert read["hand"] == {
+        **{"process": "load", "station": "D4", "actor": "op-7", "ref": "a81f-17"},
+        **{"target": "", "time": "", "stored": False},
+    }
+    assert {"hand", "encoding", "index"}.isdisjoint(described(types.Read("X", b"X", 0.0)))
+    weight = types.Quantity("weight", "0012.34", "kg", "ok", True)
+    assert described(types.Sized((weight,), b"W", 0.0, record="17")) == {
+        **{"item": "sized", "text": None, "why": None, "raw": "57", "record": "17"},
+        "quantities": [{"what": "weight", "value": "0012.34", "unit": "kg", "quality": "ok", "approved": True}],
+    }
+    passage = types.Passage("X", "E280", "dock-4", "in", 0.0, 5.0, 3, b"", 5.0, antennas=(1, 2))
+    assert described(passage)["antennas"] == [1, 2]
+    assert described(types.Condition(False, "its motor has stopped", b"", 0.0))["ok"] is False
+
+
+@given(text=st.text())
+def test_a_line_of_json_is_fit_for_a_terminal_and_means_the_same(text: str) -> None:
+    line = json_line({"text": text, "also": "\x7f\x9b\x1b[2J\u202e\ud800"})
+    assert line.isprintable()
+    assert json.loads(line)["text"] == text
+
+
 def test_the_known_kinds_are_listed() -> None:
-    assert ", ".join(sorted(kinds())) in run("nothing", "")[2]
+    assert ", ".join(sorted(kinds())) in " ".join(run("nothing", "")[2].split())
 
 
 def test_a_kind_whose_two_sides_speak_is_heard_without_a_session() -> None:

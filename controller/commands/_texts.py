@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc
 import dataclasses
+import json
 import re
 import types
 import typing
@@ -25,6 +26,18 @@ def unescape(text: str) -> str:
         return chr(int(byte or unit, 16)) if byte or unit else _LETTERS.get(letter) or _NAMES[name]
 
     return _ESCAPE.sub(character, text)
+
+
+def json_line(value: Any) -> str:
+    """JSON on one line, fit for a terminal: what is not printable, such as a control character beyond ASCII or a mark
+    of direction, leaves as an escape; other letters stay as they are."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else "".join(one if one.isprintable() else _escaped(one) for one in text)
+
+
+def _escaped(character: str) -> str:
+    """As JSON escapes it; its own escaping leaves DEL out."""
+    return "\\u007f" if character == "\x7f" else json.dumps(character)[1:-1]
 
 
 def settings(kind: type[Any], pairs: tuple[str, ...]) -> Any:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 import click
 
-from controller.commands._texts import settings
+from controller.commands._texts import json_line, settings
 from devices.driver import UnknownKind, load
-from devices.types import Kept
+from devices.types import Kept, Message
 
 NOW = 0.0
 """Decoding has no clock: everything happens at once, and no silence ends a frame."""
@@ -21,9 +20,15 @@ NOW = 0.0
 PIECE = 65536
 """A line of the input may be longer; it is read in pieces of so many characters."""
 
+MOST = 1_000_000
+"""Characters of a message of a machine on a broker, with its topic."""
+
+SILENCE_MS, MOST_TICKS = 60_000.0, 1000
+"""Silence after the last message: what ends a passage through a portal, but misses no heartbeat."""
+
 ITEMS = {"DeviceError": "error", "CommandSeen": "command", "EventSeen": "event"}
 ALWAYS = ("text", "why", "raw")
-RARE = ("symbology", "reader", "index", "encoder", "token", "refused")
+RARE = ("symbology", "reader", "index", "encoder", "token", "refused", "encoding", "hand", "record")
 """Fields that are left out while they say nothing."""
 
 BAD = re.compile(r"[^0-9A-Fa-f\s]")
@@ -32,35 +37,87 @@ BAD = re.compile(r"[^0-9A-Fa-f\s]")
 @click.command()
 @click.argument("kind")
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help=r"A setting of KIND, e.g. --set prefix=\x02.")
-def command(kind: str, pairs: tuple[str, ...]) -> None:
+@click.option("--hex", "as_hex", is_flag=True, help="Of a machine on a broker: the payloads are hex.")
+def command(kind: str, pairs: tuple[str, ...], as_hex: bool) -> None:
     r"""Decode the bytes of a machine of KIND, given as hex on stdin.
 
     White space means nothing; the end of the input is the end of the stream. Prints one JSON object a line, with item,
     text, why, raw (hex), and what else the item has; times are counted from 0. In values of --set stand \x02, \r or
     <STX>, and commas between the items of a list.
+
+    A machine on a broker sends messages, one a line: its topic, a space, its payload, as mosquitto_sub -v prints them.
+    All are taken to come at once, and silence follows the last. Messages of other topics are left out, and named on
+    stderr.
     """
-    feed, end = _decoder(kind, pairs)
+    ear = _ear(kind, pairs)
     try:
-        for data in _bytes(sys.stdin):
-            _print(feed(data, NOW))
+        if hasattr(ear, "subscriptions"):
+            _messages(ear, sys.stdin, as_hex)
+        elif as_hex:
+            raise ValueError(f"--hex: {kind} is not on a broker, its bytes are hex anyway; leave it out")
+        else:
+            for data in _bytes(sys.stdin):
+                _print(ear.feed(data, NOW))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    _print(end(NOW))
+    _print(ear.close(NOW) if hasattr(ear, "close") else ear.closed(NOW))
 
 
-def _decoder(kind: str, pairs: tuple[str, ...]) -> tuple[Callable[[bytes, float], Any], Callable[[float], Any]]:
-    """What takes bytes and what ends them, of the kind's Sniffer or of its Driver with the channel opened."""
+def _ear(kind: str, pairs: tuple[str, ...]) -> Any:
+    """The kind's Sniffer, else its Driver with the channel opened."""
     try:
         module = load(kind)
         chosen = settings(module.Settings, pairs)
         if hasattr(module, "Sniffer"):
-            sniffer = module.Sniffer(chosen)
-            return sniffer.feed, sniffer.close
+            return module.Sniffer(chosen)
         driver = module.Driver(chosen)
     except (UnknownKind, ValueError) as error:
         raise click.UsageError(str(error)) from None
     driver.opened(NOW, Kept())
-    return driver.feed, driver.closed
+    return driver
+
+
+def _messages(driver: Any, text: TextIO, as_hex: bool) -> None:
+    """Feed the messages, then let silence do what it does. Raises ValueError with the line of what is no message."""
+    from paho.mqtt.client import topic_matches_sub
+
+    filters = [topic for topic, _ in driver.subscriptions()]
+    for number, line in enumerate(_lines(text), start=1):
+        if not line:
+            continue
+        topic, space, said = line.partition(" ")
+        if not topic or not space or set(topic) & set("+#\0"):
+            raise ValueError(f"line {number}: write a topic, a space and the payload, not {line[:40]!r}")
+        try:
+            payload = bytes.fromhex(said) if as_hex else said.encode()
+        except ValueError:
+            raise ValueError(f"line {number}: the payload is no hex: {said[:40]!r}") from None
+        if any(topic_matches_sub(one, topic) for one in filters):
+            _print(driver.feed(Message(topic, payload), NOW))
+        else:
+            click.echo(f"line {number}: {topic!r} is no topic of it; it hears {', '.join(filters)}", err=True)
+    now = NOW
+    for _ in range(MOST_TICKS):
+        due = driver.next_at()
+        if due is None or due > NOW + SILENCE_MS:
+            return
+        now = max(now, due)
+        _print(driver.tick(now))
+
+
+def _lines(text: TextIO) -> Iterator[str]:
+    """Lines without their ends. Raises ValueError for one that is longer than a message may be, or no text."""
+    number = 1
+    try:
+        while line := text.readline(MOST + 1):
+            if len(line) > MOST:
+                raise ValueError(f"line {number}: longer than {MOST} characters")
+            yield line.rstrip("\r\n")
+            number += 1
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"line {number} or after: no text ({error.reason}); write payloads as hex, with --hex"
+        ) from None
 
 
 def _bytes(text: TextIO) -> Iterator[bytes]:
@@ -88,7 +145,7 @@ def _piece(text: TextIO) -> str:
 
 def _print(items: Any) -> None:
     for item in items:
-        click.echo(json.dumps(described(item)))
+        click.echo(json_line(described(item)))
 
 
 def name_of(item: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from controller.commands._story import left_out, line_of
+from controller.commands._texts import json_line
 from controller.commands._where import JOURNAL, ask, floor_option, state_dir
 from controller.wording import counted
 
@@ -48,4 +49,4 @@ def command(floor: Path, since: int | None, as_json: bool) -> None:
 
 
 def _show(event: dict[str, Any], as_json: bool) -> None:
-    click.echo(json.dumps(event, ensure_ascii=False) if as_json else line_of(event))
+    click.echo(json_line(event) if as_json else line_of(event))

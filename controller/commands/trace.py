@@ -12,6 +12,7 @@ import click
 
 from controller.commands import _evidence
 from controller.commands._story import Event, left_out, moment, name_of, safe, say
+from controller.commands._texts import json_line
 from controller.commands._where import JOURNAL, floor_option, state_dir
 
 
@@ -39,7 +40,7 @@ def command(parcel: str, floor: Path, evidence: bool, as_json: bool) -> None:
     events = [json.loads(row.body) for row in rows]
     if as_json:
         for line in [*events, *({"evidence": _evidence.as_json(*one)} for one in found)]:
-            click.echo(json.dumps(line, ensure_ascii=False))
+            click.echo(json_line(line))
     else:
         width = max(40, shutil.get_terminal_size((80, 24)).columns)
         click.echo("\n".join(told(events, width) if events else _unknown(parcel, width)))
