@@ -9,6 +9,7 @@ import dataclasses
 import gc
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
@@ -28,6 +29,12 @@ SILENCE = 3000.0
 """Longer than any gap inside a message, shorter than a heartbeat takes to be missed."""
 
 
+@cache
+def _chosen(kind: str, texts: tuple[str, ...]) -> tuple[Any, Any]:
+    module = load(kind)
+    return module, settings_of(module.Settings, texts)
+
+
 class Ear:
     """Something that hears a kind: its Sniffer, else its Driver.
 
@@ -35,13 +42,12 @@ class Ear:
     """
 
     def __init__(self, kind: str, texts: tuple[str, ...]) -> None:
-        module = load(kind)
-        chosen = settings_of(module.Settings, texts)
+        module, chosen = _chosen(kind, texts)
         self.driver: Any = None
         if hasattr(module, "Sniffer"):
             sniffer = module.Sniffer(chosen)
             self.ear: object = sniffer
-            self.feed: Callable[[bytes, float], Sequence[Item]] = sniffer.feed
+            self.feed: Callable[[Any, float], Sequence[Item]] = sniffer.feed
             self.close: Callable[[float], Sequence[Item]] = sniffer.close
         else:
             self.ear = self.driver = module.Driver(chosen)
