@@ -73,8 +73,8 @@ class Ear:
 
 
 def settings_groups(kind: str) -> list[tuple[str, ...]]:
-    """The settings under which the transcript of a kind speaks, each once."""
-    return sorted({message.settings for known, message in RECORDED if known == kind}) or [()]
+    """The settings under which the transcript of a kind speaks, each once, the first ones first."""
+    return list(dict.fromkeys(message.settings for known, message in RECORDED if known == kind)) or [()]
 
 
 def messages_of(kind: str, texts: tuple[str, ...]) -> list[Recorded]:
@@ -84,7 +84,7 @@ def messages_of(kind: str, texts: tuple[str, ...]) -> list[Recorded]:
 def conversation_settings(kind: str) -> list[tuple[str, ...]]:
     """The settings under which a kind on a broker speaks in its transcript: those that it states, and its `base`."""
     lines = (WIRE / f"{kind}.txt").read_text().splitlines()
-    stated = sorted({tuple(line.removeprefix("# set:").split()) for line in lines if line.startswith("# set:")}) or [()]
+    stated = list(dict.fromkeys(tuple(line[6:].split()) for line in lines if line.startswith("# set:"))) or [()]
     base = f"base={transcripts.conversation(kind)[0].topic.rpartition('/')[0]}"
     wants = any(
         one.name == "base" and one.default is dataclasses.MISSING for one in dataclasses.fields(load(kind).Settings)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from controller.commands._texts import json_line
 from controller.commands._where import ask, floor_option, state_dir
 
 EXIT_CONFIG = 78
@@ -31,7 +31,7 @@ def command(floor: Path, dry_run: bool, as_json: bool) -> None:
     if not answer.pop("ok"):
         raise click.ClickException(str(answer.get("error")))
     if as_json:
-        click.echo(json.dumps(answer, ensure_ascii=False))
+        click.echo(json_line(answer))
     else:
         for row in (*answer["changes"], *answer["problems"]):
             click.echo(row)

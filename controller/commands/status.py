@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import textwrap
@@ -13,6 +12,8 @@ from typing import Any
 import click
 
 from controller.commands import _device
+from controller.commands._story import safe
+from controller.commands._texts import json_line
 from controller.commands._where import ask, floor_option, state_dir
 from controller.wording import counted
 
@@ -41,10 +42,10 @@ def command(floor: Path, device: str | None, as_json: bool) -> None:
     width = max(40, shutil.get_terminal_size((80, 24)).columns)
     if device is not None:
         one = _of(answer["links"], device)
-        click.echo(json.dumps(one) if as_json else "\n".join(_wrapped(_device.shown(device, one), width)))
+        click.echo(json_line(one) if as_json else "\n".join(of_device(device, one, width)))
         sys.exit(0 if one["up"] and one.get("session", {"synchronised": True})["synchronised"] else 1)
     if as_json:
-        click.echo(json.dumps(answer))
+        click.echo(json_line(answer))
     else:
         click.echo("\n".join(shown(answer, width)))
     sys.exit(1 if _problems(answer) else 0)
@@ -74,6 +75,11 @@ def shown(s: dict[str, Any], width: int) -> list[str]:
     return _wrapped(rows, width)
 
 
+def of_device(name: str, link: dict[str, Any], width: int) -> list[str]:
+    """One of its links, with all that it counts, in rows of at most `width` characters."""
+    return _wrapped(_device.shown(name, link), width)
+
+
 def _broker(broker: dict[str, Any]) -> str:
     """Which one, or why it is away; in at most two rows of a terminal."""
     said = broker["url"] if broker["online"] else textwrap.shorten(broker["why"], 95, placeholder=" …")
@@ -88,7 +94,8 @@ def _of(links: dict[str, Any], device: str) -> dict[str, Any]:
 
 
 def _wrapped(rows: list[str], width: int) -> list[str]:
-    wrapped = (textwrap.wrap(row, width, subsequent_indent="    ") or [""] for row in rows)
+    """What a library or a machine said why may stand in a row: a terminal is told nothing but text."""
+    wrapped = (textwrap.wrap(safe(row), width, subsequent_indent="    ") or [""] for row in rows)
     return [part for parts in wrapped for part in parts]
 
 
