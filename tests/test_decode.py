@@ -184,6 +184,12 @@ def test_a_payload_may_be_hex(plc: str) -> None:
     assert line["raw"] == "00ff0a"
 
 
+def test_a_topic_may_hold_spaces() -> None:
+    filters = ["handheld/+/scan", "handheld/rules"]
+    assert decode.split("handheld/HT 07/scan x /scan y", 1, filters) == ("handheld/HT 07/scan", "x /scan y")
+    assert decode.split("other topic x y", 1, filters) == ("other", "topic x y")
+
+
 def test_messages_of_other_topics_are_named_and_left_out(plc: str) -> None:
     code, lines, error = run(plc, "plc/S1/status x\nplc/S1/down\x1b[2J {}\nplc/S1/status y\n", "base=plc/S1")
     assert (code, len(lines)) == (0, 2)

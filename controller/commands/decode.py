@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ PIECE = 65536
 
 MOST = 1_000_000
 """Characters of a message of a machine on a broker, with its topic."""
+
+MOST_SPACES = 8
+"""A topic with more of them is not found."""
 
 SILENCE_MS, MOST_TICKS = 60_000.0, 1000
 """Silence after the last message: what ends a passage through a portal, but misses no heartbeat."""
@@ -79,20 +83,16 @@ def _ear(kind: str, pairs: tuple[str, ...]) -> Any:
 
 def _messages(driver: Any, text: TextIO, as_hex: bool) -> None:
     """Feed the messages, then let silence do what it does. Raises ValueError with the line of what is no message."""
-    from paho.mqtt.client import topic_matches_sub
-
     filters = [topic for topic, _ in driver.subscriptions()]
     for number, line in enumerate(_lines(text), start=1):
         if not line:
             continue
-        topic, space, said = line.partition(" ")
-        if not topic or not space or set(topic) & set("+#\0"):
-            raise ValueError(f"line {number}: write a topic, a space and the payload, not {line[:40]!r}")
+        topic, said = split(line, number, filters)
         try:
             payload = bytes.fromhex(said) if as_hex else said.encode()
         except ValueError:
             raise ValueError(f"line {number}: the payload is no hex: {said[:40]!r}") from None
-        if any(topic_matches_sub(one, topic) for one in filters):
+        if _hears(filters, topic):
             _print(driver.feed(Message(topic, payload), NOW))
         else:
             click.echo(f"line {number}: {topic!r} is no topic of it; it hears {', '.join(filters)}", err=True)
@@ -103,6 +103,23 @@ def _messages(driver: Any, text: TextIO, as_hex: bool) -> None:
             return
         now = max(now, due)
         _print(driver.tick(now))
+
+
+def split(line: str, number: int, filters: list[str]) -> tuple[str, str]:
+    """Topic and payload. A topic may hold spaces itself: it ends at the first one before which there is one of its
+    topics. Raises ValueError with the line's number."""
+    ends = [found.start() for found in itertools.islice(re.finditer(" ", line), MOST_SPACES)]
+    end = next((end for end in ends if _hears(filters, line[:end])), next(iter(ends), 0))
+    topic = line[:end]
+    if not topic or set(topic) & set("+#\0"):
+        raise ValueError(f"line {number}: write a topic, a space and the payload, not {line[:40]!r}")
+    return topic, line[end + 1 :]
+
+
+def _hears(filters: list[str], topic: str) -> bool:
+    from paho.mqtt.client import topic_matches_sub
+
+    return any(topic_matches_sub(one, topic) for one in filters)
 
 
 def _lines(text: TextIO) -> Iterator[str]:
