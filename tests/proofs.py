@@ -26,13 +26,13 @@ Content: TypeAlias = tuple[object, ...]
 END, FRONT, NEXT, BYTE, BIT = "end lost", "front lost", "end lost, next follows", "a byte lost", "a bit flipped"
 DAMAGES = (END, FRONT, NEXT, BYTE, BIT)
 
-CHECKSUM, START_END, LENGTH = "a checksum", "start and end", "a length and the end"
+CHECKSUM, START_END, SOME_STARTS = "a checksum", "start and end", "start and end, heartbeats without start"
 CHECK_DIGIT, ONE_LENGTH, ONLY_END, JSON = "the end, and a check digit", "the end, and one length", "the end", "JSON"
 
 PROVED = {
     CHECKSUM: DAMAGES,
     START_END: (END, FRONT, NEXT),
-    LENGTH: (END, FRONT, NEXT, BYTE),
+    SOME_STARTS: (END, FRONT),
     CHECK_DIGIT: (END, FRONT, NEXT, BYTE),
     ONE_LENGTH: (END, FRONT, NEXT, BYTE),
     ONLY_END: (END,),
@@ -60,16 +60,22 @@ class Row:
         return f"| `{self.kind}` | {self.proof} | {self.frames} | {' | '.join(cells)} |"
 
 
-def proof_of(kind: str, texts: tuple[str, ...], frame: bytes) -> str:
-    """What proves that a frame is whole, by how it looks and what the settings say; for the kinds to come, too."""
+def proof_of(kind: str, texts: tuple[str, ...], frame: bytes, beside: Iterable[bytes] = ()) -> str:
+    """What proves that a frame is whole, by how it and those beside it look and what the settings say; for the kinds to
+    come, too."""
     if kind == "zebra_ssi" or (kind == "sick_cola" and frame.startswith(b"\x02" * 4)):
         return CHECKSUM
-    if frame[0] < 0x20 and frame[:1] not in (b"\r", b"\n"):
-        return START_END
+    if _starts(frame):
+        return START_END if all(map(_starts, beside)) else SOME_STARTS
     for start, proof in (("check=", CHECK_DIGIT), ("fixed_lengths=", ONE_LENGTH)):
         if any(text.startswith(start) for text in texts):
             return proof
     return ONLY_END
+
+
+def _starts(frame: bytes) -> bool:
+    """Whether it begins with a byte that no code holds."""
+    return frame[0] < 0x20 and frame[:1] not in (b"\r", b"\n")
 
 
 def rows(kind: str) -> list[Row]:
@@ -114,7 +120,7 @@ def _frames(kind: str) -> Iterator[tuple[str, bytes, bytes, Callable[[bytes], se
             return contents([*ear.feed(data, 1.0), *ear.quiet(1.0), *ear.close(9000.0)])
 
         for frame, after in zip(frames, [*frames[1:], *frames[:1]], strict=True):
-            yield proof_of(kind, texts, frame), frame, after, heard
+            yield proof_of(kind, texts, frame, frames), frame, after, heard
 
 
 def _messages(kind: str) -> Iterator[tuple[str, bytes, bytes, Callable[[bytes], set[Content]]]]:

@@ -50,5 +50,6 @@ class _Anything(int):
 
 def test_a_kind_to_come_has_a_proof() -> None:
     assert proofs.proof_of("acme_lrc", (), b"\x02A\x03") == proofs.START_END
+    assert proofs.proof_of("acme_lrc", (), b"\x02A\x03", [b"\x02B\x03", b"HB\x03"]) == proofs.SOME_STARTS
     assert proofs.proof_of("acme_lrc", (), b"A\r\n") == proofs.ONLY_END
     assert proofs.proof_of("acme_lrc", ("check=s10",), b"A\r\n") == proofs.CHECK_DIGIT

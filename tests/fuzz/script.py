@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from controller.commands._texts import settings as settings_of
@@ -122,12 +123,19 @@ def run(kind: str, script: bytes) -> None:
     Life(kind, script[0] if script else 0).live(parsed(script))
 
 
+@cache
+def _made_of(kind: str) -> tuple[Any, list[Any]]:
+    """Its class, and its settings: nothing that is the same for every script is done for each."""
+    module = load(kind)
+    return module.Driver, [settings_of(module.Settings, texts) for texts in groups(kind)]
+
+
 class Life:
     """One driver on one wire, and what is true of it all the time."""
 
     def __init__(self, kind: str, group: int) -> None:
-        module, known = load(kind), groups(kind)
-        self.driver: Any = module.Driver(settings_of(module.Settings, known[group % len(known)]))
+        kind_of_driver, known = _made_of(kind)
+        self.driver: Any = kind_of_driver(known[group % len(known)])
         self.now, self.fed, self.written = 1000.0, 0, 0
         self._mqtt = kind not in KINDS
         self._waiting: deque[Token] = deque(maxlen=1000)
