@@ -27,18 +27,24 @@ END, FRONT, NEXT, BYTE, BIT = "end lost", "front lost", "end lost, next follows"
 DAMAGES = (END, FRONT, NEXT, BYTE, BIT)
 
 CHECKSUM, START_END, SOME_STARTS = "a checksum", "start and end", "start and end, heartbeats without start"
-CHECK_DIGIT, ONE_LENGTH, ONLY_END, JSON = "the end, and a check digit", "the end, and one length", "the end", "JSON"
+CHECK_DIGIT, ONE_LENGTH = "the end, and a check digit", "the end, and one length"
+COUNTED, HEADER, ONLY_END, JSON = "a header that counts, and the end", "a header, and the end", "the end", "JSON"
 
 PROVED = {
     CHECKSUM: DAMAGES,
     START_END: (END, FRONT, NEXT),
     SOME_STARTS: (END, FRONT),
-    CHECK_DIGIT: (END, FRONT, NEXT, BYTE),
-    ONE_LENGTH: (END, FRONT, NEXT, BYTE),
+    CHECK_DIGIT: (END, FRONT, BYTE),
+    ONE_LENGTH: (END, FRONT, BYTE),
+    COUNTED: (END, FRONT, NEXT, BYTE),
+    HEADER: (END, FRONT),
     ONLY_END: (END,),
     JSON: (END, FRONT),
 }
 """What gives no false read at all, by what proves a read."""
+
+HEADERS = {"dataman": (b"||", HEADER), "honeywell": (b"]", HEADER), "keyence_sr": (b"%", COUNTED)}
+"""Printable ones, and what they prove; where a kind has one, the driver takes nothing without it."""
 
 AT_A_BROKER = 4
 """So many messages of a kind on a broker are damaged: they are long, and alike."""
@@ -70,7 +76,8 @@ def proof_of(kind: str, texts: tuple[str, ...], frame: bytes, beside: Iterable[b
     for start, proof in (("check=", CHECK_DIGIT), ("fixed_lengths=", ONE_LENGTH)):
         if any(text.startswith(start) for text in texts):
             return proof
-    return ONLY_END
+    header, proof = HEADERS.get(kind, (b"", ""))
+    return proof if header and frame.startswith(header) else ONLY_END
 
 
 def _starts(frame: bytes) -> bool:
