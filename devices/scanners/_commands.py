@@ -21,6 +21,7 @@ EXPIRED = "expired before it was sent"
 OVERTAKEN = "too many commands were waiting"
 SILENT = "no answer"
 UNANSWERED = "written; this machine never answers"
+UNWRITTEN = "the port took nothing"
 GONE = "the channel has gone"
 
 
@@ -98,7 +99,8 @@ class Commands:
             self._open, self._due = None, now
         elif self._open and now >= self._due:
             answers = self._open.answer is not None
-            ended.append(GivenUp(self._open.id, SILENT if answers or self._untaken else UNANSWERED, now))
+            why = UNWRITTEN if self._untaken else SILENT if answers else UNANSWERED
+            ended.append(GivenUp(self._open.id, why, now))
             self._late = None if self._untaken else self._open.answer
             self._open, self._due = None, now + self._answer_ms * answers
         ended += [GivenUp(command.id, EXPIRED, now) for command in self._waiting if _expired(command, now)]

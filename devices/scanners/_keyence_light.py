@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devices.scanners._commands import GONE, SILENT, UNANSWERED
+from devices.scanners._commands import GONE, SILENT, UNANSWERED, UNWRITTEN
 from devices.types import Condition, GivenUp, Item
 
 TRIES = 3
@@ -14,7 +14,8 @@ ANSWERS = "LOFF is answered"
 
 
 class Light:
-    """The light of one reader. LOFF without an answer is repeated at once, then each 30 s, and said once."""
+    """The light of one reader. LOFF without an answer is repeated at once, then each 30 s, and said once; one that the
+    port did not take, each 30 s."""
 
     def __init__(self, on_ms: float) -> None:
         self._on_ms = on_ms
@@ -53,7 +54,8 @@ class Light:
             return told
         self._tries += ended.why == SILENT
         if self.off_at is None:  # else LON came after it, and has its own end
-            self.off_at = ended.at + (AGAIN_MS if self._tries >= TRIES else 0.0)
+            again = self._tries >= TRIES or ended.why == UNWRITTEN
+            self.off_at = ended.at + (AGAIN_MS if again else 0.0)
         if self._tries >= TRIES and not self._dark:
             self._dark = True
             told.append(Condition(False, DARK, b"", ended.at, PART))
