@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 
 from devices.scanners import _cola
@@ -53,3 +57,15 @@ def test_a_kind_to_come_has_a_proof() -> None:
     assert proofs.proof_of("acme_lrc", (), b"\x02A\x03", [b"\x02B\x03", b"HB\x03"]) == proofs.SOME_STARTS
     assert proofs.proof_of("acme_lrc", (), b"A\r\n") == proofs.ONLY_END
     assert proofs.proof_of("acme_lrc", ("check=s10",), b"A\r\n") == proofs.CHECK_DIGIT
+
+
+def test_the_cases_of_the_document_name_tests_that_exist() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "scanners.md").read_text().split("## When bytes go wrong")[1]
+    named = re.findall(r"`(test_\w+\.py)(?:::(\w+))?`", text)
+    assert len(named) > 40
+    for file, name in named:
+        tree = ast.parse((Path(__file__).parent / file).read_text())
+        assert not name or name in {one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)}, (
+            file,
+            name,
+        )
