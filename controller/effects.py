@@ -28,6 +28,8 @@ class Tell:
     device: str
     command: Command
     expires: float
+    ref: tuple[str, int] | None = None
+    """comes back with the answer, where somebody waits for one"""
 
 
 @dataclass(frozen=True, slots=True)

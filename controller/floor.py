@@ -64,13 +64,13 @@ class Floor(FloorState):
                     plc_events.handle(self, self.plc_line[device], item, now, look)
                 else:
                     reading.said(self, device, item, now, look)
-            case CameBack(device, travel_id, decision, refusal):
+            case CameBack(_, name, _, refusal) if name in self.commanded:
+                ordering.answered(self, name, refusal, now)
+            case CameBack(device, travel_id, decision, refusal) if device in self.plc_line:
                 line = self.plc_line[device]
                 travel = line.travels.get(travel_id)
                 if travel_id == inhibiting.INDUCTION:
                     inhibiting.answered(self, line, decision, refusal, now)
-                elif travel_id in self.commanded:
-                    ordering.answered(self, travel_id, refusal, now)
                 elif travel is not None:
                     deciding.came_back(self, line, travel, decision, refusal, now, look)
             case Connection(device, up):

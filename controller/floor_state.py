@@ -21,7 +21,7 @@ from controller.identity_rules import Rules, rules_of
 from controller.lanes import LaneState
 from controller.line import SPEED_ERROR, Counter, LineState, Reader
 from controller.matching import Odometer
-from controller.orders import Element
+from controller.orders import Element, TriggerReader
 from controller.plan import Plan
 from controller.routing import Decision
 from controller.switching import Schedule, zone
@@ -78,8 +78,8 @@ class FloorState:
     containers: dict[str, Container] = field(default_factory=dict)
     orders: dict[str, tuple[int, bool]] = field(default_factory=dict)
     """commands that were judged: id -> UTC ms when it expires, whether it was done"""
-    commanded: dict[str, Element] = field(default_factory=dict)
-    """those that a PLC has not answered yet, by the ref of what was sent"""
+    commanded: dict[str, Element | TriggerReader] = field(default_factory=dict)
+    """those that a machine has not answered yet, by the ref of what was sent"""
     online: bool = False
     """the broker is there"""
     room: bool = True

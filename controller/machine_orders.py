@@ -1,17 +1,19 @@
-"""Commands of people to a machine: asked of the PLC, and done when it has taken them.
+"""Commands of people to a machine: asked of the PLC or of a scanner, and done when it has taken them.
 
-Nothing is asked that the floor file does not allow (`commands` of the PLC, none by default): floord reads what a line
-says and sends destinations. What the rules ask themselves, so that no item goes where it may not, needs no permission.
+Nothing is asked of a PLC that the floor file does not allow (`commands` of the PLC, none by default): floord reads what
+a line says and sends destinations. What the rules ask themselves, so that no item goes where it may not, needs no
+permission. A scanner's gate moves nothing.
 """
 
 from __future__ import annotations
 
-from controller.effects import Send
+from controller.effects import Send, Tell
 from controller.floor_state import FloorState
-from controller.orders import Element
+from controller.orders import Element, TriggerReader
 from controller.sections import Plc
 from controller.wording import guess
-from devices.types import Request
+from devices.driver import load
+from devices.types import Request, Trigger
 
 TELL_MS = 2000.0
 """A command is given up when the PLC cannot be told so soon."""
@@ -30,8 +32,13 @@ def allowed(floor: FloorState, line: str, command: str) -> bool:
     return plc is not None and command in plc.commands
 
 
+def ask(floor: FloorState, order: Element | TriggerReader, now: float) -> str | None:
+    """Ask the machine; why it is not asked, or None: then `floor.commanded` has it until the machine's answer."""
+    return give(floor, order, now) if isinstance(order, Element) else trigger(floor, order, now)
+
+
 def give(floor: FloorState, order: Element, now: float) -> str | None:
-    """Ask the PLC; why it is not asked, or None: then `floor.commanded` has it until the PLC's answer."""
+    """Ask the PLC, as `ask`."""
     line = floor.lines.get(order.line)
     plc = _plc(floor, order.line)
     if line is None or plc is None:
@@ -51,14 +58,30 @@ def give(floor: FloorState, order: Element, now: float) -> str | None:
     return None
 
 
+def trigger(floor: FloorState, order: TriggerReader, now: float) -> str | None:
+    """Open or close a scanner's gate, as `ask`."""
+    scanner = floor.config.scanner.get(order.device)
+    if scanner is None:
+        return f"no scanner {order.device!r}; {guess(order.device, floor.config.scanner, 'scanners')}"
+    if Trigger not in getattr(load(scanner.kind), "TAKES", ()):
+        return f"a {scanner.kind} takes no trigger"
+    name = f"command/{order.id}"
+    floor.commanded[name] = order
+    floor.effects.append(Tell(order.device, Trigger(order.on), now + TELL_MS, (name, 0)))
+    return None
+
+
 def told(floor: FloorState, line: str, element: str, command: str, now: float) -> None:
     """Tell the PLC what holds in the decisions already, where people may; it may not hear it."""
     if allowed(floor, line, command):
         floor.send(Send(line, Request(element, command, f"{floor.sequence:08d}"[-8:]), now + TELL_MS))
 
 
-def why(refusal: str | None) -> str | None:
-    """What the PLC's refusal means."""
+def why(order: Element | TriggerReader, refusal: str | None) -> str | None:
+    """What a machine's refusal means."""
+    if isinstance(order, TriggerReader):
+        late = f"{order.device} did not answer in time; what became of it is not known"
+        return refusal and (late if refusal == "EXPIRED" else f"{order.device} refused it with {refusal}")
     return refusal and REFUSED.get(refusal, f"the PLC refused it with {refusal}")
 
 

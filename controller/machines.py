@@ -150,8 +150,11 @@ class Machines:
     def _tell(self, effect: Tell, now: float) -> None:
         """Give a command to a device. Its driver knows what becomes of it where the channel is gone meanwhile: who
         asked may ask again."""
-        self._guard(effect.device, 0, self.drivers[effect.device].send, effect.command, now, effect.expires)
+        send = self.drivers[effect.device].send
+        number = self._guard(effect.device, 0, send, effect.command, now, effect.expires)
         self._soil(effect.device)
+        if effect.ref is not None:
+            self._refs[effect.device, number] = effect.ref
 
     def _tell_time(self, link: str, synchronised: bool, utc_ms: float, now: float) -> None:
         """Tell a PLC the time, while it has a session."""

@@ -280,7 +280,10 @@ class Node(Surroundings):
     def _came_back(self, link: str, item: Answered | GivenUp, now: float) -> None:
         ref = self._refs.pop((link, item.id), None)
         if ref is not None:
-            refusal = item.refusal if isinstance(item, Answered) else "EXPIRED"
+            if isinstance(item, Answered):
+                refusal = item.refusal
+            else:
+                refusal = None if item.sent else "EXPIRED"
             self._step(CameBack(link, *ref, refusal), now)
 
     def _step(self, what: Input, now: float) -> None:

@@ -29,6 +29,7 @@ from controller.orders import (
     PlanSwitch,
     RecallClear,
     Release,
+    TriggerReader,
 )
 from controller.wording import guess
 
@@ -51,13 +52,13 @@ def handle(floor: FloorState, ordered: Ordered, now: float, look: Look) -> None:
     _forget(floor, utc)
     why = "it came retained: publish commands without retain" if ordered.retained else _untimely(order, utc)
     if why is None and f"command/{order.id}" in floor.commanded:
-        why = "repeated; the PLC has not answered yet"
+        why = "repeated; the machine has not answered yet"
     elif why is None and order.id in floor.orders:
         why = f"repeated; it was {'done' if floor.orders[order.id][1] else 'refused'}"
     elif why is None and len(floor.orders) >= MOST:
         why = f"{MOST} commands have not expired yet: give commands shorter lives"
-    elif isinstance(order, Element) and why is None:
-        why = machine_orders.give(floor, order, now)
+    elif isinstance(order, Element | TriggerReader) and why is None:
+        why = machine_orders.ask(floor, order, now)
         _remember(floor, order, False)
         if why is None:
             return
@@ -68,10 +69,10 @@ def handle(floor: FloorState, ordered: Ordered, now: float, look: Look) -> None:
 
 
 def answered(floor: FloorState, name: str, refusal: str | None, now: float) -> None:
-    """The PLC's answer to a command that was given to it."""
+    """A machine's answer to a command that was given to it."""
     order = floor.commanded.pop(name)
     _remember(floor, order, refusal is None)
-    _finish(floor, order, machine_orders.why(refusal), now)
+    _finish(floor, order, machine_orders.why(order, refusal), now)
 
 
 def _remember(floor: FloorState, order: Order, done: bool) -> None:

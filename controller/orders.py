@@ -34,7 +34,9 @@ class Order(Inbound):
     def about(self) -> tuple[str, ...]:
         """What it concerns, each as `kind/id`."""
         given = self.arguments
-        named = [f"{key}/{given[key]}" for key in ("line", "lane", "container", "travel", "plan") if key in given]
+        named = [
+            f"{key}/{given[key]}" for key in ("line", "lane", "container", "travel", "plan", "device") if key in given
+        ]
         return (f"{given['subject_kind']}/{given['subject_id']}", *named) if "subject_kind" in given else tuple(named)
 
 
@@ -112,6 +114,14 @@ class Element(Order):
     command: Literal["STOP", "INHB", "ENAB", "BLCK", "OPEN", "EMPT", "ACKN"]
 
 
+class TriggerReader(Order):
+    """Open or close the reading gate of a scanner, or let a dimensioner measure."""
+
+    verb: Literal["trigger"] = "trigger"
+    device: Id
+    on: bool = True
+
+
 VERBS: dict[str, TypeAdapter[Order]] = {
     "hold": TypeAdapter(Hold),
     "release": TypeAdapter(Release),
@@ -122,5 +132,6 @@ VERBS: dict[str, TypeAdapter[Order]] = {
     "identify": TypeAdapter(Identify),
     "plan_switch": TypeAdapter(PlanSwitch),
     "element": TypeAdapter(Element),
+    "trigger": TypeAdapter(TriggerReader),
 }
 """verb of the topic -> what its payload must be."""

@@ -17,6 +17,8 @@ others may have something to write.
 A module may add `Sniffer(settings)`, for a wire on which both sides speak: `feed(data, at)` and `close(now)`
 return items for what it hears of either side, without a session. `floord decode` prefers it to the driver.
 
+A module whose driver takes commands states them as `TAKES`, a tuple of their classes.
+
 A module may state `UNPROVEN`, a tuple of sentences: what it does by guess, because no manual or recording proves it.
 They are logged at every start of a daemon that uses the kind. `BINARY = True`: any byte may stand in what the machine
 says, so its line cannot have flow=xonxoff. `GUESSES` holds settings, as mappings, with which `floord ports

@@ -223,11 +223,15 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A command that will never be sent (again): it expired, was overtaken, or its session ended before an answer."""
+    """A command that will never be sent (again): it expired, was overtaken, or its session ended before an answer.
+
+    `sent`: it has left, and the machine answers no command of its kind: as much is known as ever will be.
+    """
 
     id: int
     why: str
     at: float
+    sent: bool = False
 
 
 Item: TypeAlias = (

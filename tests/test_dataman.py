@@ -217,7 +217,7 @@ def test_a_silent_reader_answers_nothing_and_gets_one_command_after_the_other() 
     driver.send(Trigger(False), 10.0, None)
     assert driver.take() == b"||0:1>TRIGGER ON\r\n"
     assert driver.take() == b""
-    assert driver.tick(110.0) == [GivenUp(1, UNANSWERED, 110.0)]
+    assert driver.tick(110.0) == [GivenUp(1, UNANSWERED, 110.0, sent=True)]
     assert driver.take() == b"||0:2>TRIGGER OFF\r\n"
 
 

@@ -343,9 +343,9 @@ def test_h1_h2_triggers_are_written_and_given_up_because_nothing_answers() -> No
     assert driver.send(Trigger(False), 10.0, None) == 2
     assert driver.take() == bytes.fromhex("16540D")
     assert driver.take() == b""
-    assert driver.tick(60.0) == [GivenUp(1, UNANSWERED, 60.0)]
+    assert driver.tick(60.0) == [GivenUp(1, UNANSWERED, 60.0, sent=True)]
     assert driver.take() == bytes.fromhex("16550D")
-    assert driver.tick(110.0) == [GivenUp(2, UNANSWERED, 110.0)]
+    assert driver.tick(110.0) == [GivenUp(2, UNANSWERED, 110.0, sent=True)]
     assert driver.next_at() is None
 
 

@@ -183,7 +183,7 @@ def test_sr_600_compatible_nothing_is_an_answer_and_commands_are_given_up() -> N
     driver.send(Trigger(True), 200.0, None)
     assert driver.take() == b"\x02LON\x03"
     assert said(driver.feed(b"\x02OK,LON\x03", 210.0)) == [("read", "OK,LON")]
-    assert driver.tick(300.0) == [GivenUp(2, UNANSWERED, 300.0)]
+    assert driver.tick(300.0) == [GivenUp(2, UNANSWERED, 300.0, sent=True)]
     assert until(driver, 60e3) == ([], [b"\x02LOFF\x03"])
 
 

@@ -596,3 +596,21 @@ def test_a_command_keeps_no_memory_after_its_answer() -> None:
     assert hub.node._refs == {}
     assert hub.node.floor.travels() == []
     assert not hub.node.floor.live
+
+
+def test_a_trigger_goes_to_its_scanner_when_it_is_on_disk_and_its_answer_to_the_centre() -> None:
+    daemon = Daemon(
+        '[scanner.dock-1]\nkind = "line" => [scanner.dock-1]\nkind = "sick_cola"',
+        'point = "DOCK"\nprefix = "\\u0002"\nsuffix = "\\u0003" => point = "DOCK"',
+    ).up()
+    daemon.node.link_up("dock-1", daemon.now)
+    now = round(UTC + daemon.now)
+    body = {"id": "t1", "issued": now, "expires": now + 60_000, "actor": "desk-4", "device": "dock-1"}
+    daemon.node.message(f"{HUB}/n1/command/trigger", json.dumps(body).encode(), 1, daemon.now)
+    assert daemon.node.take("dock-1") == b"", "not before what was reported until then is on disk"
+    daemon.commit()
+    assert daemon.node.take("dock-1") == b"\x02sMN mTCgateon\x03"
+    daemon.node.received("dock-1", b"\x02sAN mTCgateon 1\x03", daemon.now)
+    daemon.commit()
+    (reply,) = [one for one in daemon.node.publishes(daemon.now) if "/reply/trigger" in one.topic]
+    assert json.loads(reply.payload)["result"] == "done"

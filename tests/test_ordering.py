@@ -13,7 +13,7 @@ from controller.floor import Floor
 from controller.inputs import CameBack, Clock, Ordered, Stood
 from controller.orders import VERBS, Order
 from devices import types as said
-from devices.types import Request
+from devices.types import Request, Trigger
 from tests.floor_fixture import PLC, UTC, Bench, advice, ready, ride
 from tests.test_loops import LOOP, lap, on
 
@@ -293,7 +293,9 @@ def test_a_machine_s_answer_is_the_reply(refusal: str | None, why: str | None) -
     assert isinstance(send.command, Request)
     assert (send.command.element, send.command.command) == ("DRIVE-1", "INHB")
     again = bench.step(Ordered(asked))
-    assert [effect.why for effect in again if isinstance(effect, Reply)] == ["repeated; the PLC has not answered yet"]
+    assert [effect.why for effect in again if isinstance(effect, Reply)] == [
+        "repeated; the machine has not answered yet"
+    ]
     assert send.ref is not None
     answer = bench.step(CameBack(PLC, *send.ref, refusal))
     (reply,) = [effect for effect in answer if isinstance(effect, Reply)]
@@ -353,7 +355,7 @@ def test_a_plan_is_switched_by_command() -> None:
 
 def test_every_verb_is_done_by_somebody() -> None:
     fields: dict[str, Any] = {"lane": "S1-L01", "travel": "T", "place": "X", "plan": "day", **P1}
-    fields |= {"code": "CP1", "source": "video", "line": "S1", "command": "STOP"}
+    fields |= {"code": "CP1", "source": "video", "line": "S1", "command": "STOP", "device": "tunnel-1"}
     bench = made()
     for number, verb in enumerate(VERBS):
         assert "does not know" not in give(bench, verb, f"c-{number}", **fields).why
@@ -425,3 +427,38 @@ def test_a_travel_that_has_ended_cannot_be_identified() -> None:
     travel = bench.travel().id
     bench.divc(1, "S1-EX")
     assert give(bench, "identify", travel=travel, code="CP1", source="video").why == f"no travel {travel} is on a belt"
+
+
+SICK = (
+    '[scanner.dock-1]\nkind = "line" => [scanner.dock-1]\nkind = "sick_cola"',
+    'point = "DOCK"\nprefix = "\\u0002"\nsuffix = "\\u0003" => point = "DOCK"',
+)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "why"),
+    [
+        (None, None),
+        ("0", "dock-1 refused it with 0"),
+        ("EXPIRED", "dock-1 did not answer in time; what became of it is not known"),
+    ],
+)
+def test_a_scanner_is_triggered_and_its_answer_is_the_reply(refusal: str | None, why: str | None) -> None:
+    bench = ready(*SICK)
+    effects = bench.step(Ordered(order(bench, "trigger", device="dock-1", on=False)))
+    assert not [effect for effect in effects if isinstance(effect, Reply)]
+    (tell,) = bench.told
+    assert (tell.device, tell.command) == ("dock-1", Trigger(False))
+    assert tell.ref is not None
+    (reply,) = [one for one in bench.step(CameBack("dock-1", *tell.ref, refusal)) if isinstance(one, Reply)]
+    assert (reply.done, reply.why) == (refusal is None, why or "")
+
+
+@pytest.mark.parametrize(
+    ("device", "why"),
+    [("tunnel-1", "a line takes no trigger"), ("dock-9", "no scanner 'dock-9'; did you mean 'dock-1'?")],
+)
+def test_what_cannot_be_triggered_is_refused(device: str, why: str) -> None:
+    bench = ready(*SICK)
+    (reply,) = [one for one in bench.step(Ordered(order(bench, "trigger", device=device))) if isinstance(one, Reply)]
+    assert (reply.done, reply.why) == (False, why)

@@ -32,6 +32,7 @@ MEASURE = b"\x02M\x03\r\n"
 RECORD = "not the positions of a record"
 NUMBER = "neither a number nor under, unstable or over"
 
+TAKES = (Trigger,)
 UNPROVEN = (
     "while a measure command is open the next record answers it, whether it says C or H: no source shows "
     "which of them a commanded measurement has.",

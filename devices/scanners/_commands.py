@@ -100,7 +100,7 @@ class Commands:
         elif self._open and now >= self._due:
             answers = self._open.answer is not None
             why = UNWRITTEN if self._untaken else SILENT if answers else UNANSWERED
-            ended.append(GivenUp(self._open.id, why, now))
+            ended.append(GivenUp(self._open.id, why, now, why == UNANSWERED))
             self._late = None if self._untaken else self._open.answer
             self._open, self._due = None, now + self._answer_ms * answers
         ended += [GivenUp(command.id, EXPIRED, now) for command in self._waiting if _expired(command, now)]

@@ -49,6 +49,7 @@ from devices.types import (
     Trigger,
 )
 
+TAKES = (Trigger,)
 UNPROVEN = (
     "which bytes a DMCC checksum covers: the setting checksum_of says it",
     "what a reader sends when nothing was read, and its heartbeat: both are settings",

@@ -50,6 +50,7 @@ from devices.types import (
     Trigger,
 )
 
+TAKES = (Trigger,)
 UNPROVEN = (
     "the letters of Honeywell's code ids but c, E and j, and the modifier of the AIM identifier that stands for each",
     "that nothing answers SYN T CR and SYN U CR",

@@ -46,6 +46,7 @@ from devices.types import (
     Trigger,
 )
 
+TAKES = (Trigger,)
 UNPROVEN = (
     "what the size of an N-410 counts beside the data: the setting size_extra says it",
     "that ESC stands before STX where both are sent",

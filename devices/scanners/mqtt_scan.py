@@ -49,6 +49,7 @@ DEVICE = "the device in its topic is no id"
 USED_AGAIN = "scan: the same id for another scan"
 STATE = "state: neither online nor offline"
 
+TAKES = (HandAnswer,)
 NOT_UNDERSTOOD, NOTHING_READ = "not understood", "nothing was read"
 
 

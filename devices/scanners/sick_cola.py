@@ -39,6 +39,7 @@ from devices.types import (
     Trigger,
 )
 
+TAKES = (Trigger,)
 UNPROVEN = (
     "SCdevicestate and DIornr are read in the manuals of SICK's LiDARs; a CLV or Lector that does not know "
     "them answers sFA, and is not asked again until the channel opens anew.",

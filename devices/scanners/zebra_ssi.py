@@ -45,6 +45,7 @@ from devices.types import (
 
 BINARY = True
 
+TAKES = (Trigger,)
 UNPROVEN = (
     "WAKEUP, a single byte 00, is general knowledge; wakeup_ms = 0 never sends it.",
     "every packet of a code that continues is taken to begin with the code type.",
