@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from controller import switching
 from controller.wording import told
+from devices.driver import load
 
 if TYPE_CHECKING:
     from controller.config import Floor
@@ -66,6 +67,8 @@ def _matches(floor: Floor) -> None:
     """A way to match that the line and the scanner's frames can serve."""
     for name, scanner in floor.scanner.items():
         point = floor.point.get(scanner.point)
+        if point is not None and point.line in floor.line and scanner.match in ("time", "carrier"):
+            _timely(floor, name, scanner)
         if scanner.match == "time" or point is None:
             continue
         at = ("scanner", name, "match")
@@ -89,6 +92,16 @@ def _on(line: Line, name: str, match: str) -> tuple[str, str] | None:
     if match == "encoder" and not line.encoder_um:
         return f"cannot be encoder: line {name} says of none", f"write encoder_um = … at line {name}, or another match"
     return None
+
+
+def _timely(floor: Floor, name: str, scanner: Scanner) -> None:
+    """A late result would be given to another item."""
+    if scanner.settings is None:
+        return
+    untimely = getattr(load(scanner.kind), "untimely", None)
+    problem = untimely(scanner.settings) if untimely else None
+    if problem:
+        floor.sheet.report(("scanner", name), *problem)
 
 
 def _said(floor: Floor, name: str, scanner: Scanner) -> None:

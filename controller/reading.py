@@ -16,6 +16,9 @@ from controller.travel import Travel
 from devices.codes import PROGRAMMING
 from devices.types import Code, Condition, Garbled, Item, NoRead, Passage, Read, Sized
 
+BY_MOMENT = frozenset(("time", "carrier"))
+"""Ways to match that need the moment at which the item was at the reader; the others are told whose the result is."""
+
 WITHOUT_CODE: dict[str, Literal["NO_READ", "SCANNER_DOWN"]] = {"N": "NO_READ", "F": "SCANNER_DOWN"}
 """What a PLC says of its scanner in CODE -> result."""
 
@@ -40,6 +43,9 @@ def said(floor: FloorState, device: str, item: Item, now: float, look: Look) -> 
         presence.read(floor, device, result, item, now, look)
         return
     line, reader = floor.readers[device]
+    if getattr(item, "late", False) and reader.match in BY_MOMENT:
+        _report_read(floor, result, reader.point, None, "AMBIGUOUS")
+        return
     recent = line.recent(reader, result)
     if line.again(reader, recent):
         return

@@ -19,6 +19,9 @@ return items for what it hears of either side, without a session. `floord decode
 
 A module whose driver takes commands states them as `TAKES`, a tuple of their classes.
 
+A module may have `untimely(settings)`: None, or (what, instead) when results may come late and nothing tells which;
+such a scanner cannot stand at a belt where the moment says whose they are.
+
 A module may state `UNPROVEN`, a tuple of sentences: what it does by guess, because no manual or recording proves it.
 They are logged at every start of a daemon that uses the kind. `BINARY = True`: any byte may stand in what the machine
 says, so its line cannot have flow=xonxoff. `GUESSES` holds settings, as mappings, with which `floord ports

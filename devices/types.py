@@ -114,6 +114,7 @@ class Read:
     `index`: the item's number (track or carrier) as the machine echoes it; `encoder`: the belt encoder's count when the
     item was at the transmit point. `encoding`: how bytes beyond ASCII became text (`devices/barcodes/text.py`), empty =
     all were ASCII. `hand`: who asks with it and waits for an answer. `reader`: which of several behind one channel.
+    `late`: it waited in the machine, and nobody knows for how long; `at` says nothing of where its item was.
     """
 
     text: str
@@ -126,17 +127,19 @@ class Read:
     encoder: int | None = None
     encoding: str = ""
     hand: Hand | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NoRead:
-    """The scanner's gate closed without a code. `index` and `encoder` as of a Read."""
+    """The scanner's gate closed without a code. `index`, `encoder` and `late` as of a Read."""
 
     raw: bytes
     at: float
     index: int | None = None
     encoder: int | None = None
     token: Token | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -504,3 +504,12 @@ def test_problems_pass_from_process_to_process_as_they_are() -> None:
     errors = ConfigErrors([Problem("floor.toml", 3, "line.S1", "what is wrong; what to write")])
     again = pickle.loads(pickle.dumps(errors))
     assert (again.problems, str(again)) == (errors.problems, str(errors))
+
+
+def test_a_scanner_whose_results_come_late_without_a_sign_stands_at_no_belt(tmp_path: Path) -> None:
+    tunnel = FLOOR[FLOOR.index("[scanner.tunnel-1]") :].split("\n[")[0]
+    made = '[scanner.tunnel-1]\nkind = "honeywell"\nlink = "serial:///dev/h"\npoint = "S1-T1"\ncode_id = "aim"\n'
+    assert load(write(tmp_path, FLOOR.replace(tunnel, made))).scanner["tunnel-1"].kind == "honeywell"
+    [problem] = problems(tmp_path, FLOOR.replace(tunnel, f'{made}ack = "acknak"\n'))
+    assert (problem.key, problem.instead) == ("scanner.tunnel-1", 'write ack = "none" at a belt')
+    assert "comes late" in problem.what

@@ -218,3 +218,38 @@ def test_a_restart_reports_results_that_had_no_event_once() -> None:
     assert [effect.name for effect in effects if isinstance(effect, Emit)] == ["parcel/read"]
     assert [(effect.kind, effect.value) for effect in effects if isinstance(effect, Keep)] == [("read", None)]
     assert ending.orphaned(after.floor, after.now) == []
+
+
+# --- results that come late -------------------------------------------------------------------------------------------
+
+
+def test_a_result_that_waited_in_its_reader_is_nobodys_where_the_moment_says_whose_it_is() -> None:
+    bench = ready(parcels=(FREE, advice("P2", "FR", customs="none")))
+    bench.indu(1)
+    bench.after(1200)  # what is read now is heard only when the next one is there
+    bench.after(500)
+    bench.indu(2)
+    bench.after(1200)
+    bench.item(Read("CP1", b"", bench.now, token=(1, 1), late=True))
+    bench.item(NoRead(b"", bench.now, token=(2, 1), late=True))
+    seen = [(read.outcome, read.code, read.travel) for read in bench.named("parcel/read")]
+    assert seen == [("AMBIGUOUS", "CP1", None), ("AMBIGUOUS", None, None)]
+    assert bench.travel(1).results == bench.travel(2).results == []
+    assert not any(kind == "read" for kind, _ in bench.kept)
+
+
+def test_a_late_result_is_its_items_where_the_reader_says_whose_it_is() -> None:
+    bench = ready(
+        'late_mm = 400\nprefix = "\\u0002" => late_mm = 400\nmatch = "index"\nindex_digits = 6\nprefix = "\\u0002"',
+        parcels=(FREE,),
+    )
+    bench.indu(1)
+    bench.after(3000)
+    bench.item(Read("CP1", b"", bench.now, index=1, late=True))
+    assert bench.last("parcel/read").travel == bench.travel(1).id
+
+
+def test_a_late_result_at_a_presence_point_is_like_any_other() -> None:
+    bench = ready(parcels=(FREE,))
+    bench.item(Read("CP1", b"", bench.now, late=True), DOCK)
+    assert bench.last("parcel/read").parcel == "P1"

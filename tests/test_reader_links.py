@@ -48,7 +48,7 @@ READERS = (
     OnLine("zebra_ssi"),
     OnLine("dataman", *TCP),
     OnLine("keyence_sr", settings="fixed_lengths = [20]\n"),
-    OnLine("honeywell", *RFC2217, 'ack = "acknak"\nfixed_lengths = [20]\n', 'ack = "acknak"\n'),
+    OnLine("honeywell", *RFC2217, "fixed_lengths = [20]\n"),
     OnLine("mda", *TCP),
     OnLine("cubiscan", settings="", stub="gate_measure = true\n"),
     OnLine("mqtt_scan", "{nats}", "{nats}", 'base = "hands"\n', 'base = "hands"\n'),

@@ -778,3 +778,36 @@ def test_a_sniffer_hears_both_sides_without_a_session() -> None:
 
 def test_heard_until_the_end() -> None:
     assert heard(quiet(), CODE, CODE[:4]) == [("read", S10), ("garbled", UNFINISHED)]
+
+
+# --- when a code was read ---------------------------------------------------------------------------------------------
+
+
+def came(driver: zebra_ssi.Driver, data_: bytes, at: float, acknowledged_at: float) -> bool:
+    """A code comes and is durable then; whether it is said to be late."""
+    [item] = [one for one in driver.feed(data_, at) if isinstance(one, Read | NoRead)]
+    assert item.token is not None
+    driver.confirm(item.token, acknowledged_at)
+    driver.take()
+    return item.late
+
+
+def test_a_code_is_late_when_it_is_said_again_or_waited_for_an_acknowledgement() -> None:
+    driver = quiet()
+    assert not came(driver, data(b"A"), 1000.0, 1010.0)
+    assert not came(driver, data(b"B"), 1020.0, 1030.0), "its acknowledgement was prompt"
+    assert came(driver, data(b"C", status=1), 3000.0, 3010.0), "its first sending was lost"
+    assert came(driver, data(b"D"), 3060.0, 3070.0), "it waited behind that one"
+    assert not came(driver, data(b"E"), 3300.0, 3900.0), "it came too long after the acknowledgement to have waited"
+    assert came(driver, data(b"F"), 3950.0, 3960.0), "the disk was slow: it may have waited for 600 ms"
+    assert came(driver, data(b"", 1), 4000.0, 4010.0), "a no-read, too"
+    assert not came(driver, data(b"G"), 4500.0, 4510.0)
+
+
+def test_a_code_in_several_packets_is_late_when_one_of_them_was_said_again() -> None:
+    driver = quiet()
+    assert not driver.feed(data(b"AB", status=2), 1000.0)
+    driver.take()
+    [item] = driver.feed(data(b"CD", status=1), 3000.0)
+    assert isinstance(item, Read)
+    assert item.late

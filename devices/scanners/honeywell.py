@@ -97,6 +97,13 @@ class Settings(CodeSettings):
     pause_ms: float = 50.0
 
 
+def untimely(settings: Settings) -> tuple[str, str] | None:
+    """With ACK/NAK a result may come as late as a repetition, and nothing on the wire marks it."""
+    if settings.ack == "none":
+        return None
+    return 'ack = "acknak": what is said again comes late without a sign of it', 'write ack = "none" at a belt'
+
+
 class Driver(TalkOnly):
     """Read, NoRead; Reply, DeviceError, Condition; Garbled. Takes Trigger. Raises ValueError for settings that cannot
     work, or prove nothing."""

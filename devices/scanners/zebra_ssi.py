@@ -28,6 +28,7 @@ from devices.scanners._commands import Commands
 from devices.scanners._ssi_ear import Ear
 from devices.scanners._ssi_parts import Refused
 from devices.scanners._standing import Standing
+from devices.scanners._timely import Timely
 from devices.types import (
     Answered,
     Command,
@@ -108,6 +109,8 @@ class Driver(Ear):
         self._number = self._crc = self._durable = 0  # of the last code, and the last number that is durable
         self._owed = False  # the decoder waits for the acknowledgement of that code
         self._acks = _acks(ssi.DECODE_DATA)  # of that code, the next one first
+        self._timely = Timely()
+        self._repeated = False  # of the code that is arriving, a packet was said again
         self._asked: int | None = None  # our own command
         self._ask_at: float | None = None
         self._awake = False  # WAKEUP was sent, and the command may follow
@@ -224,11 +227,13 @@ class Driver(Ear):
         """A packet of a code: the whole code, or nothing yet."""
         if self._parts.deadline() is None and packet.retransmitted and self._is_last(packet):
             return self._again(packet)
+        self._repeated |= packet.retransmitted
         found = self._parts.add(packet)
         if found is None:
             self._answer(_acks(packet.opcode)[0])
             return []
         if isinstance(found, Refused):
+            self._repeated = False
             self._answer(ssi.NAK, ssi.BAD_CONTEXT)
             return [self._garbled(packet.data, found.why, packet.at)]
         item = self._code_item(found, packet.at)
@@ -238,7 +243,9 @@ class Driver(Ear):
         self._number, self._crc, self._owed = self._number + 1, crc32(found.last), True
         self._acks = _acks(packet.opcode)
         self._out.clear()  # who sends a new code waits for nothing older
-        return [replace(item, token=(self._number, self._crc))]
+        late, self._repeated = self._timely.heard(packet.at, repeated=self._repeated), False
+        token = self._number, self._crc
+        return [replace(item, token=token) if isinstance(item, Garbled) else replace(item, token=token, late=late)]
 
     def _is_last(self, packet: ssi.Packet) -> bool:
         """Whether it has the data with which the last code ended."""
@@ -257,6 +264,7 @@ class Driver(Ear):
     # --- what it says -------------------------------------------------------------------------------------------------
 
     def _acknowledge(self) -> None:
+        self._timely.acknowledged(self._now)
         self._answer(self._acks[0])
         self._acks.rotate()  # a decoder that did not understand it says its code again
 
