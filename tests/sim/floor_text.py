@@ -209,9 +209,13 @@ def _readers(floor: Floor, name: str) -> str:
     if floor.encoder and name == "S4":
         real["encoder_digits"] = 10
     match = "index" if "index_digits" in real else "encoder" if "encoder_digits" in real else None
-    text = section(f"scanner.{tunnel}", kind="line", link=link(tunnel), window_mm=window,
-                   match=match, **real)  # fmt: skip
-    text += section(f"stub.{tunnel}", kind="line", link=pty(tunnel), heartbeat_s=10, **real)
+    if name == "S1":  # it keeps each code until it is durable, and says it again after 2 s
+        text = section(f"scanner.{tunnel}", kind="zebra_ssi", link=link(tunnel), point=point, window_mm=window)
+        text += section(f"stub.{tunnel}", kind="zebra_ssi", link=pty(tunnel), point=point, heartbeat_s=10)
+    else:
+        text = section(f"scanner.{tunnel}", kind="line", link=link(tunnel), window_mm=window,
+                       match=match, **real)  # fmt: skip
+        text += section(f"stub.{tunnel}", kind="line", link=pty(tunnel), heartbeat_s=10, **real)
     if name == "S2":
         text += section("scanner.side-2", kind="sick_cola", link=link("side-2"), point=point, window_mm=window)
         text += section("stub.side-2", kind="sick_cola", link=pty("side-2"), point=point, heartbeat="HB")
