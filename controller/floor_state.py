@@ -97,6 +97,10 @@ class FloorState:
     feed_went_back: bool = False
     alarms: dict[str, None] = field(default_factory=dict)
     """raised in this run, the latest last"""
+    unwell: dict[str, dict[str, str]] = field(default_factory=dict)
+    """device -> which of its parts are not well, and why"""
+    standing: dict[str, str] = field(default_factory=dict)
+    """alarms that stand until they are cleared: what is said of each"""
     earlier: list[Alarm] = field(default_factory=list)
     """incidents of an earlier run, to be closed at the start"""
     restored: list[Alarm] = field(default_factory=list)
@@ -166,8 +170,19 @@ class FloorState:
         self.effects.append(Emit(self.sequence, name, subject, at, data))
         return self.sequence
 
-    def alarm(self, alarm: str, what: str, at: float, priority: Literal["low", "medium", "high", "critical"]) -> None:
-        """Raise an alarm. It is kept, so that a restart can close it."""
+    def alarm(
+        self,
+        alarm: str,
+        what: str,
+        at: float,
+        priority: Literal["low", "medium", "high", "critical"],
+        parcel: str | None = None,
+        *,
+        stands: bool = False,
+    ) -> None:
+        """Raise an alarm. It is kept, so that a restart can close it. `stands`: until `clear`, and is shown as long."""
+        if stands:
+            self.standing[alarm] = what
         self.alarms.pop(alarm, None)
         self.alarms[alarm] = None
         self.keep("alarm", alarm, priority)
@@ -175,12 +190,12 @@ class FloorState:
             oldest = next(iter(self.alarms))
             del self.alarms[oldest]
             self.keep("alarm", oldest, None)
-        self.emit("alarm/raised", f"alarm/{alarm}", at, Alarm(alarm=alarm, what=what, priority=priority))
+        self.emit("alarm/raised", f"alarm/{alarm}", at, Alarm(alarm=alarm, what=what, priority=priority, parcel=parcel))
 
     def clear(self, alarm: str, what: str, at: float) -> None:
         """What was raised is over."""
-        if alarm in self.alarms:
-            del self.alarms[alarm]
+        if self.standing.pop(alarm, None) is not None:
+            self.alarms.pop(alarm, None)
             self.keep("alarm", alarm, None)
             self.emit("alarm/cleared", f"alarm/{alarm}", at, Alarm(alarm=alarm, what=what, priority="low"))
 

@@ -243,6 +243,11 @@ class Node(Surroundings):
         return lines
 
     @property
+    def alarms(self) -> dict[str, str]:
+        """What stands now: what is said of each alarm of the daemon itself and of its devices."""
+        return {**self.standing, **self.floor.standing}
+
+    @property
     def errors(self) -> dict[str, int]:
         """Inbound messages refused, by topic."""
         return self._complaints.counts

@@ -26,7 +26,7 @@ def read(floor: FloorState, device: str, result: Result, item: object, now: floa
     data = ReadSeen(
         visit=floor.visits.get(identity.parcel) if identity.parcel else None,
         parcel=identity.parcel,
-        reader=device,
+        reader=getattr(item, "reader", "") or device,
         point=floor.config.scanner[device].point,
         outcome=result.outcome,
         code=result.code,
@@ -42,7 +42,6 @@ def read(floor: FloorState, device: str, result: Result, item: object, now: floa
         return
     answer = hands.answer(floor, hand, identity, now)
     told = {
-        "reader": item.reader or device,
         "actor": hand.actor or None,
         "station": hand.station or None,
         "process": hand.process or None,
@@ -75,7 +74,7 @@ def _was_done(
     if answer.verdict == "hold" and process in floor.config.hands.leaving:
         where = f" into {target}" if target else ""
         what = f"{identity.parcel or 'a parcel'} was taken{where} ({process}) without an answer: {answer.words}"
-        floor.alarm(f"hand-held-{identity.parcel or 'unknown'}", what, now, "critical")
+        floor.alarm(f"hand-held-{identity.parcel or 'unknown'}", what, now, "critical", identity.parcel)
 
 
 def _passage(item: Passage, now: float) -> PassageSeen:

@@ -19,6 +19,9 @@ from devices.types import Code, Condition, Garbled, Item, NoRead, Passage, Read,
 BY_MOMENT = frozenset(("time", "carrier"))
 """Ways to match that need the moment at which the item was at the reader; the others are told whose the result is."""
 
+UNWELL = 100
+"""Parts of one device that are remembered not to be well."""
+
 WITHOUT_CODE: dict[str, Literal["NO_READ", "SCANNER_DOWN"]] = {"N": "NO_READ", "F": "SCANNER_DOWN"}
 """What a PLC says of its scanner in CODE -> result."""
 
@@ -98,13 +101,17 @@ def _condition(floor: FloorState, device: str, item: Condition, now: float) -> N
     """A machine is not as it should be, or is again: one that reads on a line then counts as not connected."""
     if item.part:
         what = f"{item.part}: {item.what}"
+        unwell = floor.unwell.setdefault(device, {})
+        unwell.pop(item.part, None)
+        if not item.ok and len(unwell) < UNWELL:
+            unwell[item.part] = item.what
     else:
         what = item.what
         connection(floor, device, item.ok, now)
         if item.ok:
             floor.clear(f"device-{device}", what, now)
         else:
-            floor.alarm(f"device-{device}", f"{device}: {what}", now, "medium")
+            floor.alarm(f"device-{device}", f"{device}: {what}", now, "medium", stands=True)
     name = "device/recovered" if item.ok else "device/degraded"
     floor.emit(name, f"device/{device}", item.at, DeviceChanged(device=device, why=what))
 

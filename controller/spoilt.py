@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 
-from devices.types import Garbled, Item
+from devices.types import Answered, Condition, Garbled, GivenUp, Item
 
 KEPT = 8
 """Bad messages that are shown, the latest."""
+
+OUR_OWN = (Condition, GivenUp, Answered)
+"""What a driver says by itself, not the machine."""
 
 ROW = 20
 WITHIN_MS = 600_000.0
@@ -30,6 +33,8 @@ class Spoilt:
     def heard(self, item: Item) -> bool:
         """Take an item; whether `alarm` is another one now."""
         before = self.alarm
+        if isinstance(item, OUR_OWN):
+            return False
         if not isinstance(item, Garbled):
             self._row.clear()
             self.alarm = None

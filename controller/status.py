@@ -104,8 +104,11 @@ def _link(node: Node, name: str, health: Health, now: float) -> dict[str, Any]:
         "garbled": dict(counters.garbled),
         "noted": dict(counters.noted),
         "spoilt": [
-            {"age_ms": round(now - one.at), "why": one.why, "raw": one.raw.hex()} for one in node.spoilt[name].last
+            {"age_ms": round(now - one.at), "why": one.why, "raw": one.raw.hex(), "reader": one.reader}
+            for one in node.spoilt[name].last
         ],
+        "unwell": dict(node.floor.unwell.get(name, {}))
+        | ({"": alarm} if (alarm := node.floor.standing.get(f"device-{name}")) else {}),
     }
     return entry | ({"session": _session(node, name, device.line)} if isinstance(device, Plc) else {})
 

@@ -69,7 +69,7 @@ class Wellbeing:
     def summary(self) -> str:
         """One line."""
         up = sum(link.health.up for link in self._links.values())
-        broker, alarms = "online" if self._node.online else "away", sorted(self._node.standing)
+        broker, alarms = "online" if self._node.online else "away", sorted(self._node.alarms)
         parts = [f"{up} of {counted(len(self._links), 'link')} up", f"broker {broker}", self.waiting()]
         parts += [self.disk] if self.disk else []
         return "; ".join([*parts, f"alarms: {' '.join(alarms[:NAMED])}" if alarms else "no alarms"])
@@ -79,7 +79,7 @@ class Wellbeing:
         return status(self._node, {name: link.health for name, link in self._links.items()}, now) | {
             "stalls": self._stalls.status(),
             "faults": self._parts.counts(),
-            "alarms": dict(self._node.standing),
+            "alarms": self._node.alarms,
             "disk": self.disk,
             "log": {"dropped": logs.dropped()},
         }

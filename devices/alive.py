@@ -34,7 +34,7 @@ class Silence:
         if self._due is None or now < self._due:
             return []
         self._due, self._silent = None, True
-        why = f"nothing heard for {self._expected_ms / 1000:g} s, its heartbeat is missing"
+        why = f"nothing that it says was understood for {self._expected_ms / 1000:g} s, its heartbeat is missing"
         return [Condition(False, why, b"", now)]
 
     def next_at(self) -> float | None:

@@ -132,7 +132,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class NoRead:
-    """The scanner's gate closed without a code. `index`, `encoder` and `late` as of a Read."""
+    """The scanner's gate closed without a code. `index`, `encoder`, `late` and `reader` as of a Read."""
 
     raw: bytes
     at: float
@@ -140,6 +140,7 @@ class NoRead:
     encoder: int | None = None
     token: Token | None = None
     late: bool = False
+    reader: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ class Garbled:
     """Bytes that are not a message: `raw` (at most the first 64 bytes), `why` in plain words. Counted, never acted on.
 
     `refused`: the machine is told so, and drops its own copy: `raw` is all of it and is to be kept. With a `token` it
-    is told only after that is durable.
+    is told only after that is durable. `reader`: which of several behind one channel.
     """
 
     raw: bytes
@@ -203,6 +204,7 @@ class Garbled:
     at: float
     token: Token | None = None
     refused: bool = False
+    reader: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def test_text_is_characters(code: str, encoding: str) -> None:
 def test_nothing_was_read_is_told_at_once_and_once(body: dict[str, Any]) -> None:
     broker = Broker()
     asked = {**body, "scan": "a81f-17"}
-    assert broker.scan(asked) == [NoRead(json.dumps(asked).encode(), 1.0)]
+    assert broker.scan(asked) == [NoRead(json.dumps(asked).encode(), 1.0, reader="hh-07")]
     assert broker.answers() == [wrong("nothing was read")]
     assert broker.scan(asked, 2.0) == []
     assert broker.answers() == [wrong("nothing was read")]
@@ -381,13 +381,13 @@ def test_a_terminals_state_is_a_condition_that_names_it_once(retain: bool) -> No
     broker = Broker()
     raw = json.dumps({"state": "offline"}).encode()
     said = [item for _ in range(2) for item in broker.say("handheld/hh-07/state", raw, 5.0, retain)]
-    assert said == [Condition(False, "hh-07 is offline", raw, 5.0, part="hh-07")]
+    assert said == [Condition(False, "offline", raw, 5.0, part="hh-07")]
     said = broker.say("handheld/hh-08/state", {"state": "online"}) + broker.say(
         "handheld/hh-07/state", {"state": "online"}
     )
-    assert [(item.ok, item.what) for item in said if isinstance(item, Condition)] == [
-        (True, "hh-08 is online"),
-        (True, "hh-07 is online"),
+    assert [(item.ok, item.part, item.what) for item in said if isinstance(item, Condition)] == [
+        (True, "hh-08", "online"),
+        (True, "hh-07", "online"),
     ]
 
 
@@ -430,7 +430,7 @@ NO_SCAN: list[tuple[bytes, str]] = [
 @pytest.mark.parametrize(("payload", "why"), NO_SCAN, ids=shown)
 def test_non_json_payloads_are_garbled_and_not_answered(payload: bytes, why: str) -> None:
     broker = Broker()
-    assert broker.scan(payload, 5.0) == [Garbled(payload[:64], why, 5.0)]
+    assert broker.scan(payload, 5.0) == [Garbled(payload[:64], why, 5.0, reader="hh-07")]
     assert broker.driver.counters.garbled == {why: 1}
     assert broker.driver.take() == []
 
@@ -468,7 +468,7 @@ def test_duplicate_keys_are_garbled_and_answered_where_the_id_is_one() -> None:
         b'{"scan": "a81f-17", "code": "A", "more": [{"x": 1, "x": 1}]}',
     ):
         broker = Broker()
-        assert broker.scan(payload) == [Garbled(payload[:64], _json.TWICE, 1.0)]
+        assert broker.scan(payload) == [Garbled(payload[:64], _json.TWICE, 1.0, reader="hh-07")]
         assert broker.answers() == [wrong("not understood")]
     broker = Broker()
     assert [type(item) for item in broker.scan(b'{"scan": "1", "scan": "2", "code": "A"}')] == [Garbled]

@@ -10,9 +10,13 @@ from controller.events import ReadSeen
 from controller.floor import Floor
 from controller.kept import restore
 from controller.measures import of
+from controller.spoilt import ROW, Spoilt
+from controller.status import status
 from devices.codes import PROGRAMMING
+from devices.links import Health
 from devices.types import Condition, Garbled, NoRead, Passage, Quantity, Read, Sized
 from tests.floor_fixture import DOCK, TUNNEL, Bench, advice, ready, ride
+from tests.test_node import Daemon
 
 FREE = advice("P1", "FR", customs="none")
 
@@ -253,3 +257,29 @@ def test_a_late_result_at_a_presence_point_is_like_any_other() -> None:
     bench = ready(parcels=(FREE,))
     bench.item(Read("CP1", b"", bench.now, late=True), DOCK)
     assert bench.last("parcel/read").parcel == "P1"
+
+
+# --- what stands ------------------------------------------------------------------------------------------------------
+
+
+def test_a_device_that_is_not_well_stands_in_the_status_until_it_is() -> None:
+    daemon = Daemon().up()
+    node = daemon.node
+    health = {port: Health(up=True) for port in node.ports}
+    node._items("tunnel-1", [Condition(False, "silent", b"", daemon.now)], daemon.now)
+    node._items("dock-1", [Condition(False, "offline", b"", daemon.now, part="hand-3")], daemon.now)
+    assert node.alarms == {"device-tunnel-1": "tunnel-1: silent"}
+    links = status(node, health, daemon.now)["links"]
+    assert (links["tunnel-1"]["unwell"], links["dock-1"]["unwell"]) == ({"": "tunnel-1: silent"}, {"hand-3": "offline"})
+    node._items("tunnel-1", [Condition(True, "back", b"", daemon.now)], daemon.now)
+    node._items("dock-1", [Condition(True, "online", b"", daemon.now, part="hand-3")], daemon.now)
+    assert node.alarms == {}
+    assert [link["unwell"] for link in status(node, health, daemon.now)["links"].values()] == [{}, {}, {}]
+
+
+def test_what_a_driver_says_by_itself_is_no_sign_that_the_machine_is_understood() -> None:
+    spoilt = Spoilt()
+    for number in range(ROW):
+        spoilt.heard(Garbled(b"x", "noise", float(number)))
+    assert not spoilt.heard(Condition(False, "silent", b"", 100.0))
+    assert spoilt.alarm

@@ -59,7 +59,12 @@ def test_the_last_are_kept_and_shown_as_hex() -> None:
     rows = _device._spoilt(
         [{"age_ms": 10, "why": "noise", "raw": b"\x1b[2J".hex()}, {"age_ms": 1, "why": "w", "raw": "00"}]
     )
-    assert rows == ["last bad  0.0 s ago  w", "          00", "          0.0 s ago  noise", "          1b 5b 32 4a"]
+    assert rows == [
+        "last bad  0.0 s ago  w",
+        f"          {'00':<48} .",
+        "          0.0 s ago  noise",
+        f"          {'1b 5b 32 4a':<48} .[2J",
+    ]
 
 
 def test_a_node_raises_and_clears_it() -> None:

@@ -18,6 +18,7 @@ def shown(name: str, link: dict[str, Any]) -> list[str]:
         f"bytes     {link['bytes_in']} in, the last {ago}; {link['bytes_out']} out; {link['damaged']} damaged",
         *_line(link),
         *(_session(link["session"]) if "session" in link else ()),
+        *(f"not well  {f'{part}: ' if part else ''}{why}" for part, why in link.get("unwell", {}).items()),
         f"frames    {link['frames']}",
         *_counts("garbled", link["garbled"]),
         *_counts("noted", link["noted"]),
@@ -61,9 +62,12 @@ def _spoilt(last: list[dict[str, Any]]) -> list[str]:
     rows: list[str] = []
     for one in reversed(last):
         raw = bytes.fromhex(one["raw"])
-        shown = raw[:16].hex(" ") + (" …" if len(raw) > 16 else "")
-        rows.append(f"{'' if rows else 'last bad':<10}{_s(one['age_ms'])} ago  {one['why']}")
-        rows.append(f"{'':<10}{shown}")
+        who = f"{one['reader']}: " if one.get("reader") else ""
+        rows.append(f"{'' if rows else 'last bad':<10}{_s(one['age_ms'])} ago  {who}{one['why']}")
+        for place in range(0, len(raw), 16):
+            piece = raw[place : place + 16]
+            text = "".join(chr(byte) if 0x20 <= byte <= 0x7E else "." for byte in piece)
+            rows.append(f"{'':<10}{piece.hex(' '):<48} {text}")
     return rows
 
 

@@ -202,11 +202,11 @@ class Driver(TalkOnly):
 
     def _item(self, device: str, scan: Scan, payload: bytes, at: float) -> Read | NoRead | Garbled:
         if not scan.code:
-            return NoRead(payload, at)
+            return NoRead(payload, at, reader=device)
         item = read_of(scan.code, payload, at, symbology=scan.symbology, reader=device)
         if isinstance(item, Garbled):
             self.counters.bad(item.why)
-            return item
+            return replace(item, reader=device)
         self._number += 1
         hand = Hand(
             scan.process, scan.station, scan.actor, scan.ref, target=scan.target, time=scan.time, stored=scan.stored
@@ -220,7 +220,7 @@ class Driver(TalkOnly):
     def _refused(self, device: str, ref: str, payload: bytes, why: str, at: float) -> list[Item]:
         if ref:
             self._say(device, ref, NOT_UNDERSTOOD, at)
-        return [self._garbled(payload, why, at)]
+        return [self._garbled(payload, why, at, device)]
 
     def _say(self, device: str, ref: str, words: str, at: float) -> HandAnswer:
         """Answer what cannot become a Read."""
@@ -231,9 +231,9 @@ class Driver(TalkOnly):
     def _answer(self, said: HandAnswer) -> Message:
         return _hand_answers.answer(f"{self._settings.base}/{said.device}/answer", said)
 
-    def _garbled(self, payload: bytes, why: str, at: float) -> Garbled:
+    def _garbled(self, payload: bytes, why: str, at: float, device: str = "") -> Garbled:
         self.counters.bad(why)
-        return Garbled(payload[:RAW], why, at)
+        return Garbled(payload[:RAW], why, at, reader=device)
 
     # --- states -------------------------------------------------------------------------------------------------------
 
@@ -245,17 +245,17 @@ class Driver(TalkOnly):
         try:
             parsed = _json.parse(payload, self._settings.max_length)
         except _json.Malformed as error:
-            return [self._garbled(payload, str(error), at)]
+            return [self._garbled(payload, str(error), at, device)]
         said = parsed.value.get("state") if isinstance(parsed.value, dict) and not parsed.twice else None
         if said not in ("online", "offline"):
-            return [self._garbled(payload, STATE, at)]
+            return [self._garbled(payload, STATE, at, device)]
         ok = said == "online"
         if self._states.get(device) is ok:
             return []
         self._states[device] = ok
         if len(self._states) > MOST_DEVICES:
             del self._states[next(iter(self._states))]
-        return [Condition(ok, f"{device} is {said}", payload[:RAW], at, part=device)]
+        return [Condition(ok, said, payload[:RAW], at, part=device)]
 
     def _rules(self, controller: str) -> Message:
         settings = self._settings
