@@ -1,23 +1,32 @@
 """The answer to a hand: may it go on with this parcel, here and now.
 
-A process of people either moves a parcel towards the outside (`leaving`, by default put, load and depart) or does not.
-What leaves needs what a lane that is not supervised needs: a sure identity and a positive customs release; and where it
-says what it works at, the parcel has to belong there. Anything else is told where the parcel goes, and is stopped only
-by a status that wants people. What nobody can judge here is said, not guessed: an unknown target is not checked.
+A process of people either leaves a parcel on the premises (`staying`: identify, unload, inspect, exception) or moves it
+towards the outside; of one that nobody knows it is taken for granted that it does. What leaves needs what a lane that
+is not supervised needs: a sure identity and a positive customs release; and where it says what it works at, the parcel
+has to belong there. What stays is told where the parcel goes, and is stopped only by a status that wants people. What
+nobody can judge here is said, not guessed: an unknown target is not checked. One that can be two things is both.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from controller.advice import Advice
-from controller.containers import container_id
-from controller.customs import NOTHING_SAID, Verdict
+from controller.containers import Container, container_id
+from controller.customs import NOTHING_SAID
+from controller.departures import Run
 from controller.floor_state import FloorState
 from controller.identity import Identity
+from controller.lanes import LaneState
 from controller.plan import destinations, lanes
+from controller.questions import of_parcel
+from controller.routing import Question, unfit
+from devices.scan_types import Verdict
 from devices.types import Hand, HandAnswer
+
+Judgement: TypeAlias = tuple[Verdict, str]
+"""Verdict and words."""
 
 STOPPING = frozenset(("do_not_load", "screen", "hold", "inspect", "seize"))
 """Customs statuses with which a parcel that does not leave is still stopped, when they were said of it."""
@@ -25,14 +34,14 @@ STOPPING = frozenset(("do_not_load", "screen", "hold", "inspect", "seize"))
 WORDS = 64
 """Characters of a display."""
 
-TONES: dict[str, Literal["short", "long", "triple"]] = {"ok": "short", "wrong": "long", "hold": "triple"}
+TONES: dict[Verdict, Literal["short", "long", "triple"]] = {"ok": "short", "wrong": "long", "hold": "triple"}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the hand is told; `target` as the event names it."""
 
-    verdict: Literal["ok", "wrong", "hold"]
+    verdict: Verdict
     words: str
     container: str | None = None
     departure: str | None = None
@@ -42,52 +51,90 @@ class Answer:
         return HandAnswer(device, ref, self.verdict, self.words[:WORDS], TONES[self.verdict])
 
 
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """All that a hand can mean by what it works at: names of containers, departures and lanes may be the same."""
+
+    name: str
+    container: Container | None
+    run: Run | None
+    lanes: tuple[LaneState, ...]
+
+    @property
+    def supervised(self) -> bool:
+        """Whether what goes there stays under customs."""
+        return bool(self.lanes) and self.run is None and all(lane.config.supervised for lane in self.lanes)
+
+
 def answer(floor: FloorState, hand: Hand, identity: Identity, now: float) -> Answer:
     """Judge a scan."""
-    standing = floor.containers.get(container_id(hand.target))
-    container = standing.id if standing is not None and not standing.gone else None
-    departure = hand.target if floor.timetable.get(hand.target) is not None else None
-    verdict, words = _judge(floor, hand, identity, container, now)
-    return Answer(verdict, words, container, departure)
+    target = _target(floor, hand.target)
+    container = target.container.id if target.container is not None else None
+    verdict, words = _judge(floor, hand, identity, target, now)
+    return Answer(verdict, words, container, hand.target if target.run is not None else None)
 
 
-def _judge(
-    floor: FloorState, hand: Hand, identity: Identity, container: str | None, now: float
-) -> tuple[Literal["ok", "wrong", "hold"], str]:
+def leaves(floor: FloorState, process: str) -> bool:
+    """Whether this process moves a parcel towards the outside."""
+    return process not in floor.config.hands.staying
+
+
+def _target(floor: FloorState, name: str) -> _Target:
+    standing = floor.containers.get(container_id(name))
+    container = standing if standing is not None and not standing.gone else None
+    names = dict.fromkeys((container.lane, name) if container is not None else (name,))
+    lanes = tuple(floor.lanes[lane] for lane in names if lane in floor.lanes)
+    return _Target(name, container, floor.timetable.get(name), lanes)
+
+
+def _judge(floor: FloorState, hand: Hand, identity: Identity, target: _Target, now: float) -> Judgement:
     advice = identity.advice
     if advice is None:
         return ("hold", "codes of several parcels") if identity.outcome == "CONFLICT" else ("wrong", "not advised")
     named, _ = destinations(floor.plan, advice)
-    if hand.process not in floor.config.hands.leaving:
+    if not leaves(floor, hand.process):
         said = _said(floor, advice)
         return ("hold", f"customs {said}") if said in STOPPING else ("ok", f"to {named[0]}")
     status = floor.book.verdict(advice, now)
-    lane = floor.containers[container].lane if container else hand.target if hand.target in floor.lanes else None
-    if not status.released and not (lane and floor.lanes[lane].config.supervised):
+    if not status.released and not target.supervised:
         return "hold", f"customs {status.status}: {status.why}"
-    return _belongs(floor, hand, named, lane, status)
+    refusal = _not_with(target.run, named) or _not_into(floor, target, named, of_parcel(floor, identity, status, now))
+    if refusal is not None:
+        return refusal
+    if not status.released:
+        return "ok", f"stays under customs: {status.status}"
+    unknown = hand.target and target.run is None and not target.lanes
+    return "ok", f"to {named[0]}; {hand.target} is not known here" if unknown else f"to {named[0]}"
 
 
-def _belongs(
-    floor: FloorState, hand: Hand, named: tuple[str, ...], lane: str | None, status: Verdict
-) -> tuple[Literal["ok", "wrong", "hold"], str]:
-    """Whether the parcel belongs to what the hand works at."""
-    run = floor.timetable.get(hand.target)
-    if run is not None:
-        if not run.open:
-            return "wrong", f"{hand.target} takes nothing more"
-        if not set(named) & set(run.record.destinations):
-            return "wrong", f"goes to {named[0]}, not with {hand.target}"
-    elif lane is not None:
-        line = floor.lanes[lane].config.line
-        here = [lane in lanes(floor.plan, destination, line) for destination in named]
-        if not status.released:
-            return "ok", f"stays under customs: {status.status}"
-        if not any(here):
-            return "wrong", f"goes to {named[0]}, not into {lane}"
-    elif hand.target:
-        return "ok", f"to {named[0]}; {hand.target} is not known here"
-    return "ok", f"to {named[0]}"
+def _not_with(run: Run | None, named: tuple[str, ...]) -> Judgement | None:
+    """Why the parcel does not go with a departure."""
+    if run is None:
+        return None
+    if not run.open:
+        return "wrong", f"{run.id} takes nothing more"
+    if not set(named) & set(run.record.destinations):
+        return "wrong", f"goes to {named[0]}, not with {run.id}"
+    return None
+
+
+def _not_into(floor: FloorState, target: _Target, named: tuple[str, ...], asked: Question) -> Judgement | None:
+    """Why the parcel does not belong into a lane or its container."""
+    container = target.container
+    if container is not None and container.closed:
+        return "wrong", f"{container.id} is closed"
+    for lane in target.lanes:
+        if container is not None and container.bonded and not lane.config.supervised:
+            return "hold", f"{container.id} was filled in a supervised lane"
+        if lane.shut:
+            return "wrong", f"{lane.id} is closed"
+        here = any(lane.id in lanes(floor.plan, destination, lane.config.line) for destination in named)
+        if asked.customs.released and not here:
+            return "wrong", f"goes to {named[0]}, not into {lane.id}"
+        refusal = unfit(asked, lane)
+        if refusal is not None:
+            return "hold" if refusal[0] == "SECU" else "wrong", f"not into {lane.id}: {refusal[1]}"
+    return None
 
 
 def _said(floor: FloorState, advice: Advice) -> str | None:

@@ -71,7 +71,7 @@ def _was_done(
     floor: FloorState, process: str, target: str, identity: Identity, answer: hands.Answer, now: float
 ) -> None:
     """It was scanned while nobody could answer, and is where it is: what should have been stopped is an alarm."""
-    if answer.verdict == "hold" and process in floor.config.hands.leaving:
+    if hands.leaves(floor, process) and (answer.verdict == "hold" or identity.advice is None):
         where = f" into {target}" if target else ""
         what = f"{identity.parcel or 'a parcel'} was taken{where} ({process}) without an answer: {answer.words}"
         floor.alarm(f"hand-held-{identity.parcel or 'unknown'}", what, now, "critical", identity.parcel)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from controller.customs import Verdict
 from controller.floor_state import FloorState
 from controller.identity import Identity, Outcome
 from controller.line import LineState
@@ -47,6 +48,26 @@ def question(floor: FloorState, line: LineState, travel: Travel, identity: Ident
         touching=travel.touching,
     )
     return _on_loop(floor, line, travel, asked) if line.lap_mm else asked
+
+
+def of_parcel(floor: FloorState, identity: Identity, customs: Verdict, now: float) -> Question:
+    """The question of a parcel that is on no belt: what its advice says of it is all that is known."""
+    advice = identity.advice
+    return Question(
+        "",
+        identity,
+        customs,
+        floor.plan,
+        floor.lanes,
+        position_mm=0.0,
+        length_mm=(advice.length_mm if advice else None) or 0,
+        weight_g=advice.weight_g if advice else None,
+        doubtful=False,
+        going_to=None,
+        goods=advice.goods if advice else None,
+        screened=advice.screened if advice else False,
+        now=now,
+    )
 
 
 def _on_loop(floor: FloorState, line: LineState, travel: Travel, asked: Question) -> Question:

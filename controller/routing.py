@@ -190,8 +190,13 @@ def _hoped_for(question: Question, released: bool, wished: tuple[str, ...]) -> l
 
 def may_enter(question: Question, released: bool, lane: LaneState) -> bool:
     """Whether it may enter the lane and fits into it, free or not as its PLC sees it, passed or not."""
-    rules = (_supervised, _secure, _fits, _takes_goods)
-    return not lane.shut and all(rule(question, released, lane) is None for rule in rules)
+    return not lane.shut and _supervised(question, released, lane) is None and unfit(question, lane) is None
+
+
+def unfit(question: Question, lane: LaneState) -> tuple[str, str] | None:
+    """Why it may not lie in the lane, with a release or without (reason, words); None: it may."""
+    found = (rule(question, question.customs.released, lane) for rule in (_secure, _fits, _takes_goods))
+    return next((refusal for refusal in found if refusal is not None), None)
 
 
 def _targets(question: Question) -> tuple[tuple[str, ...], str, str]:

@@ -144,9 +144,10 @@ class Ask(Section):
 
 
 class Hands(Section):
-    """`leaving`: processes of handhelds that take a parcel towards the outside, which needs a customs release."""
+    """`staying`: processes of handhelds that leave a parcel where it is; all others take it towards the outside, which
+    needs a customs release."""
 
-    leaving: tuple[Id, ...] = ("put", "load", "depart")
+    staying: tuple[Id, ...] = ("identify", "unload", "inspect", "exception")
 
 
 class Journal(Section):

@@ -177,11 +177,86 @@ def test_what_was_done_while_nobody_could_answer_is_recorded_and_an_alarm_where_
     assert bench.last("parcel/read").stored
 
 
-def test_a_site_says_which_processes_leave() -> None:
+def test_a_process_that_nobody_knows_leaves_unless_the_site_says_that_it_stays() -> None:
     bench = hub(advice("P1", "FR"))
-    assert scan(bench, "CP1", "hand_out").verdict == "ok"
-    bench = ready('[customs] => [hands]\nleaving = ["hand_out"]\n[customs]', parcels=(advice("P1", "FR"),))
-    assert scan(bench, "CP1", "hand_out").verdict == "hold"
+    for process in ("hand_out", "Load", "laod", "UNLOAD"):
+        assert scan(bench, "CP1", process).verdict == "hold"
+    bench = ready('[customs] => [hands]\nstaying = ["shelve"]\n[customs]', parcels=(advice("P1", "FR"),))
+    assert scan(bench, "CP1", "shelve").verdict == "ok"
+    assert scan(bench, "CP1", "identify").verdict == "hold"
+
+
+@pytest.mark.parametrize("name", ["S1-L01", "TRUCK-FR", "TRUCK-NL", "NEW"])
+def test_a_name_of_several_things_is_supervised_only_where_all_of_them_are(name: str) -> None:
+    bench = hub(advice("P1", "FR"))
+    bench.step(Stood((ContainerRecord(lane="S1-BOND", container=name, status="open"),)))
+    assert scan(bench, "CP1", "put", name).verdict == ("ok" if name == "NEW" else "hold")
+    bench.customs("release")
+    bench.head()
+    words = scan(bench, "CP1", "put", name).words
+    assert words == ("goes to FRANCE, not with TRUCK-NL" if name == "TRUCK-NL" else "goes to FRANCE, not into S1-BOND")
+
+
+def test_a_departure_called_like_a_supervised_lane_takes_only_what_has_a_release() -> None:
+    bench = hub(advice("P1", "FR"))
+    times = {"cut_off": "2030-01-01T00:00:00Z", "arrives": "2030-01-02T00:00:00Z"}
+    bench.step(Planned((Departure(departure="S1-BOND", destinations=("FRANCE",), **times),)))
+    assert scan(bench, "CP1", "load", "S1-BOND").verdict == "hold"
+
+
+def test_what_is_closed_takes_nothing_from_hands() -> None:
+    bench = hub(advice("P1", "BE", **FREE))
+    assert scan(bench, "CP1", "put", "CAGE-3").verdict == "ok"
+    bench.step(Stood((ContainerRecord(container="CAGE-3", lane="S1-L03", status="closed", version=2),)))
+    told = scan(bench, "CP1", "put", "CAGE-3")
+    assert (told.verdict, told.words) == ("wrong", "CAGE-3 is closed")
+    assert scan(bench, "CP1", "put", "S1-L03").verdict == "ok", "beside it"
+    bench.floor.lanes["S1-L03"].closed_by = "command c1"
+    assert scan(bench, "CP1", "put", "S1-L03").words == "S1-L03 is closed"
+
+
+def test_nothing_is_put_to_what_was_filled_under_customs() -> None:
+    bench = hub(advice("P1", "BE", **FREE))
+    bench.floor.containers["CAGE-3"].bonded = True
+    told = scan(bench, "CP1", "put", "CAGE-3")
+    assert (told.verdict, told.words) == ("hold", "CAGE-3 was filled in a supervised lane")
+
+
+@pytest.mark.parametrize(
+    ("fields", "verdict", "words"),
+    [
+        ({"screened": True, "goods": "books"}, "ok", "to FRANCE"),
+        ({"goods": "books"}, "hold", "not into S1-L01: it is secure, and the parcel was not screened"),
+        ({"screened": True, "goods": "lithium"}, "wrong", "not into S1-L01: it takes books, not lithium"),
+        (
+            {"screened": True, "goods": "books", "weight_g": 6000},
+            "wrong",
+            "not into S1-L01: 6000 g is heavier than 5000 g",
+        ),
+        (
+            {"screened": True, "goods": "books", "length_mm": 301},
+            "wrong",
+            "not into S1-L01: 301 mm is longer than 300 mm",
+        ),
+    ],
+)
+def test_what_a_lane_does_not_take_from_the_belt_it_does_not_take_from_hands(
+    fields: dict[str, Any], verdict: str, words: str
+) -> None:
+    limits = 'secure = true\ngoods = ["books"]\nmax_length_mm = 300\nmax_weight_g = 5000\n'
+    bench = ready(f"[lane.S1-L01]\n => [lane.S1-L01]\n{limits}", parcels=(advice("P1", "FR", **FREE, **fields),))
+    told = scan(bench, "CP1", "put", "S1-L01")
+    assert (told.verdict, told.words) == (verdict, words)
+
+
+def test_what_nobody_knows_and_was_taken_without_an_answer_is_an_alarm() -> None:
+    bench = hub()
+    assert scan(bench, "NOPE", "unload", stored=True).words == "recorded"
+    assert bench.named("alarm/raised") == []
+    assert scan(bench, "NOPE", "load", "TRUCK-FR", stored=True).words == "recorded"
+    alarm = bench.last("alarm/raised")
+    assert (alarm.alarm, alarm.priority) == ("hand-held-unknown", "critical")
+    assert "not advised" in alarm.what
 
 
 def test_words_fit_a_display() -> None:
