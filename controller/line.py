@@ -42,7 +42,11 @@ class Recent:
     ambiguous: bool = False
     """nobody has it, for it could be of two"""
     measured: Measured | None = None
-    """what the same frame said of its size, as long as nobody has it"""
+    """what the same frame said of its size"""
+    sized: str | None = None
+    """the travel that has been told so, and"""
+    before: tuple[int | None, int] = (None, 0)
+    """its weight (g) and length (mm) before that"""
     kept: str = ""
     """its key in the journal, as long as it has no event and its reader wants to hear that it is durable"""
 

@@ -78,10 +78,26 @@ def _measured(floor: FloorState, device: str, item: Sized, now: float, look: Loo
     data = measures.of(item, reader.point)
     if recent is None:
         floor.emit("parcel/measured", f"device/{device}", item.at, data)
-    elif recent.travel is None:
-        recent.measured = data
-    else:
-        _is_of(floor, line, line.travels[recent.travel], data, item.at, now, look)
+        return
+    recent.measured = data
+    _measure_follows(floor, line, recent, now, look)
+
+
+def _measure_follows(floor: FloorState, line: LineState, recent: Recent, now: float, look: Look) -> None:
+    """What was measured is of the travel that has the result of the same frame, and of no other any more."""
+    data = recent.measured
+    if data is None or recent.sized == recent.travel:
+        return
+    loser, travel = line.travels.get(recent.sized or ""), line.travels.get(recent.travel or "")
+    recent.sized = recent.travel
+    if loser is not None:
+        weight, length = recent.before
+        loser.weight_g = weight if loser.weight_g == data.weight_g else loser.weight_g
+        loser.length_mm = length if loser.length_mm == data.length_mm else loser.length_mm
+        floor.keep("travel", loser.id, loser)
+    if travel is not None:
+        recent.before = travel.weight_g, travel.length_mm
+        _is_of(floor, line, travel, data, recent.result.at, now, look)
 
 
 def _is_of(
@@ -150,6 +166,7 @@ def left(floor: FloorState, line: LineState, travel: Travel, edge: float, now: f
         for recent in reader.recent:
             if recent.travel == travel.id and recent.result.at > edge:
                 recent.travel, recent.reported = None, False
+                _measure_follows(floor, line, recent, now, look)
     travel.results = mine
     taken_for = travel.parcel
     deciding.settle(floor, line, travel, now, look)
@@ -165,11 +182,8 @@ def _settle(floor: FloorState, line: LineState, reader: Reader, results: list[Re
     for recent in reader.recent:
         if recent.travel is not None and not recent.reported:
             recent.reported = True
-            travel = line.travels.get(recent.travel)
-            _report_recent(floor, reader, recent, travel)
-            if recent.measured is not None and travel is not None:
-                _is_of(floor, line, travel, recent.measured, recent.result.at, now, look)
-                recent.measured = None
+            _report_recent(floor, reader, recent, line.travels.get(recent.travel))
+        _measure_follows(floor, line, recent, now, look)
     for travel in changed:
         floor.keep("travel", travel.id, travel)
         deciding.consider(floor, line, travel, now, look)
@@ -178,10 +192,15 @@ def _settle(floor: FloorState, line: LineState, reader: Reader, results: list[Re
 def expire(floor: FloorState, line: LineState, reader: Reader, now: float) -> None:
     """Report and forget results that nobody claimed in time."""
     for recent in line.expired(reader, now):
-        if not recent.reported:
-            _report_recent(floor, reader, recent, None)
-        if recent.measured is not None:
-            floor.emit("parcel/measured", f"device/{reader.device}", recent.result.at, recent.measured)
+        _given_up(floor, reader, recent)
+
+
+def _given_up(floor: FloorState, reader: Reader, recent: Recent) -> None:
+    """What nobody has is said of nobody."""
+    if not recent.reported:
+        _report_recent(floor, reader, recent, None)
+    if recent.measured is not None and recent.sized is None:
+        floor.emit("parcel/measured", f"device/{reader.device}", recent.result.at, recent.measured)
 
 
 def _unclaimed(recent: Recent) -> str | None:
@@ -196,8 +215,7 @@ def forget_numbers(floor: FloorState, line: LineState) -> None:
     for reader in line.readers:
         if reader.match == "index":
             for recent in reader.recent:
-                if not recent.reported:
-                    _report_recent(floor, reader, recent, None)
+                _given_up(floor, reader, recent)
             reader.recent.clear()
 
 

@@ -118,6 +118,44 @@ def test_a_measurement_of_nobody_is_said_all_the_same_once() -> None:
     assert bench.last("parcel/measured").point == "DOCK"
 
 
+def test_a_measurement_goes_where_its_read_goes() -> None:
+    bench = ready(parcels=(FREE,))
+    bench.indu(1, length=250)
+    bench.after(1200)
+    bench.item(Read("CP1", b"", bench.now))
+    bench.item(Sized((weighed("7000"), *lengths("400", "300", "200")), b"", bench.now))
+    bench.arrv(1, length=0)  # it is far ahead of what we thought
+    assert bench.travel(1).results == []
+    assert (bench.travel(1).weight_g, bench.travel(1).length_mm) == (None, 250)
+    assert bench.kept["travel", bench.travel(1).id].weight_g is None  # type: ignore[attr-defined]
+    bench.after(100)
+    bench.indu(2, age=1300)
+    assert [result.code for result in bench.travel(2).results] == ["CP1"]
+    assert (bench.travel(2).weight_g, bench.travel(2).length_mm) == (7000, 400)
+    assert bench.last("parcel/measured").travel == bench.travel(2).id
+    bench.after(7000)
+    assert len(bench.named("parcel/measured")) == 2
+
+
+def test_a_measurement_that_lost_its_item_is_said_of_nobody() -> None:
+    bench = ready(parcels=(FREE,))
+    bench.indu(1)
+    bench.after(1200)
+    bench.item(Read("CP1", b"", bench.now))
+    bench.item(Sized((weighed("7000"),), b"", bench.now))
+    bench.arrv(1)
+    bench.after(7000)
+    assert [said.travel for said in bench.named("parcel/measured")] == ["S1-jrnl0000-1", None]
+
+
+def test_a_measurement_is_said_though_the_plc_numbers_its_items_anew() -> None:
+    bench = ready('late_mm = 400 => late_mm = 400\nmatch = "index"\nindex_digits = 4', parcels=(FREE,))
+    bench.item(NoRead(b"", bench.now, index=5))
+    bench.item(Sized((weighed("7000"),), b"", bench.now, index=5))
+    bench.session(epoch=8, new=True)
+    assert [(said.travel, said.weight_g) for said in bench.named("parcel/measured")] == [(None, 7000)]
+
+
 # --- passages ---------------------------------------------------------------------------------------------------------
 
 
