@@ -3,7 +3,8 @@
 Theory. An exception in the floor's step ends the process, and a machine or a broker that was not answered says the same
 again to the next one. So each crash is noted with the mark of the input at which it happened; an input that has done it
 twice within WITHIN_MS is dropped when it comes for the third time. A mark leaves out when something was heard: a PLC
-that repeats an event states its age anew.
+that repeats an event states its age anew. Of what a reader says it leaves out the token, too: our own number of it,
+which is another one when others on its channel were heard before it this time.
 
 Dropped means: the floor never learns of it, and its machine or the broker is told "durable" with the commit of the
 alarm, so that it is not sent for ever. Of a PLC's event the floor then lacks one fact: a travel whose end was dropped
@@ -19,9 +20,12 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+from devices.types import Garbled, NoRead, Passage, Read, Sized
+
 WITHIN_MS = 600_000
 NOTED = 20
 _MOMENTS = frozenset(("at", "edge", "since"))
+_OF_READERS = _MOMENTS | {"token", "first", "last"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Poison:
 
 def _plain(what: Any) -> Any:
     if dataclasses.is_dataclass(what):
-        fields = [field.name for field in dataclasses.fields(what) if field.name not in _MOMENTS]
+        ours = _OF_READERS if isinstance(what, Read | NoRead | Garbled | Sized | Passage) else _MOMENTS
+        fields = [field.name for field in dataclasses.fields(what) if field.name not in ours]
         return type(what).__name__, [_plain(getattr(what, name)) for name in fields]
     return [_plain(one) for one in what] if isinstance(what, tuple) else what

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from controller import crashes, poison
 from controller.poison import NOTED, WITHIN_MS, Crash
-from devices.types import Message
+from devices.types import Garbled, Hand, Message, NoRead, Passage, Read, Sized
 from tests.floor_fixture import DOCK, PLC, TUNNEL
 from tests.hub import MemoryJournal
 from tests.test_node import Daemon, arrv, indu
@@ -228,6 +229,25 @@ def suspected(hub: Daemon, journal: MemoryJournal | None = None) -> Daemon:
     again = Daemon(journal=journal or hub.journal)
     again.node.poison.marks = poison.suspects(ends, 60_000)
     return again
+
+
+def test_what_a_reader_says_again_after_others_have_spoken_is_known_again() -> None:
+    hand = Hand("load", "D4", "op-7", "s1")
+    said: list[Read | NoRead | Garbled | Sized | Passage] = [
+        Read("CP1", b"CP1", 1.0, token=(7, 99), hand=hand),
+        NoRead(b"NR", 1.0, token=(7, 99)),
+        Garbled(b"?", "wrong checksum", 1.0, token=(7, 99)),
+        Sized((), b"x", 1.0, token=(7, 99)),
+        Passage("CP1", "30AB", "DOOR", "in", 10.0, 20.0, 3, b"x", 1.0, token=(7, 99)),
+    ]
+    for item in said:
+        later = replace(item, at=2.0, token=(8, 99))
+        if isinstance(later, Passage):
+            later = replace(later, first=11.0, last=19.5)
+        assert poison.mark("dock", item) == poison.mark("dock", later)
+        assert poison.mark("dock", item) != poison.mark("dock", replace(item, raw=b"another"))
+    asked, again = (Read("CP1", b"CP1", 1.0, hand=replace(hand, ref=ref)) for ref in ("s1", "s2"))
+    assert poison.mark("dock", asked) != poison.mark("dock", again)
 
 
 def test_an_event_that_ended_us_twice_is_dropped_and_the_plc_told_durable() -> None:
