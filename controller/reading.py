@@ -13,7 +13,7 @@ from controller.floor_state import FloorState
 from controller.identity import Result
 from controller.line import HOLD_MM, LineState, Reader, Recent
 from controller.travel import Travel
-from devices.codes import PROGRAMMING
+from devices.codes import PROGRAMMING, WRONG_CHECK
 from devices.types import Code, Condition, Garbled, Item, NoRead, Passage, Read, Sized
 
 BY_MOMENT = frozenset(("time", "carrier"))
@@ -297,6 +297,6 @@ def _result(device: str, item: Item, source: str) -> Result | None:
         case Passage():
             at = (item.first + item.last) / 2  # when it was in the middle of the field
             return Result(device, "READ", item.text, at, source="rfid")
-        case Garbled() if "check digit" in item.why:
+        case Garbled() if item.why.startswith(WRONG_CHECK):
             return Result(device, "BAD_CHECK", None, item.at, source=source)
     return None

@@ -19,6 +19,8 @@ RAW = 64
 CONTROL = "a control character in a code"
 PROGRAMMING = "a code that would program a scanner"
 TOO_LONG = "longer than any code"
+WRONG_CHECK = "fails the check"
+"""How the reason begins where the check digit that every code has is wrong: something was read, and not right."""
 
 LONGEST = 4296
 """Characters of the longest code that carries text (a QR code in alphanumeric mode)."""

@@ -14,6 +14,7 @@ from controller.identity import Identity, Outcome, Result, identify
 from controller.identity_rules import Rules
 from controller.routing import REASONS
 from devices import types as said
+from devices.scanners import line
 from tests.floor_fixture import DOCK, TUNNEL, advice, ready, ride
 
 STORE = (
@@ -127,7 +128,7 @@ def test_read_no_read_and_bad_check_on_the_floor() -> None:
     for item, identity, reason in (
         (said.Read("CP1", b"CP1", 0.0), "READ", "PLAN"),
         (said.NoRead(b"", 0.0), "NO_READ", "NORD"),
-        (said.Garbled(b"x", "the check digit is wrong", 0.0), "BAD_CHECK", "BADC"),
+        (_misread(), "BAD_CHECK", "BADC"),
         (said.Read("?", b"?", 0.0), "UNKNOWN_CODE", "UNKN"),
     ):
         bench = ready(parcels=(advice(customs="none"),))
@@ -142,6 +143,14 @@ def test_read_no_read_and_bad_check_on_the_floor() -> None:
 
 def _fields(item: said.Item) -> dict[str, object]:
     return {name: getattr(item, name) for name in item.__slots__}
+
+
+def _misread() -> said.Item:
+    """What a driver says of a code whose check digit is wrong."""
+    driver = line.Driver(line.Settings(check="mod10"))
+    (item,) = driver.feed(b"4006381333930\r\n", 0.0)
+    assert isinstance(item, said.Garbled)
+    return item
 
 
 def test_other_garbage_of_a_reader_is_no_result() -> None:

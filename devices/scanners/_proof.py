@@ -6,6 +6,7 @@ Where nothing marks the beginning of a code, the loss of its first bytes leaves 
 from __future__ import annotations
 
 from devices.barcodes import gs1, s10
+from devices.codes import WRONG_CHECK
 
 HARD_LIMIT = 8192
 """Bytes of a frame: no scanner's frame is longer, and a `max_length` neither."""
@@ -31,7 +32,7 @@ class CodeSettings:
         if self.fixed_lengths and len(code) not in self.fixed_lengths:
             return LENGTH
         if self.check and not CHECKS[self.check](code):
-            return f"fails the check {self.check}"
+            return f"{WRONG_CHECK} {self.check}"
         return None
 
     def proves(self) -> bool:
