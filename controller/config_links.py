@@ -123,10 +123,11 @@ def _readers(floor: Floor) -> None:
     for name, scanner in floor.scanner.items():
         ports.setdefault((scanner.link, scanner.kind), []).append(name)
     for (link, kind), names in ports.items():
-        if len(names) == 1 or not _can_share(kind) or not _on_serial(link):
+        settings = [floor.scanner[name].settings for name in names]
+        if len(names) == 1 or None in settings or not _can_share(kind) or not _on_serial(link):
             continue
         try:
-            driver.load(kind).join([driver.make(kind, floor.scanner[name].settings) for name in names])
+            driver.load(kind).join([driver.make(kind, one) for one in settings])
         except ValueError as error:
             floor.sheet.report(("scanner", names[-1], "link"), *told(str(error)))
 

@@ -9,9 +9,12 @@ class Silence:
     """A machine that says something at least each `expected_ms`; 0 = nothing is expected, and nothing is ever due.
 
     Anything that it says counts. It says a Condition once when the silence has lasted too long and once when it ends.
+    Raises ValueError for a time that cannot be.
     """
 
     def __init__(self, expected_ms: float) -> None:
+        if not expected_ms >= 0:
+            raise ValueError(f"heartbeat_s = {expected_ms / 1000:g}: write seconds, 0 = none is expected")
         self._expected_ms = expected_ms
         self._due: float | None = None
         self._silent = False

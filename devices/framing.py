@@ -155,7 +155,9 @@ class Delimited(Framer):
         if not all(ends) or max_length < 1:
             raise ValueError("a frame needs an end and a max_length of 1 or more")
         if self._start and any(self._start in mark or mark in self._start for mark in ends):
-            raise ValueError(f"start {self._start!r} and end {end!r} must not contain one another")
+            raise ValueError(
+                f"start {self._start!r} and end {end!r} must not contain one another; write two marks that do not"
+            )
         if trailer < 0 or (trailer and end is None):  # after CR, LF could be the end's or the trailer's
             raise ValueError(f"trailer = {trailer}: 0 or more, and above 0 only after an `end` that is not None")
         restarts = bool(self._start) and (len(self._start) == 1 or self._start < b" ")

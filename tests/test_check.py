@@ -375,3 +375,39 @@ def test_plcs_with_units_of_their_own_share_a_serial_port(tmp_path: Path) -> Non
     shared = after.replace("tty-plc-2", "tty-plc-1", 1).replace(AT_SECOND, f"{AT_SECOND}unit = 2\n", 1)
     floor.write_text(before + S2 + shared)
     assert floord("check", floor).exit_code == 0, floord("check", floor).output
+
+
+# --- readers ----------------------------------------------------------------------------------------------------------
+
+
+def on_one_port(*sections: str) -> str:
+    """A floor with these readers on one serial port."""
+    port = 'link = "serial:///dev/ttyS90?baud=9600"'
+    return FLOOR + "".join(
+        f'[point.P{number}]\nkind = "presence"\n[scanner.r-{number}]\n{port}\npoint = "P{number}"\n{section}\n'
+        for number, section in enumerate(sections)
+    )
+
+
+@pytest.mark.parametrize("bad", ["framing = 7", "fixed_lengths = 7", 'framing = "cr"', "address = 99"])
+def test_readers_on_one_port_one_of_which_is_wrong_are_told_and_no_crash(tmp_path: Path, bad: str) -> None:
+    good = 'kind = "keyence_sr"\naddress = 1\nframing = "stx"'
+    result = check(tmp_path, on_one_port(good, f'kind = "keyence_sr"\n{bad}'))
+    assert result.exit_code == 78
+    assert re.search(r"floor\.toml:[0-9]+: scanner\.r-1[:.]", result.output), result.output
+
+
+@pytest.mark.parametrize(
+    ("kind", "setting"),
+    [
+        *((kind, "heartbeat_s = -1.0") for kind in ("dataman", "datalogic", "sick_cola", "zebra_ssi", "mda")),
+        *((kind, f"answer_ms = {time}") for kind in ("dataman", "sick_cola", "zebra_ssi") for time in (0.0, -1.0)),
+        *((kind, "fixed_lengths = [-1]") for kind in ("line", "dataman", "honeywell", "keyence_sr")),
+        ("dataman", "pause_ms = -1.0"),
+        ("datalogic", r'terminator = "\u0002"'),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_with_what_to_write(tmp_path: Path, kind: str, setting: str) -> None:
+    result = check(tmp_path, on_one_port(f'kind = "{kind}"\n{setting}'))
+    assert result.exit_code == 78
+    assert re.search(r"floor\.toml:[0-9]+: scanner\.r-0[:.].*write ", result.output), result.output

@@ -34,9 +34,16 @@ class _Sent:
 
 
 class Commands:
-    """The commands of one channel. Each `add` leads to exactly one Answered or GivenUp."""
+    """The commands of one channel. Each `add` leads to exactly one Answered or GivenUp.
+
+    Raises ValueError for times that cannot be.
+    """
 
     def __init__(self, answer_ms: float, pause_ms: float = 0.0, most: int = MOST_WAITING) -> None:
+        if not answer_ms > 0:
+            raise ValueError(f"answer_ms = {answer_ms}: write a time over 0")
+        if not pause_ms >= 0:
+            raise ValueError(f"pause_ms = {pause_ms}: write a time, 0 = none")
         self._answer_ms = answer_ms
         self._pause_ms = pause_ms
         self._most = most

@@ -46,6 +46,9 @@ def judge(settings: CodeSettings, max_length: int) -> None:
         raise ValueError(f"check = {settings.check!r}: write one of {', '.join(CHECKS)}, or leave it out")
     if not 1 <= max_length <= HARD_LIMIT:
         raise ValueError(f"max_length = {max_length}: write a number from 1 to {HARD_LIMIT}")
+    for length in settings.fixed_lengths:
+        if not 1 <= length <= HARD_LIMIT:
+            raise ValueError(f"fixed_lengths: no code has {length} characters; write numbers from 1 to {HARD_LIMIT}")
 
 
 def without_proof(marks: str) -> ValueError:
