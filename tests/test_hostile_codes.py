@@ -86,8 +86,8 @@ def fit_for_a_terminal(text: str) -> bool:
 class Hub(Daemon):
     """The small floor with all codes read at every reader, in the tunnel with an item of their own."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *changes: str) -> None:
+        super().__init__(*changes)
         self.topics: list[str] = []
         self.bodies: list[bytes] = []
         self.written = b""
@@ -96,8 +96,7 @@ class Hub(Daemon):
 
     def take(self) -> list[tuple[str, str, int]]:
         found = super().take()
-        for link in (TUNNEL, DOCK):
-            assert self.node.take(link) == b""
+        assert self.node.take(TUNNEL) == b""
         return found
 
     def everything(self) -> None:
@@ -114,11 +113,11 @@ class Hub(Daemon):
             self.now += 500
             self.node.tick(self.now)
             self.take()
-            self._tell()
+            self.tell()
         self.event("STAT", f"{'S1-L01':.<12}FULL..{MARK}00000")
-        self._tell()
+        self.tell()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
         """Commit and publish everything there is."""
         while batch := self.node.rows():
             self.topics += [row.topic for row in batch.events]
@@ -162,6 +161,43 @@ def test_what_programs_a_scanner_raises_an_alarm(hub: Hub) -> None:
 def test_nothing_of_it_is_said_to_the_plc(hub: Hub) -> None:
     assert hub.out.count(b"DEST") >= len(CODES)
     assert MARK.encode() not in hub.out
+
+
+# --- hands ------------------------------------------------------------------------------------------------------------
+
+HANDS = (
+    'kind = "line"\nlink = "tcp://127.0.0.1:2113"\npoint = "DOCK"\nprefix = "\\u0002"\nsuffix = "\\u0003"'
+    ' => kind = "mqtt_scan"\nlink = "mqtt://127.0.0.1:1"\npoint = "DOCK"'
+)
+
+
+def test_a_hand_is_answered_without_any_of_it() -> None:
+    """Neither the code, nor what the terminal says in place of its ids, comes back, or into a topic."""
+    hub = Hub(HANDS)
+    said: list[Message] = []
+
+    def scan(device: str, **fields: object) -> None:
+        fields = {"scan": f"s{len(said)}", "code": "RB123456785GB", "process": "load", **fields}
+        hub.node.received(DOCK, Message(f"handheld/{device}/scan", json.dumps(fields).encode()), hub.now)
+        hub.now += 100
+        hub.tell()
+        taken = hub.node.take(DOCK)
+        assert isinstance(taken, list)
+        said.extend(taken)
+
+    hub.say("advice", advice("P1").model_dump() | {"aliases": list(PRINTABLE.values())})
+    for code in CODES.values():
+        scan("HT-07", code=code)
+    answered = len([one for one in said if one.topic == "handheld/HT-07/answer"])
+    assert answered == len(CODES)
+    for code in CODES.values():
+        for field in ("scan", "process", "station", "actor", "target", "time", "symbology", "stored"):
+            scan("HT-07", **{field: code})
+        scan(code)
+    assert [one for one in said if MARK in one.topic] == []
+    assert [one for one in said if MARK.encode() in one.payload] == []
+    assert [topic for topic in hub.topics if not TOPIC.fullmatch(topic) or MARK in topic] == []
+    assert all(json.loads(body) for body in hub.bodies)
 
 
 # --- what a person sees -----------------------------------------------------------------------------------------------
