@@ -35,7 +35,7 @@ def test_what_was_recorded_is_lived_through(kind: str) -> None:
 @of_all_kinds
 def test_what_is_changed_is_lived_through(kind: str, full: bool) -> None:
     rng, scripts = Random(kind), seeds(kind)
-    for _ in range(20_000 if full else 200):
+    for _ in range(20_000 if full else 100):
         script = changed(rng, scripts)
         began = time.perf_counter()
         try:
