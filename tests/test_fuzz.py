@@ -32,6 +32,16 @@ def test_what_was_recorded_is_lived_through(kind: str) -> None:
         run(kind, seed)
 
 
+FOUND = [line.split(" | ") for line in (ROOT / "tests/fuzz/found.txt").read_text().splitlines() if line[0] != "#"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "script"), [(kind, script) for kind, _, script in FOUND], ids=[one for _, one, _ in FOUND]
+)
+def test_what_was_found_is_lived_through(kind: str, script: str) -> None:
+    run(kind, bytes.fromhex(script))
+
+
 @of_all_kinds
 def test_what_is_changed_is_lived_through(kind: str, full: bool) -> None:
     rng, scripts = Random(kind), seeds(kind)

@@ -53,7 +53,7 @@ class Light:
         if own is None or ended.why in (GONE, UNANSWERED):
             return told
         self._tries += ended.why == SILENT
-        if self.off_at is None:  # else LON came after it, and has its own end
+        if self.off_at is None and not self._offs:  # else LON came after it and has its own end, or LOFF is under way
             again = self._tries >= TRIES or ended.why == UNWRITTEN
             self.off_at = ended.at + (AGAIN_MS if again else 0.0)
         if self._tries >= TRIES and not self._dark:

@@ -69,8 +69,8 @@ def fuzz(kind: str, folder: Path, seconds: int) -> bool:
     for one in new:
         print(f"{one.name}: python -m tests.fuzz --kind {kind} --again {one.read_bytes().hex()}", flush=True)
     if done.returncode:
-        said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("INFO: Instrumenting")]
-        print("\n".join(said[-60:]), flush=True)
+        stack = [line for line in done.stdout.splitlines() if not line.startswith("INFO: ")]
+        print("\n".join([*stack[-40:], *done.stderr.splitlines()[-10:]]), flush=True)
     return bool(new) or done.returncode != 0
 
 
