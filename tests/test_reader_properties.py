@@ -7,6 +7,7 @@ Found by walking the families: a new kind is tested by its transcript.
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -16,8 +17,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.types import Condition, Garbled, Item
-from tests.ears import ALL_KINDS, KINDS, SILENCE, Ear, held, messages_of, settings_groups, sound
+from devices.types import Condition, Garbled, Item, Message
+from tests import transcripts
+from tests.ears import (
+    ALL_KINDS,
+    KINDS,
+    READERS,
+    SILENCE,
+    Ear,
+    conversation_settings,
+    held,
+    messages_of,
+    settings_groups,
+    sound,
+)
 from tests.transcripts import Recorded
 
 STX = b"\x02"
@@ -226,3 +239,31 @@ def test_byte_by_byte_takes_time_like_its_length(kind: str, texts: tuple[str, ..
         return time.perf_counter() - began
 
     assert seconds(16_000) < 20 * seconds(2_000) + 0.5
+
+
+# --- a broker without an end ------------------------------------------------------------------------------------------
+
+ON_BROKERS = [kind for kind in READERS if kind not in KINDS]
+
+
+@pytest.mark.parametrize("kind", ON_BROKERS)
+def test_ever_new_messages_take_bounded_room(kind: str, full: bool) -> None:
+    """Every number in them is another one each time: devices, scans, codes, tags."""
+    said = [one for one in transcripts.conversation(kind) if one.direction != "C"]
+    ear, items = Ear(kind, conversation_settings(kind)[0]), 0
+    for number in range(50_000 if full else 2_000):
+        one = said[number % len(said)]
+        message = Message(re.sub("[0-9]{2,}", str(number), one.topic), _numbered(one.payload, number))
+        items += len(sound(ear.feed(message, number / 1000)))
+        assert len(ear.take()) <= 2
+    assert items or ear.driver.next_at() is not None
+    assert held(ear.ear) < 10_000_000
+
+
+def _numbered(payload: bytes, number: int) -> bytes:
+    """With other hex identifiers, of the same length, and other ids that end in two digits."""
+
+    def other(run: re.Match[bytes]) -> bytes:
+        return b"%0*d" % (len(run[0]), number)
+
+    return re.sub(b'[0-9]{2}"', b'%d"' % number, re.sub(b"[0-9a-f]{8,}", other, payload))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -140,6 +140,7 @@ class Life:
         self._mqtt = kind not in KINDS
         self._waiting: deque[Token] = deque(maxlen=1000)
         self._kept = Kept()
+        self._asked: tuple[str, str] | None = None  # device and scan of the last hand
         self.driver.opened(self.now, self._kept)
 
     def live(self, steps: Iterable[Step]) -> None:
@@ -160,9 +161,11 @@ class Life:
             case 2:
                 self._pause(PAUSES[step.number % len(PAUSES)])
             case 3:
+                command = COMMANDS[step.number % len(COMMANDS)]
+                if isinstance(command, HandAnswer) and self._asked:
+                    command = replace(command, device=self._asked[0], ref=self._asked[1])
                 try:
-                    expires = self.now + 1000.0 if step.number & 0x80 else None
-                    self.driver.send(COMMANDS[step.number % len(COMMANDS)], self.now, expires)
+                    self.driver.send(command, self.now, self.now + 1000.0 if step.number & 0x80 else None)
                 except (TypeError, ValueError):
                     pass  # not a command of this machine: the caller is told
             case 4:
@@ -202,6 +205,8 @@ class Life:
             token = getattr(item, "token", None)
             if token is not None:
                 self._waiting.append(token)
+            if isinstance(item, Read) and item.hand is not None:
+                self._asked = item.reader, item.hand.ref
             if isinstance(item, Garbled) and (len(item.raw) > 64 and not item.refused):
                 raise Wrong(f"a Garbled of {len(item.raw)} bytes")
             if isinstance(item, Garbled) and not _words(item.why):
