@@ -249,8 +249,14 @@ ON_BROKERS = [kind for kind in READERS if kind not in KINDS]
 @pytest.mark.parametrize("kind", ON_BROKERS)
 def test_ever_new_messages_take_bounded_room(kind: str, full: bool) -> None:
     """Every number in them is another one each time: devices, scans, codes, tags."""
+    texts = conversation_settings(kind)[0]
+
+    def good(topic: str, payload: bytes) -> bool:
+        return not any(isinstance(item, Garbled) for item in Ear(kind, texts).feed(Message(topic, payload), 1.0))
+
     said = [one for one in transcripts.conversation(kind) if one.direction != "C"]
-    ear, items = Ear(kind, conversation_settings(kind)[0]), 0
+    said = [one for one in said if good(one.topic, one.payload) and _numbered(one.payload, 77) != one.payload]
+    ear, items = Ear(kind, texts), 0
     for number in range(50_000 if full else 2_000):
         one = said[number % len(said)]
         message = Message(re.sub("[0-9]{2,}", str(number), one.topic), _numbered(one.payload, number))
