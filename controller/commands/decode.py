@@ -32,7 +32,7 @@ SILENCE_MS, MOST_TICKS = 60_000.0, 1000
 
 ITEMS = {"DeviceError": "error", "CommandSeen": "command", "EventSeen": "event"}
 ALWAYS = ("text", "why", "raw")
-RARE = ("symbology", "reader", "index", "encoder", "token", "refused", "encoding", "hand", "record")
+RARE = ("symbology", "reader", "index", "encoder", "token", "refused", "encoding", "hand", "record", "late")
 """Fields that are left out while they say nothing."""
 
 BAD = re.compile(r"[^0-9A-Fa-f\s]")
