@@ -7,8 +7,8 @@ write. All times are monotonic milliseconds.
 A family is one module `devices/<family>/<kind>.py` with two names:
 
 - `Settings`: a frozen dataclass; it is the schema of the device's section in the configuration, defaults included;
-- `Driver(settings)`: an object with the methods of `Driver` below. A machine that only talks subclasses `TalkOnly`
-  and writes `feed`.
+- `Driver(settings)`: an object with the methods of `Driver` below. A machine whose bytes are frames subclasses `Framed`
+  and writes `_frame`, any other that only talks `TalkOnly` and `feed`.
 
 A module may add `join(drivers)`, called once for those that share one serial port (a bus): they then take turns. Each
 of them is fed all that is heard there and ignores what is not for it, and after anything happened to one of them the
@@ -40,7 +40,8 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, Protocol, cast, runtime_checkable
 
-from devices.types import Command, Counters, Item, Kept, Message, Token
+from devices.framing import Bad, Frame, Framer, Piece
+from devices.types import Command, Counters, Garbled, Item, Kept, Message, Token
 
 FAMILIES = ("scanners", "plcs", "scales", "robots")
 
@@ -121,6 +122,62 @@ class TalkOnly:
     def closed(self, now: float) -> Sequence[Item]:
         """Nothing to end."""
         return ()
+
+
+class Framed(TalkOnly):
+    """Base of a driver for a machine that speaks in frames: give it a framer, write `_frame`, keep the rest.
+
+    Frames that say something and garbled ones are counted here. Silence and the end of the channel end half a frame.
+    """
+
+    def __init__(self, frames: Framer) -> None:
+        super().__init__()
+        self._frames = frames
+
+    def opened(self, now: float, kept: Kept) -> None:
+        """The channel is open: nothing of the last one counts."""
+        self._frames.close(now)
+
+    def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
+        """Items of the frames that `data` completes."""
+        assert isinstance(data, bytes)
+        return self._items(self._frames.feed(data, at))
+
+    def tick(self, now: float) -> Sequence[Item]:
+        """Half a frame is garbled after silence."""
+        return self._items(self._frames.silence(now))
+
+    def next_at(self) -> float | None:
+        """When silence has lasted long enough."""
+        return self._frames.deadline()
+
+    def closed(self, now: float) -> Sequence[Item]:
+        """Half a frame is garbled."""
+        return self._items(self._frames.close(now))
+
+    def _frame(self, frame: Frame) -> Sequence[Item]:
+        """What a whole frame says."""
+        raise NotImplementedError
+
+    def _bad(self, bad: Bad) -> Sequence[Item]:
+        """What bytes that are no frame become."""
+        return [Garbled(bad.raw, bad.why, bad.at)]
+
+    def _items(self, pieces: Sequence[Piece]) -> list[Item]:
+        items: list[Item] = []
+        for piece in pieces:
+            said = self._bad(piece) if isinstance(piece, Bad) else self._frame(piece)
+            self.counters.frames += bool(said) and isinstance(piece, Frame)
+            for item in said:
+                if isinstance(item, Garbled):
+                    self.counters.bad(item.why)
+            items += said
+        return items
+
+
+def earliest(*dues: float | None) -> float | None:
+    """The first of these times; None stands for never."""
+    return min((due for due in dues if due is not None), default=None)
 
 
 class UnknownKind(LookupError):

@@ -235,6 +235,18 @@ def test_a_label_that_is_wrong_itself_is_acknowledged_when_it_comes_so_again() -
     assert driver.take() == ACK
 
 
+@pytest.mark.parametrize("length", [2, 80])
+def test_a_label_that_holds_an_identifier_is_acknowledged_when_it_comes_so_again(length: int) -> None:
+    driver = waiting()
+    wrong = b"]C0" + b"7" * length + b"]C0RB123456785GB\r\n"
+    assert said(driver.feed(wrong, 10.0)) == [("garbled", TORN)]
+    assert driver.take() == NAK
+    assert said(driver.feed(wrong, 20.0)) == [("garbled", TORN)]
+    assert driver.take() == b""
+    driver.confirm(token(1, wrong), 30.0)
+    assert driver.take() == ACK
+
+
 def test_parity_errors_at_the_same_place_twice_are_not_acknowledged() -> None:
     driver = waiting()
     damaged = AIM.replace(b"5", b"\x1a", 1)

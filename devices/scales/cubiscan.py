@@ -22,11 +22,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from devices.codes import RAW
-from devices.driver import TalkOnly
-from devices.framing import Bad, Delimited, Frame
+from devices.driver import Framed, earliest
+from devices.framing import Delimited, Frame
 from devices.scales._one_command import OneCommand
 from devices.scan_types import Quality
-from devices.types import Command, DeviceError, Garbled, Item, Kept, Message, Quantity, Sized, Trigger
+from devices.types import Command, DeviceError, Garbled, Item, Quantity, Sized, Trigger
 
 MEASURE = b"\x02M\x03\r\n"
 RECORD = "not the positions of a record"
@@ -61,26 +61,16 @@ class Settings:
     gap_ms: float = 500.0
 
 
-class Driver(TalkOnly):
+class Driver(Framed):
     """Sized, DeviceError, Garbled; Answered, GivenUp. Takes Trigger(on=True)."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__()
         if not 58 <= settings.max_length <= 8192:
             raise ValueError(f"max_length = {settings.max_length}: write a number from 58, one record, to 8192")
         if settings.answer_ms <= 0:
             raise ValueError(f"answer_ms = {settings.answer_ms}: write a time over 0")
-        self._frames = Delimited(b"\x02", b"\x03\r\n", settings.max_length, settings.gap_ms)
+        super().__init__(Delimited(b"\x02", b"\x03\r\n", settings.max_length, settings.gap_ms))
         self._command = OneCommand(settings.answer_ms)
-
-    def opened(self, now: float, kept: Kept) -> None:
-        """Nothing of the last connection counts."""
-        self._frames.close(now)
-
-    def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
-        """Items of the frames that `data` completes; what answers our command is followed by an Answered."""
-        assert isinstance(data, bytes)
-        return self._items(self._frames.feed(data, at))
 
     def send(self, command: Command, now: float, expires: float | None) -> int:
         """Trigger(on=True) -> measure once."""
@@ -93,35 +83,24 @@ class Driver(TalkOnly):
         return self._command.add(MEASURE, now, expires)
 
     def tick(self, now: float) -> Sequence[Item]:
-        """Discard a partial frame after silence, give up commands."""
-        return [*self._items(self._frames.silence(now)), *self._command.tick(now)]
+        """Half a frame is garbled after silence, commands are given up."""
+        return [*super().tick(now), *self._command.tick(now)]
 
     def next_at(self) -> float | None:
         """Silence in a frame or a missing answer."""
-        return min((due for due in (self._frames.deadline(), self._command.next_at()) if due is not None), default=None)
+        return earliest(super().next_at(), self._command.next_at())
 
     def take(self) -> bytes:
         """The measure command, once."""
         return self._command.take()
 
     def closed(self, now: float) -> Sequence[Item]:
-        """A partial frame is garbled, commands are given up."""
-        return [*self._items(self._frames.close(now)), *self._command.closed(now)]
+        """Half a frame is garbled, commands are given up."""
+        return [*super().closed(now), *self._command.closed(now)]
 
-    def _items(self, pieces: Sequence[Frame | Bad]) -> list[Item]:
-        items: list[Item] = []
-        for piece in pieces:
-            if isinstance(piece, Bad):
-                items.append(Garbled(piece.raw, piece.why, piece.at))
-            else:
-                self.counters.frames += 1
-                items += self._frame(piece.data, piece.at)
-        for item in items:
-            if isinstance(item, Garbled):
-                self.counters.bad(item.why)
-        return items
-
-    def _frame(self, body: bytes, at: float) -> Sequence[Item]:
+    def _frame(self, frame: Frame) -> Sequence[Item]:
+        """What answers our command is followed by an Answered."""
+        body, at = frame.data, frame.at
         if body in (b"?N", b"MN"):
             code = body.decode("ascii")
             error = DeviceError(code, "the CubiScan does not do what it was told", body, at)

@@ -21,10 +21,10 @@ from dataclasses import dataclass, replace
 
 from devices.alive import Silence
 from devices.codes import RAW, read_of
-from devices.driver import TalkOnly
-from devices.framing import Bad, Delimited, Frame
+from devices.driver import Framed, earliest
+from devices.framing import Delimited, Frame
 from devices.scan_types import Quality
-from devices.types import Garbled, Heartbeat, Item, Kept, Message, NoRead, Quantity, Sized
+from devices.types import Garbled, Heartbeat, Item, Kept, NoRead, Quantity, Sized
 
 HARD_LIMIT = 8192
 FIELDS = "not the eleven fields of a record"
@@ -62,11 +62,11 @@ class Settings:
     gap_ms: float = 500.0
 
 
-class Driver(TalkOnly):
+class Driver(Framed):
     """Read or NoRead, then Sized; Heartbeat, Condition, Garbled."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__()
+        super().__init__(Delimited(b"\x02", b"\x03", settings.max_length, settings.gap_ms))
         if not 64 <= settings.max_length <= HARD_LIMIT:
             raise ValueError(f"max_length = {settings.max_length}: write a number from 64 to {HARD_LIMIT}")
         if settings.heartbeat_s < 0:
@@ -74,46 +74,30 @@ class Driver(TalkOnly):
         self._no_read = {b"", *(_wire("no_read", text) for text in settings.no_read)}
         self._heartbeat = _wire("heartbeat", settings.heartbeat)
         self._verified = settings.legal_for_trade
-        self._frames = Delimited(b"\x02", b"\x03", settings.max_length, settings.gap_ms)
         self._silence = Silence(settings.heartbeat_s * 1000)
 
     def opened(self, now: float, kept: Kept) -> None:
-        """Nothing of the last connection counts."""
-        self._frames.close(now)
+        """The channel is open: nothing of the last one counts, and something is expected."""
+        super().opened(now, kept)
         self._silence.opened(now)
 
-    def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
-        """Items of the frames that `data` completes."""
-        assert isinstance(data, bytes)
-        return self._items(self._frames.feed(data, at))
-
     def tick(self, now: float) -> Sequence[Item]:
-        """Discard a partial frame after silence; say when the machine is silent for too long."""
-        return [*self._items(self._frames.silence(now)), *self._silence.tick(now)]
+        """Half a frame is garbled after silence; say when the machine is silent for too long."""
+        return [*super().tick(now), *self._silence.tick(now)]
 
     def next_at(self) -> float | None:
         """Silence in a frame, or of the machine."""
-        return min((due for due in (self._frames.deadline(), self._silence.next_at()) if due is not None), default=None)
+        return earliest(super().next_at(), self._silence.next_at())
 
     def closed(self, now: float) -> Sequence[Item]:
-        """A partial frame is garbled."""
+        """Half a frame is garbled, and nothing is expected."""
         self._silence.closed()
-        return self._items(self._frames.close(now))
+        return super().closed(now)
 
-    def _items(self, pieces: Sequence[Frame | Bad]) -> list[Item]:
-        items: list[Item] = []
-        for piece in pieces:
-            if isinstance(piece, Bad):
-                items.append(Garbled(piece.raw, piece.why, piece.at))
-            else:
-                self.counters.frames += 1
-                items += [*self._silence.heard(piece.at, piece.data), *self._frame(piece.data, piece.at)]
-        for item in items:
-            if isinstance(item, Garbled):
-                self.counters.bad(item.why)
-        return items
+    def _frame(self, frame: Frame) -> Sequence[Item]:
+        return [*self._silence.heard(frame.at, frame.data), *self._record(frame.data, frame.at)]
 
-    def _frame(self, body: bytes, at: float) -> Sequence[Item]:
+    def _record(self, body: bytes, at: float) -> Sequence[Item]:
         if body and body == self._heartbeat:
             return [Heartbeat(body, at)]
         record = _RECORD.fullmatch(body)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from devices.barcodes.candidate import split_aim
 from devices.codes import RAW, read_of
-from devices.framing import Bad, Frame
+from devices.driver import Framed
+from devices.framing import Frame
 from devices.scanners import _ssi as ssi
 from devices.scanners._content import wire
 from devices.scanners._ssi_parts import UNENDED, Code, Parts, Refused
 from devices.types import (
     CommandSeen,
-    Counters,
     DeviceError,
     EventSeen,
     Garbled,
@@ -31,46 +31,33 @@ _BEAT = re.compile(rb"(?:\][A-Za-z].)?MOTEVTHB:([0-9]{3})")
 _LAST_BEAT = 100
 
 
-class Ear:
+class Ear(Framed):
     """Both sides' packets as items, without a session: a code that comes again is one more Read.
 
     `no_read`: texts that say that nothing was read; a code without any character says so too.
     """
 
     def __init__(self, gap_ms: float, no_read: Sequence[str]) -> None:
-        self.counters = Counters()
-        self._frames = ssi.SsiFrames(gap_ms)
+        self._packets = ssi.SsiFrames(gap_ms)
+        super().__init__(self._packets)
         self._parts = Parts(self.counters)
         self._no_read = {b"", *(wire("no_read", text) for text in no_read)}
         self._beat = 0  # the number of the last heartbeat, 0 = unknown
 
-    def feed(self, data: bytes, at: float) -> Sequence[Item]:
-        """Items of the packets that `data` completes."""
-        return self._heard(self._frames.feed(data, at))
-
-    def close(self, now: float) -> Sequence[Item]:
+    def closed(self, now: float) -> Sequence[Item]:
         """Half a packet and half a message are garbled."""
-        return [*self._heard(self._frames.close(now)), *self._lost(now)]
+        return [*super().closed(now), *self._lost(now)]
 
-    def _heard(self, pieces: Sequence[Frame | Bad]) -> list[Item]:
-        items: list[Item] = []
-        for piece in pieces:
-            if isinstance(piece, ssi.Packet):
-                self.counters.frames += 1
-                items += self._packet(piece)
-            elif isinstance(piece, Bad):
-                items.append(self._bad(piece))
-        return items
-
-    def _bad(self, piece: Bad) -> Garbled:
-        return self._garbled(piece.raw, piece.why, piece.at)
+    def _frame(self, frame: Frame) -> Sequence[Item]:
+        assert isinstance(frame, ssi.Packet)
+        return self._packet(frame)
 
     def _packet(self, packet: ssi.Packet) -> list[Item]:
         if not packet.carries_code():
             return [self._message_item(packet)]
         found = self._parts.add(packet)
         if isinstance(found, Refused):
-            return [self._garbled(packet.data, found.why, packet.at)]
+            return [Garbled(packet.data[:RAW], found.why, packet.at)]
         return [] if found is None else [self._code_item(found, packet.at)]
 
     def _code_item(self, code: Code, at: float) -> Read | NoRead | Heartbeat | Garbled:
@@ -83,10 +70,7 @@ class Ear:
         aim, _ = split_aim(code.code[:4].decode("latin-1"))
         if code.code[len(aim) :] in self._no_read:
             return NoRead(code.code, at)
-        item = read_of(code.code, code.code, at, symbology=ssi.AIM.get(code.kind, ""))
-        if isinstance(item, Garbled):
-            self.counters.bad(item.why)
-        return item
+        return read_of(code.code, code.code, at, symbology=ssi.AIM.get(code.kind, ""))
 
     def _message_item(self, packet: ssi.Packet) -> CommandSeen | DeviceError | EventSeen | Reply | Garbled:
         """The item of a packet that carries no code."""
@@ -100,17 +84,13 @@ class Ear:
             return EventSeen(verb, event, packet.data, at)
         if packet.opcode in ssi.REPLIES or packet.opcode == ssi.ACK:
             return Reply(verb, _text(packet.body), packet.data, at)
-        return self._garbled(packet.data, UNKNOWN, at)
+        return Garbled(packet.data[:RAW], UNKNOWN, at)
 
     def _lost(self, now: float) -> list[Item]:
         """The message that has begun will not be whole."""
         if self._parts.deadline() is None:
             return []
         return [Garbled(self._parts.lose(now)[:RAW], UNENDED, now)]
-
-    def _garbled(self, raw: bytes, why: str, at: float) -> Garbled:
-        self.counters.bad(why)
-        return Garbled(raw[:RAW], why, at)
 
 
 def _text(body: bytes) -> str:

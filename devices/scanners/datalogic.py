@@ -22,11 +22,11 @@ from dataclasses import dataclass, replace
 
 from devices.alive import Silence
 from devices.codes import RAW
-from devices.driver import TalkOnly
-from devices.framing import Bad, Frame
+from devices.driver import Framed, earliest
+from devices.framing import Frame
 from devices.scanners._content import Content, beat_of, wire
 from devices.scanners._datalogic_frames import DatalogicFrames, Line
-from devices.types import Garbled, Heartbeat, Item, Kept, Message, NoRead, Read
+from devices.types import Garbled, Heartbeat, Item, Kept, NoRead, Read
 
 UNPROVEN = (
     "a heartbeat between results is taken to end with their terminator; set its own terminator to the same.",
@@ -77,12 +77,14 @@ class Settings:
     gap_ms: float = 500.0
 
 
-class Driver(TalkOnly):
+class Driver(Framed):
     """Read, NoRead, Heartbeat, Garbled, Condition. Raises ValueError for settings without a proof."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__()
         _judge(settings)
+        header, terminator = wire("header", settings.header), wire("terminator", settings.terminator)
+        self._beat = _beat(settings)
+        super().__init__(DatalogicFrames(header, terminator, settings.max_length, settings.gap_ms, self._beat))
         self._settings = settings
         self._separator = wire("separator", settings.separator)
         self._local = wire("local_no_read", settings.local_no_read)
@@ -92,50 +94,30 @@ class Driver(TalkOnly):
         self._addresses = {
             wire("addresses", address + settings.address_separator): address for address in settings.addresses
         }
-        self._beat = _beat(settings)
         self._count: int | None = None  # of the last heartbeat
         self._silence = Silence(settings.heartbeat_s * 1000)
-        header, terminator = wire("header", settings.header), wire("terminator", settings.terminator)
-        self._frames = DatalogicFrames(header, terminator, settings.max_length, settings.gap_ms, self._beat)
 
     def opened(self, now: float, kept: Kept) -> None:
-        """The channel is open: nothing of the last one counts."""
-        self._frames.close(now)
+        """The channel is open: nothing of the last one counts, and something is expected."""
+        super().opened(now, kept)
         self._count = None
         self._silence.opened(now)
 
-    def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
-        """Items of the messages that `data` completes."""
-        assert isinstance(data, bytes)
-        return self._items(self._frames.feed(data, at))
-
     def tick(self, now: float) -> Sequence[Item]:
-        """Discard half a message after silence; say when the heartbeat is missing."""
-        return [*self._items(self._frames.silence(now)), *self._silence.tick(now)]
+        """Half a message is garbled after silence; say when the heartbeat is missing."""
+        return [*super().tick(now), *self._silence.tick(now)]
 
     def next_at(self) -> float | None:
         """Silence in a message or of the machine, whichever is due first."""
-        dues = (self._frames.deadline(), self._silence.next_at())
-        return min((due for due in dues if due is not None), default=None)
+        return earliest(super().next_at(), self._silence.next_at())
 
     def closed(self, now: float) -> Sequence[Item]:
-        """Half a message is garbled."""
+        """Half a message is garbled, and nothing is expected."""
         self._silence.closed()
-        return self._items(self._frames.close(now))
+        return super().closed(now)
 
-    def _items(self, pieces: Sequence[Frame | Bad]) -> list[Item]:
-        items: list[Item] = []
-        for piece in pieces:
-            if isinstance(piece, Bad):
-                items.append(Garbled(piece.raw, piece.why, piece.at))
-            else:
-                self.counters.frames += 1
-                items += self._silence.heard(piece.at, piece.data)
-                items += self._message(piece)
-        for item in items:
-            if isinstance(item, Garbled):
-                self.counters.bad(item.why)
-        return items
+    def _frame(self, frame: Frame) -> Sequence[Item]:
+        return [*self._silence.heard(frame.at, frame.data), *self._message(frame)]
 
     def _message(self, frame: Frame) -> Sequence[Item]:
         beat = self._beat.fullmatch(frame.data) if self._beat and frame.data else None

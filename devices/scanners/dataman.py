@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from devices.alive import Silence
 from devices.barcodes.candidate import as_text
 from devices.codes import RAW
-from devices.driver import TalkOnly
+from devices.driver import Framed, earliest
 from devices.framing import Frame
 from devices.scanners import _dmcc
 from devices.scanners._commands import GONE, SILENT, Commands
@@ -100,20 +100,17 @@ class Settings(CodeSettings):
     pause_ms: float = 100.0
 
 
-class Driver(TalkOnly):
+class Driver(Framed):
     """Read, NoRead, Heartbeat; Reply, DeviceError, Condition; Garbled. Takes Trigger. Raises ValueError for settings
     that cannot work."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__()
         self._has_proof = _judge(settings)
         self._settings = settings
         self._extended = settings.response == "extended"
-        self._content = Content(settings.no_read, settings.heartbeat, settings.separator, settings.flaw)
         marks = wire("prefix", settings.prefix), wire("suffix", settings.suffix)
-        self._lines = Lines(
-            marks, settings.max_length, settings.gap_ms, self.counters, self._line, exact=self._extended
-        )
+        super().__init__(Lines(*marks, settings.max_length, settings.gap_ms, exact=self._extended))
+        self._content = Content(settings.no_read, settings.heartbeat, settings.separator, settings.flaw)
         self._commands = Commands(settings.answer_ms, settings.pause_ms)
         self._silence = Silence(settings.heartbeat_s * 1000)
         self._number = 0
@@ -126,7 +123,7 @@ class Driver(TalkOnly):
 
     def opened(self, now: float, kept: Kept) -> None:
         """The channel is open: ask the reader for answers."""
-        self._lines.opened()
+        super().opened(now, kept)
         self._silence.opened(now)
         self._framed = False
         self._sent = b""
@@ -134,11 +131,9 @@ class Driver(TalkOnly):
 
     def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
         """Items of the lines that `data` completes; an answer to our command is a Reply and then an Answered."""
-        assert isinstance(data, bytes)
-        items = self._lines.feed(data, at)
-        if any(not isinstance(item, Garbled) for item in items):
-            items += self._silence.heard(at)
-        return self._told(items, at)
+        items = super().feed(data, at)
+        alive = any(not isinstance(item, Garbled) for item in items)
+        return self._told([*items, *(self._silence.heard(at) if alive else ())], at)
 
     def send(self, command: Command, now: float, expires: float | None) -> int:
         """Trigger -> `TRIGGER ON` or `TRIGGER OFF`. A silent reader answers nothing: the command is given up."""
@@ -151,13 +146,12 @@ class Driver(TalkOnly):
         if self._ask_at is not None and now >= self._ask_at:
             self._ask_at = None
             self._asked = self._command(EXTENDED, now, None)
-        items = [*self._lines.silence(now), *self._commands.tick(now), *self._silence.tick(now)]
+        items = [*super().tick(now), *self._commands.tick(now), *self._silence.tick(now)]
         return self._told(items, now)
 
     def next_at(self) -> float | None:
         """The nearest of these."""
-        dues = (self._lines.deadline(), self._commands.next_at(), self._silence.next_at(), self._ask_at)
-        return min((due for due in dues if due is not None), default=None)
+        return earliest(super().next_at(), self._commands.next_at(), self._silence.next_at(), self._ask_at)
 
     def take(self) -> bytes:
         """The next command, when the one before is answered."""
@@ -168,7 +162,7 @@ class Driver(TalkOnly):
     def closed(self, now: float) -> Sequence[Item]:
         """A partial line is garbled, commands are given up."""
         self._silence.closed()
-        items = self._told([*self._lines.close(now), *self._commands.closed(now)], now)
+        items = self._told([*super().closed(now), *self._commands.closed(now)], now)
         self._asked = self._ask_at = None
         return items
 
@@ -217,7 +211,7 @@ class Driver(TalkOnly):
 
     # --- lines --------------------------------------------------------------------------------------------------------
 
-    def _line(self, frame: Frame) -> Sequence[Item]:
+    def _frame(self, frame: Frame) -> Sequence[Item]:
         answer = _dmcc.answer(frame.data, self._settings.checksum_of)
         if frame.data + _dmcc.FOOTER == self._sent:
             self.counters.note(ECHO)

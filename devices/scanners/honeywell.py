@@ -26,8 +26,8 @@ from dataclasses import dataclass, replace
 
 from devices.barcodes.candidate import split_aim
 from devices.codes import PROGRAMMING, RAW, TOO_LONG, read_of
-from devices.driver import TalkOnly
-from devices.framing import BETWEEN, RESTART, SILENT, Frame
+from devices.driver import Framed, earliest
+from devices.framing import UNFINISHED, Bad, Frame
 from devices.scanners import _honeywell
 from devices.scanners._acknak import AckNak
 from devices.scanners._commands import GONE, Commands
@@ -104,18 +104,16 @@ def untimely(settings: Settings) -> tuple[str, str] | None:
     return 'ack = "acknak": what is said again comes late without a sign of it', 'write ack = "none" at a belt'
 
 
-class Driver(TalkOnly):
+class Driver(Framed):
     """Read, NoRead; Reply, DeviceError, Condition; Garbled. Takes Trigger. Raises ValueError for settings that cannot
     work, or prove nothing."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__()
         self._aim_is_proof = not _judge(settings)
+        marks = wire("prefix", settings.prefix), wire("suffix", settings.suffix)
+        super().__init__(Lines(*marks, settings.max_length, settings.gap_ms))
         self._settings = settings
         self._no_read = {wire("no_read", text) for text in settings.no_read}
-        marks = wire("prefix", settings.prefix), wire("suffix", settings.suffix)
-        self._lines = Lines(marks, settings.max_length, settings.gap_ms, self.counters, self._frame)
-        self._framing = (BETWEEN, RESTART, SILENT, TORN, f"longer than {settings.max_length} bytes")
         self._answers = AckNak(settings.timeout_ms)
         self._commands = Commands(settings.answer_ms, settings.pause_ms)
         self._setup: dict[int, str] = {}  # menu commands under way, the first is the open one
@@ -125,7 +123,7 @@ class Driver(TalkOnly):
 
     def opened(self, now: float, kept: Kept) -> None:
         """The channel is open; `kept` names the last durable frame, which may come again."""
-        self._lines.opened()
+        super().opened(now, kept)
         self._answers.opened(now, kept)
         self._held = b""
         self._set_up(now)
@@ -152,12 +150,11 @@ class Driver(TalkOnly):
         if self._setup_at is not None and now >= self._setup_at:
             self._set_up(now)
         items = self._ended(self._commands.tick(now), now)
-        return [*items, *self._refused(self._lines.silence(now), now)]
+        return [*items, *super().tick(now)]
 
     def next_at(self) -> float | None:
         """The nearest of these."""
-        dues = (self._lines.deadline(), self._commands.next_at(), self._setup_at)
-        return min((due for due in dues if due is not None), default=None)
+        return earliest(super().next_at(), self._commands.next_at(), self._setup_at)
 
     def take(self) -> bytes:
         """ACK or NAK, then the next command."""
@@ -168,7 +165,7 @@ class Driver(TalkOnly):
         """A partial frame is garbled, commands are given up."""
         items = self._heard(self._held, now)
         self._held, self._setup_at = b"", None
-        return [*items, *self._lines.close(now), *self._ended(self._commands.closed(now), now)]
+        return [*items, *super().closed(now), *self._ended(self._commands.closed(now), now)]
 
     # --- menu commands ------------------------------------------------------------------------------------------------
 
@@ -225,14 +222,13 @@ class Driver(TalkOnly):
     # --- frames -------------------------------------------------------------------------------------------------------
 
     def _heard(self, data: bytes, at: float) -> list[Item]:
-        return self._refused(self._lines.feed(data, at), at) if data else []
+        return self._items(self._frames.feed(data, at)) if data else []
 
-    def _refused(self, items: list[Item], at: float) -> list[Item]:
-        """What is no frame is refused, too: the scanner waits."""
-        for item in items:
-            if isinstance(item, Garbled) and item.why in self._framing:
-                self._answers.damaged(item.raw, at)
-        return items
+    def _bad(self, bad: Bad) -> Sequence[Item]:
+        """What is no frame is refused, too, while the channel is there: the scanner waits."""
+        if bad.why != UNFINISHED:
+            self._answers.damaged(bad.raw, bad.at)
+        return super()._bad(bad)
 
     def _frame(self, frame: Frame) -> Sequence[Item]:
         item = self._item(frame.data, frame.at)

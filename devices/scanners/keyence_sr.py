@@ -24,8 +24,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from devices.codes import RAW
-from devices.driver import TalkOnly
-from devices.framing import Frame
+from devices.driver import Framed, earliest
+from devices.framing import Bad, Frame
 from devices.scanners import _keyence
 from devices.scanners._content import Content, wire
 from devices.scanners._keyence_bus import Bus
@@ -91,26 +91,18 @@ class Settings(CodeSettings):
     pause_ms: float = 100.0
 
 
-class Driver(TalkOnly):
+class Driver(Framed):
     """Read, NoRead; Reply, DeviceError, Condition; Garbled. Takes Trigger. Raises ValueError for settings that cannot
     work, or prove nothing."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__()
         _judge(settings)
+        super().__init__(Lines(*MARKS[settings.framing], settings.max_length, settings.gap_ms))
         self.settings = settings
         self.address = settings.address
         self._bus = Bus(settings.answer_ms, settings.pause_ms)
         self._content = Content(settings.no_read, "", settings.separator, settings.flaw)
         self._overflow = wire("overflow", settings.overflow)
-        self._lines = Lines(
-            MARKS[settings.framing],
-            settings.max_length,
-            settings.gap_ms,
-            self.counters,
-            self._body,
-            mute=lambda: not self._bus.is_first(self),
-        )
         self._out: list[Item] = []
         self._light = Light(settings.on_ms)
         self._echo = b""
@@ -122,7 +114,7 @@ class Driver(TalkOnly):
     def opened(self, now: float, kept: Kept) -> None:
         """The channel is open: whatever was left on is switched off."""
         self._bus.enter(self)
-        self._lines.opened()
+        super().opened(now, kept)
         self._light.opened()
         self._echo = b""
         self._switch_off(now)
@@ -130,7 +122,7 @@ class Driver(TalkOnly):
     def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
         """Items of the frames that `data` completes; an answer to our command is a Reply and then an Answered."""
         assert isinstance(data, bytes)
-        return [*self._lines.feed(self._without_echo(data), at), *self._taken()]
+        return [*super().feed(self._without_echo(data), at), *self._taken()]
 
     def send(self, command: Command, now: float, expires: float | None) -> int:
         """Trigger -> LON or LOFF; LOFF follows by itself at the latest after `on_ms`, or when the trigger expires."""
@@ -149,12 +141,11 @@ class Driver(TalkOnly):
         if self._light.off_at is not None and now >= self._light.off_at:
             self._switch_off(now)
         self._bus.tick(now)
-        return [*self._lines.silence(now), *self._taken()]
+        return [*super().tick(now), *self._taken()]
 
     def next_at(self) -> float | None:
         """The nearest of these; the drivers of one bus wake together."""
-        dues = [self._lines.deadline(), self._bus.next_at(), self._light.off_at, 0.0 if self._out else None]
-        return min((due for due in dues if due is not None), default=None)
+        return earliest(super().next_at(), self._bus.next_at(), self._light.off_at, 0.0 if self._out else None)
 
     def take(self) -> bytes:
         """The next command of this port, when the one before is answered."""
@@ -162,7 +153,7 @@ class Driver(TalkOnly):
 
     def closed(self, now: float) -> Sequence[Item]:
         """A partial frame is garbled, commands are given up."""
-        items = self._lines.close(now)
+        items = super().closed(now)
         self._bus.leave(self, now)
         self._light.opened()
         return [*items, *self._taken()]
@@ -205,7 +196,10 @@ class Driver(TalkOnly):
 
     # --- frames -------------------------------------------------------------------------------------------------------
 
-    def _body(self, frame: Frame) -> Sequence[Item]:
+    def _bad(self, bad: Bad) -> Sequence[Item]:
+        return super()._bad(bad) if self._bus.is_first(self) else ()  # all on one bus hear the same
+
+    def _frame(self, frame: Frame) -> Sequence[Item]:
         if self.address:
             return self._addressed(frame)
         answer = _keyence.answer(frame.data) if self.settings.replies else None

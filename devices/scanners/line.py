@@ -20,12 +20,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from devices.codes import RAW
-from devices.driver import TalkOnly
+from devices.driver import Framed
 from devices.framing import Frame
 from devices.scanners._content import Content, wire
 from devices.scanners._lines import Lines
 from devices.scanners._proof import CodeSettings, judge, without_proof
-from devices.types import Garbled, Item, Kept, Message, NoRead, Read
+from devices.types import Garbled, Item, NoRead, Read
 
 MOST_DIGITS = 18
 
@@ -56,38 +56,16 @@ class Settings(CodeSettings):
     encoder_digits: int = 0
 
 
-class Driver(TalkOnly):
+class Driver(Framed):
     """Read, NoRead, Heartbeat, Garbled. Raises ValueError for settings without a proof."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__()
         _judge(settings)
+        marks = wire("prefix", settings.prefix), wire("suffix", settings.suffix)
+        super().__init__(Lines(*marks, settings.max_length, settings.gap_ms))
         self._settings = settings
         self._content = Content(settings.no_read, settings.heartbeat, settings.separator, settings.flaw)
         self._digits = settings.index_digits + settings.encoder_digits
-        marks = wire("prefix", settings.prefix), wire("suffix", settings.suffix)
-        self._lines = Lines(marks, settings.max_length, settings.gap_ms, self.counters, self._frame)
-
-    def opened(self, now: float, kept: Kept) -> None:
-        """The channel is open: nothing of the last one counts."""
-        self._lines.opened()
-
-    def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
-        """Items of the frames that `data` completes."""
-        assert isinstance(data, bytes)
-        return self._lines.feed(data, at)
-
-    def tick(self, now: float) -> Sequence[Item]:
-        """Discard a partial frame after silence."""
-        return self._lines.silence(now)
-
-    def next_at(self) -> float | None:
-        """When silence has lasted long enough."""
-        return self._lines.deadline()
-
-    def closed(self, now: float) -> Sequence[Item]:
-        """A partial frame is garbled."""
-        return self._lines.close(now)
 
     def _frame(self, frame: Frame) -> Sequence[Item]:
         return self._numbered(frame) if self._digits else self._content.items(frame.data, frame.at)

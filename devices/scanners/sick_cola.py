@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from devices.alive import Silence
-from devices.driver import TalkOnly
-from devices.framing import Bad, Frame
+from devices.driver import Framed, earliest
+from devices.framing import Frame
 from devices.scanners._cola import ColaFrames, encode
 from devices.scanners._cola_telegrams import ERROR, ERRORS, EVENT, UNKNOWN, Telegram, telegram
 from devices.scanners._commands import SILENT, Commands
@@ -30,11 +30,9 @@ from devices.types import (
     CommandSeen,
     DeviceError,
     EventSeen,
-    Garbled,
     GivenUp,
     Item,
     Kept,
-    Message,
     Reply,
     Trigger,
 )
@@ -77,11 +75,10 @@ class Settings:
     identify: bool = False
 
 
-class _Ear(TalkOnly):
+class _Ear(Framed):
     """Frames become items. Raises ValueError for settings that cannot work."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__()
         if settings.dialect not in ("a", "b"):
             raise ValueError(f'dialect = {settings.dialect!r}: write "a" for CoLa-A or "b" for CoLa-B')
         if not 1 <= settings.max_length <= HARD_LIMIT:
@@ -89,27 +86,14 @@ class _Ear(TalkOnly):
         for name in ("heartbeat_s", "state_s"):
             if not getattr(settings, name) >= 0:
                 raise ValueError(f"{name} = {getattr(settings, name)}: write a number of seconds, 0 = never")
+        super().__init__(ColaFrames(settings.max_length, settings.gap_ms))
         self._settings = settings
         self._content = Content(settings.no_read, beat_of(settings.heartbeat), settings.separator)
-        self._frames = ColaFrames(settings.max_length, settings.gap_ms)
 
-    def _items(self, pieces: Sequence[Frame | Bad]) -> list[Item]:
-        items: list[Item] = []
-        for piece in pieces:
-            if isinstance(piece, Bad):
-                items.append(Garbled(piece.raw, piece.why, piece.at))
-            else:
-                self.counters.frames += 1
-                items += self._frame(piece)
-        for item in items:
-            if isinstance(item, Garbled):
-                self.counters.bad(item.why)
-        return items
-
-    def _frame(self, frame: Frame) -> list[Item]:
+    def _frame(self, frame: Frame) -> Sequence[Item]:
         said = telegram(frame)
         if said is None or not self._believes(said, frame.at):
-            return [*self._content.items(frame.data, frame.at)]
+            return self._content.items(frame.data, frame.at)
         return self._said(said, frame)
 
     def _believes(self, said: Telegram, at: float) -> bool:
@@ -129,14 +113,9 @@ class _Ear(TalkOnly):
 class Sniffer(_Ear):
     """What both sides say on a wire: whatever reads like a telegram is one."""
 
-    def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
-        """Items of the frames that `data` completes."""
-        assert isinstance(data, bytes)
-        return self._items(self._frames.feed(data, at))
-
     def close(self, now: float) -> Sequence[Item]:
-        """A partial frame is garbled."""
-        return self._items(self._frames.close(now))
+        """Half a frame is garbled."""
+        return self.closed(now)
 
 
 class Driver(_Ear):
@@ -152,17 +131,12 @@ class Driver(_Ear):
 
     def opened(self, now: float, kept: Kept) -> None:
         """The channel is open: nothing of the last one counts. Asks for identity and state where that is set."""
-        self._frames.close(now)
+        super().opened(now, kept)
         self._silence.opened(now)
         if self._settings.identify:
             self._ask(IDENTITY, now)
         self._ask_at = now if self._settings.state_s else None
         self._ask_state(now)
-
-    def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
-        """Items of the frames that `data` completes; an answer to our command is a Reply and then an Answered."""
-        assert isinstance(data, bytes)
-        return self._items(self._frames.feed(data, at))
 
     def send(self, command: Command, now: float, expires: float | None) -> int:
         """Trigger -> `sMN mTCgateon` or `mTCgateoff`."""
@@ -174,14 +148,13 @@ class Driver(_Ear):
 
     def tick(self, now: float) -> Sequence[Item]:
         """Discard a partial frame after silence, give up commands without an answer, ask for the state."""
-        items = [*self._items(self._frames.silence(now)), *self._given_up(self._commands.tick(now))]
+        items = [*super().tick(now), *self._given_up(self._commands.tick(now))]
         self._ask_state(now)
         return [*items, *self._standing.heard(self._silence.tick(now))]
 
     def next_at(self) -> float | None:
         """Whatever is due first."""
-        dues = (self._frames.deadline(), self._commands.next_at(), self._ask_at, self._silence.next_at())
-        return min((due for due in dues if due is not None), default=None)
+        return earliest(super().next_at(), self._commands.next_at(), self._ask_at, self._silence.next_at())
 
     def take(self) -> bytes:
         """The next command, when the one before is answered."""
@@ -189,7 +162,7 @@ class Driver(_Ear):
 
     def closed(self, now: float) -> Sequence[Item]:
         """A partial frame is garbled, commands are given up."""
-        items = [*self._items(self._frames.close(now)), *self._given_up(self._commands.closed(now))]
+        items = [*super().closed(now), *self._given_up(self._commands.closed(now))]
         self._own.clear()
         self._ask_at = None
         self._silence.closed()
@@ -197,7 +170,7 @@ class Driver(_Ear):
 
     # --- what it hears ------------------------------------------------------------------------------------------------
 
-    def _frame(self, frame: Frame) -> list[Item]:
+    def _frame(self, frame: Frame) -> Sequence[Item]:
         return [*self._standing.heard(self._silence.heard(frame.at, frame.data)), *super()._frame(frame)]
 
     def _believes(self, said: Telegram, at: float) -> bool:

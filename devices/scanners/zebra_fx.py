@@ -24,7 +24,7 @@ from typing import Any
 
 from devices.alive import Silence
 from devices.codes import RAW
-from devices.driver import TalkOnly
+from devices.driver import TalkOnly, earliest
 from devices.scanners import _json
 from devices.scanners._json import Malformed
 from devices.scanners._passages import Passages
@@ -136,9 +136,7 @@ class Driver(TalkOnly):
 
     def next_at(self) -> float | None:
         """The end of a passage or of patience."""
-        return min(
-            (due for due in (self._passages.next_at(), self._silence.next_at()) if due is not None), default=None
-        )
+        return earliest(self._passages.next_at(), self._silence.next_at())
 
     def take(self) -> list[Message]:
         """Nothing."""

@@ -21,6 +21,8 @@ from dataclasses import dataclass, replace
 from zlib import crc32
 
 from devices.alive import Silence
+from devices.codes import RAW
+from devices.driver import earliest
 from devices.framing import SILENT, Bad
 from devices.scanners import _ssi as ssi
 from devices.scanners._commands import SILENT as UNANSWERED
@@ -89,6 +91,10 @@ class Sniffer(Ear):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings.gap_ms, settings.no_read)
 
+    def close(self, now: float) -> Sequence[Item]:
+        """Half a packet and half a message are garbled."""
+        return self.closed(now)
+
 
 class Driver(Ear):
     """Read, NoRead, Garbled with a token; Heartbeat, Reply, EventSeen, DeviceError, Condition. Takes Trigger.
@@ -120,7 +126,7 @@ class Driver(Ear):
     def opened(self, now: float, kept: Kept) -> None:
         """`kept` = the last code that is durable, unless this driver knows a later one. Asks for the revision."""
         self._now = now
-        self._frames.close(now)
+        super().opened(now, kept)
         self._parts.opened()
         self._out.clear()
         self._owed = self._awake = False
@@ -133,9 +139,8 @@ class Driver(Ear):
 
     def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
         """Items of the packets that `data` completes; an answer to our command is a Reply and then an Answered."""
-        assert isinstance(data, bytes)
         self._now = at
-        return self._heard(self._frames.feed(data, at))
+        return super().feed(data, at)
 
     def send(self, command: Command, now: float, expires: float | None) -> int:
         """Trigger -> START_DECODE or STOP_DECODE; a refusal is the cause of CMD_NAK, a number."""
@@ -156,7 +161,7 @@ class Driver(Ear):
     def tick(self, now: float) -> Sequence[Item]:
         """End a packet and a message that go on no more, give up commands, ask again."""
         self._now = now
-        items = self._heard(self._frames.silence(now))
+        items = [*super().tick(now)]
         due = self._parts.deadline()
         if due is not None and now >= due:
             items += self._lost(now)
@@ -169,13 +174,12 @@ class Driver(Ear):
 
     def next_at(self) -> float | None:
         """Whatever is due first."""
-        dues = (self._frames.deadline(), self._parts.deadline(), self._commands.next_at())
-        more = (self._ask_at, self._awake_at, self._silence.next_at())
-        return min((due for due in (*dues, *more) if due is not None), default=None)
+        dues = (self._parts.deadline(), self._commands.next_at(), self._silence.next_at())
+        return earliest(super().next_at(), *dues, self._ask_at, self._awake_at)
 
     def take(self) -> bytes:
         """Acknowledgements, else the next command; nothing while a packet arrives or the decoder waits for the disk."""
-        if self._frames.arriving():
+        if self._packets.arriving():
             return b""
         if self._out:
             answers = b"".join(self._out)
@@ -188,7 +192,7 @@ class Driver(Ear):
     def closed(self, now: float) -> Sequence[Item]:
         """Half a packet and half a message are garbled, commands are given up."""
         self._now = now
-        items = [*self._heard(self._frames.close(now)), *self._lost(now), *self._ours(self._commands.closed(now))]
+        items = [*super().closed(now), *self._ours(self._commands.closed(now))]
         self._asked = self._ask_at = self._awake_at = None
         self._out.clear()
         self._owed = False
@@ -197,11 +201,11 @@ class Driver(Ear):
 
     # --- what it hears ------------------------------------------------------------------------------------------------
 
-    def _bad(self, piece: Bad) -> Garbled:
-        if piece.why == ssi.CHECKSUM or (piece.why == SILENT and len(piece.raw) >= ssi.SHORTEST):
+    def _bad(self, bad: Bad) -> Sequence[Item]:
+        if bad.why == ssi.CHECKSUM or (bad.why == SILENT and len(bad.raw) >= ssi.SHORTEST):
             self._parts.damaged()
             self._answer(ssi.NAK, ssi.RESEND)
-        return super()._bad(piece)  # fewer bytes are noise, and nobody waits for an answer to it
+        return super()._bad(bad)  # fewer bytes are noise, and nobody waits for an answer to it
 
     def _packet(self, packet: ssi.Packet) -> list[Item]:
         if packet.from_host:
@@ -235,7 +239,7 @@ class Driver(Ear):
         if isinstance(found, Refused):
             self._repeated = False
             self._answer(ssi.NAK, ssi.BAD_CONTEXT)
-            return [self._garbled(packet.data, found.why, packet.at)]
+            return [Garbled(packet.data[:RAW], found.why, packet.at)]
         item = self._code_item(found, packet.at)
         if isinstance(item, Heartbeat):
             self._answer(ssi.ACK)
