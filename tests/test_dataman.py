@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.codes import CONTROL, PROGRAMMING
+from devices.commands import EXPIRED, GONE, SILENT, UNANSWERED
 from devices.framing import SILENT as SILENCE
 from devices.framing import UNFINISHED
 from devices.scanners import dataman
-from devices.scanners._commands import EXPIRED, GONE, SILENT, UNANSWERED
 from devices.scanners._dmcc import CHECKSUM, TORN
 from devices.scanners._proof import LENGTH
 from devices.scanners.dataman import AGAIN_MS, ANSWERS, BARE, ECHO, NO_ANSWER, NOT_BASE64

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.codes import CONTROL, PROGRAMMING
+from devices.commands import EXPIRED, GONE, UNANSWERED
 from devices.framing import SILENT as SILENCE
 from devices.framing import UNFINISHED
 from devices.scanners import honeywell
 from devices.scanners._acknak import LAG_MS, MOST_NAKS
-from devices.scanners._commands import EXPIRED, GONE, UNANSWERED
 from devices.scanners._honeywell import CODE_IDS, PROVEN, menu
 from devices.scanners._lines import TORN
 from devices.scanners._proof import LENGTH

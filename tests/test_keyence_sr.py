@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from controller.config import ConfigErrors, load
 from devices.codes import CONTROL
+from devices.commands import EXPIRED, GONE, SILENT, UNANSWERED
 from devices.framing import BETWEEN, RESTART, UNFINISHED
 from devices.framing import SILENT as SILENCE
 from devices.scanners import keyence_sr
-from devices.scanners._commands import EXPIRED, GONE, SILENT, UNANSWERED
 from devices.scanners._keyence import ERRORS, NO_ANSWER, SIZE
 from devices.scanners._keyence_light import AGAIN_MS, ANSWERS, DARK
 from devices.scanners._proof import LENGTH

@@ -9,11 +9,11 @@ import pytest
 
 from controller.commands._texts import settings as settings_of
 from devices.codes import CONTROL
+from devices.commands import EXPIRED, GONE, MOST_WAITING, OVERTAKEN, SILENT
 from devices.framing import BETWEEN, RESTART, UNFINISHED
 from devices.scanners import sick_cola
 from devices.scanners._cola import encode
 from devices.scanners._cola_telegrams import Telegram
-from devices.scanners._commands import EXPIRED, GONE, MOST_WAITING, OVERTAKEN, SILENT
 from devices.scanners.sick_cola import STATES, STRANGE
 from devices.types import (
     Answered,

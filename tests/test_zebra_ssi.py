@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.codes import CONTROL, PROGRAMMING
+from devices.commands import EXPIRED, GONE, SILENT
 from devices.framing import BETWEEN, UNFINISHED
 from devices.framing import SILENT as GAP
 from devices.scanners import zebra_ssi
-from devices.scanners._commands import EXPIRED, GONE, SILENT
 from devices.scanners._ssi import CHECKSUM, encode
 from devices.scanners._ssi_ear import MISSED, UNKNOWN
 from devices.scanners._ssi_parts import LIES, NO_TYPE, OTHER, PAUSE_MS, STRAY, TOO_LONG, UNENDED

@@ -22,9 +22,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from devices.codes import RAW
+from devices.commands import Commands
 from devices.driver import Framed, earliest
 from devices.framing import Delimited, Frame
-from devices.scales._one_command import OneCommand
 from devices.scan_types import Quality
 from devices.types import Command, DeviceError, Garbled, Item, Quantity, Sized, Trigger
 
@@ -70,7 +70,7 @@ class Driver(Framed):
         if settings.answer_ms <= 0:
             raise ValueError(f"answer_ms = {settings.answer_ms}: write a time over 0")
         super().__init__(Delimited(b"\x02", b"\x03\r\n", settings.max_length, settings.gap_ms))
-        self._command = OneCommand(settings.answer_ms)
+        self._commands = Commands(settings.answer_ms, most=1)  # who asks again wants the newest value
 
     def send(self, command: Command, now: float, expires: float | None) -> int:
         """Trigger(on=True) -> measure once."""
@@ -80,23 +80,23 @@ class Driver(Framed):
             raise TypeError(
                 "cubiscan measures once for each Trigger(on=True); there is nothing that on=False could end"
             )
-        return self._command.add(MEASURE, now, expires)
+        return self._commands.add("M", MEASURE, now, expires)
 
     def tick(self, now: float) -> Sequence[Item]:
         """Half a frame is garbled after silence, commands are given up."""
-        return [*super().tick(now), *self._command.tick(now)]
+        return [*super().tick(now), *self._commands.tick(now)]
 
     def next_at(self) -> float | None:
         """Silence in a frame or a missing answer."""
-        return earliest(super().next_at(), self._command.next_at())
+        return earliest(super().next_at(), self._commands.next_at())
 
     def take(self) -> bytes:
         """The measure command, once."""
-        return self._command.take()
+        return self._commands.take()
 
     def closed(self, now: float) -> Sequence[Item]:
         """Half a frame is garbled, commands are given up."""
-        return [*super().closed(now), *self._command.closed(now)]
+        return [*super().closed(now), *self._commands.closed(now)]
 
     def _frame(self, frame: Frame) -> Sequence[Item]:
         """What answers our command is followed by an Answered."""
@@ -104,7 +104,7 @@ class Driver(Framed):
         if body in (b"?N", b"MN"):
             code = body.decode("ascii")
             error = DeviceError(code, "the CubiScan does not do what it was told", body, at)
-            return [error, *self._command.answered(code, at)]
+            return [error, *self._commands.answered(None, code, at)]
         record = _RECORD.fullmatch(body)
         if record is None:
             return [Garbled(body[:RAW], RECORD, at)]
@@ -112,7 +112,7 @@ class Driver(Framed):
         if quantities is None:
             return [Garbled(body[:RAW], NUMBER, at)]
         asked = body.startswith(b"M")
-        return [Sized(quantities, body, at), *(self._command.answered(None, at) if asked else ())]
+        return [Sized(quantities, body, at), *(self._commands.answered(None, None, at) if asked else ())]
 
 
 def _quantities(fields: list[str]) -> tuple[Quantity, ...] | None:

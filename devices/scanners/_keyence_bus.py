@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from devices.scanners._commands import MOST_WAITING, Commands
+from devices.commands import MOST_WAITING, Commands
 from devices.types import Answered, GivenUp
 
 ESC = b"\x1b"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devices.scanners._commands import GONE, SILENT, UNANSWERED, UNWRITTEN
+from devices.commands import GONE, SILENT, UNANSWERED, UNWRITTEN
 from devices.types import Condition, GivenUp, Item
 
 TRIES = 3

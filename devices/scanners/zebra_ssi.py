@@ -22,11 +22,11 @@ from zlib import crc32
 
 from devices.alive import Silence
 from devices.codes import RAW
+from devices.commands import SILENT as UNANSWERED
+from devices.commands import Commands
 from devices.driver import earliest
 from devices.framing import SILENT, Bad
 from devices.scanners import _ssi as ssi
-from devices.scanners._commands import SILENT as UNANSWERED
-from devices.scanners._commands import Commands
 from devices.scanners._ssi_ear import Ear
 from devices.scanners._ssi_parts import Refused
 from devices.scanners._standing import Standing

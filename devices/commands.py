@@ -1,4 +1,4 @@
-"""Commands to a scanner that answers each: one is open at a time, the others wait.
+"""Commands to a machine that answers each: one is open at a time, the others wait.
 
 An answer carries no number, so it belongs to the command that is open or to none. After a command without an answer
 nothing is sent for as long again, or its late answer would be taken for the next one's.
@@ -34,9 +34,9 @@ class _Sent:
 
 
 class Commands:
-    """The commands of one channel. Each `add` leads to exactly one Answered or GivenUp.
+    """The commands of one channel; of more than `most` that wait, the oldest is given up.
 
-    Raises ValueError for times that cannot be.
+    Each `add` leads to exactly one Answered or GivenUp. Raises ValueError for times that cannot be.
     """
 
     def __init__(self, answer_ms: float, pause_ms: float = 0.0, most: int = MOST_WAITING) -> None:
