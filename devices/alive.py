@@ -1,7 +1,10 @@
-"""Whether a machine is still there, by the heartbeat that it is set to send."""
+"""How a machine is: whether it is still there, by the heartbeat that it is set to send, and what is wrong with it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from devices.framing import RAW
 from devices.types import Condition
 
 
@@ -30,7 +33,7 @@ class Silence:
         if not self._silent:
             return []
         self._silent = False
-        return [Condition(True, "its heartbeat is back", raw[:64], at)]
+        return [Condition(True, "its heartbeat is back", raw[:RAW], at)]
 
     def tick(self, now: float) -> list[Condition]:
         """Say so when it is silent for too long."""
@@ -47,3 +50,28 @@ class Silence:
     def closed(self) -> None:
         """The channel is gone, and nothing is expected; that it was silent is remembered until it is heard again."""
         self._due = None
+
+
+class Standing:
+    """How a machine is, out of several things that can be wrong with it at once: it is well while nothing is wrong.
+
+    Only changes are said, so a machine that was never ill says nothing.
+    """
+
+    def __init__(self) -> None:
+        self._wrong: dict[str, str] = {}
+
+    def say(self, thing: str, wrong: str | None, raw: bytes, at: float) -> list[Condition]:
+        """What is wrong with one thing in plain words, None = nothing."""
+        before = self._wrong.pop(thing, None)
+        if wrong is not None:
+            self._wrong[thing] = wrong
+        if before == wrong:
+            return []
+        if self._wrong:
+            return [Condition(False, "; ".join(self._wrong.values()), raw[:RAW], at)]
+        return [Condition(True, f"it is well again, after: {before}", raw[:RAW], at)]
+
+    def heard(self, said: Sequence[Condition]) -> list[Condition]:
+        """The same for what a `Silence` says of its heartbeat."""
+        return [new for one in said for new in self.say("heartbeat", None if one.ok else one.what, one.raw, one.at)]

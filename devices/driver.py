@@ -180,6 +180,14 @@ def earliest(*dues: float | None) -> float | None:
     return min((due for due in dues if due is not None), default=None)
 
 
+def wire(name: str, text: str) -> bytes:
+    """A text of the settings as it stands on the wire, one byte a character; ValueError names the setting."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} = {text!r}: only characters up to \\u00ff, each is one byte on the wire") from None
+
+
 class UnknownKind(LookupError):
     """No module of that name in any family; the message lists the known kinds."""
 

@@ -443,14 +443,28 @@ def test_a_heartbeat_says_what_is_not_connected_once() -> None:
     bad = beat(2, "disconnected", port1="connected", port3="disconnected")
     assert conditions(portal.say(bad, 2.0)) == [(False, "the radio is not connected; antenna 3 is not connected")]
     assert conditions(portal.say(bad | {"eventNum": 3}, 3.0)) == []
-    assert conditions(portal.say(beat(4, port3="connected"), 4.0)) == [(True, "the reader reports no trouble any more")]
+    assert conditions(portal.say(beat(4, port3="connected"), 4.0)) == [
+        (True, "it is well again, after: the radio is not connected; antenna 3 is not connected")
+    ]
+
+
+def test_a_heartbeat_that_is_back_does_not_hide_what_is_not_connected() -> None:
+    portal = Portal(heartbeat_s=10)
+    gone = "antenna 3 is not connected"
+    assert conditions(portal.say(beat(1, port3="disconnected"), 1000.0)) == [(False, gone)]
+    [silent] = conditions(list(portal.driver.tick(11_000.0)))
+    assert silent[0] is False
+    assert conditions(portal.say(beat(2, port3="disconnected"), 12_000.0)) == [(False, gone)]
+    [well] = conditions(portal.say(beat(3, port3="connected"), 13_000.0))
+    assert well[0] is True
 
 
 def test_an_error_event_holds_until_the_next_heartbeat() -> None:
     portal = Portal()
     error = {"eventType": "error", "data": {"code": 7, "text": "radio\x1b[31m reset", "more": {"x": 1}}}
     assert conditions(portal.say(error, 1.0)) == [(False, "the reader reports an error: code=7 text=radio[31m reset")]
-    assert conditions(portal.say(beat(), 2.0)) == [(True, "the reader reports no trouble any more")]
+    [well] = conditions(portal.say(beat(), 2.0))
+    assert well == (True, "it is well again, after: the reader reports an error: code=7 text=radio[31m reset")
 
 
 @pytest.mark.parametrize("kind", ["gpi", "warning", "userapp", "firmwareUpdateProgress", "x" * 1000, "unheard of"])

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 from devices.alive import Silence
 from devices.codes import RAW, read_of
-from devices.driver import Framed, earliest
+from devices.driver import Framed, earliest, wire
 from devices.framing import Delimited, Frame
 from devices.scan_types import Quality
 from devices.types import Garbled, Heartbeat, Item, Kept, NoRead, Quantity, Sized
@@ -71,8 +71,8 @@ class Driver(Framed):
             raise ValueError(f"max_length = {settings.max_length}: write a number from 64 to {HARD_LIMIT}")
         if settings.heartbeat_s < 0:
             raise ValueError(f"heartbeat_s = {settings.heartbeat_s}: write seconds, 0 = none is expected")
-        self._no_read = {b"", *(_wire("no_read", text) for text in settings.no_read)}
-        self._heartbeat = _wire("heartbeat", settings.heartbeat)
+        self._no_read = {b"", *(wire("no_read", text) for text in settings.no_read)}
+        self._heartbeat = wire("heartbeat", settings.heartbeat)
         self._verified = settings.legal_for_trade
         self._silence = Silence(settings.heartbeat_s * 1000)
 
@@ -133,11 +133,3 @@ def _quality(value: str, bits: int) -> Quality:
     if bits & OUTSIDE:
         return "outside"
     return "ok" if value.strip("0") else "zeroed"
-
-
-def _wire(name: str, text: str) -> bytes:
-    """A text of the settings as it stands on the wire, one byte a character; ValueError names the setting."""
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        raise ValueError(f"{name} = {text!r}: only characters up to \\u00ff, each is one byte on the wire") from None

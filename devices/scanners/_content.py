@@ -10,15 +10,8 @@ import re
 from collections.abc import Callable
 
 from devices.codes import no_proof, read_of
+from devices.driver import wire
 from devices.types import Garbled, Heartbeat, NoRead, Read
-
-
-def wire(name: str, text: str) -> bytes:
-    """A text of the settings as it stands on the wire, one byte a character; ValueError names the setting."""
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        raise ValueError(f"{name} = {text!r}: only characters up to \\u00ff, each is one byte on the wire") from None
 
 
 def beat_of(text: str) -> re.Pattern[bytes] | None:

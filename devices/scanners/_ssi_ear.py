@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 from devices.barcodes.candidate import split_aim
 from devices.codes import RAW, read_of
-from devices.driver import Framed
+from devices.driver import Framed, wire
 from devices.framing import Frame
 from devices.scanners import _ssi as ssi
-from devices.scanners._content import wire
 from devices.scanners._ssi_parts import UNENDED, Code, Parts, Refused
 from devices.types import (
     CommandSeen,

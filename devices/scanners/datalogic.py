@@ -22,9 +22,9 @@ from dataclasses import dataclass, replace
 
 from devices.alive import Silence
 from devices.codes import RAW
-from devices.driver import Framed, earliest
+from devices.driver import Framed, earliest, wire
 from devices.framing import Frame
-from devices.scanners._content import Content, beat_of, wire
+from devices.scanners._content import Content, beat_of
 from devices.scanners._datalogic_frames import DatalogicFrames, Line
 from devices.types import Garbled, Heartbeat, Item, Kept, NoRead, Read
 

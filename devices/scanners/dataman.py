@@ -28,10 +28,10 @@ from devices.alive import Silence
 from devices.barcodes.candidate import as_text
 from devices.codes import RAW
 from devices.commands import GONE, SILENT, Commands
-from devices.driver import Framed, earliest
+from devices.driver import Framed, earliest, wire
 from devices.framing import Frame
 from devices.scanners import _dmcc
-from devices.scanners._content import Content, wire
+from devices.scanners._content import Content
 from devices.scanners._lines import Lines
 from devices.scanners._proof import CodeSettings, judge, without_proof
 from devices.types import (

@@ -27,11 +27,10 @@ from dataclasses import dataclass, replace
 from devices.barcodes.candidate import split_aim
 from devices.codes import PROGRAMMING, RAW, TOO_LONG, read_of
 from devices.commands import GONE, Commands
-from devices.driver import Framed, earliest
+from devices.driver import Framed, earliest, wire
 from devices.framing import UNFINISHED, Bad, Frame
 from devices.scanners import _honeywell
 from devices.scanners._acknak import AckNak
-from devices.scanners._content import wire
 from devices.scanners._lines import TORN, Lines
 from devices.scanners._proof import CodeSettings, judge, without_proof
 from devices.types import (

@@ -24,10 +24,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from devices.codes import RAW
-from devices.driver import Framed, earliest
+from devices.driver import Framed, earliest, wire
 from devices.framing import Bad, Frame
 from devices.scanners import _keyence
-from devices.scanners._content import Content, wire
+from devices.scanners._content import Content
 from devices.scanners._keyence_bus import Bus
 from devices.scanners._keyence_light import Light
 from devices.scanners._lines import Lines

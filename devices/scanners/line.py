@@ -20,9 +20,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from devices.codes import RAW
-from devices.driver import Framed
+from devices.driver import Framed, wire
 from devices.framing import Frame
-from devices.scanners._content import Content, wire
+from devices.scanners._content import Content
 from devices.scanners._lines import Lines
 from devices.scanners._proof import CodeSettings, judge, without_proof
 from devices.types import Garbled, Item, NoRead, Read

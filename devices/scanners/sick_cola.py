@@ -16,14 +16,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from devices.alive import Silence
+from devices.alive import Silence, Standing
 from devices.commands import SILENT, Commands
 from devices.driver import Framed, earliest
 from devices.framing import Frame
 from devices.scanners._cola import ColaFrames, encode
 from devices.scanners._cola_telegrams import ERROR, ERRORS, EVENT, UNKNOWN, Telegram, telegram
 from devices.scanners._content import Content, beat_of
-from devices.scanners._standing import Standing
 from devices.types import (
     Answered,
     Command,

@@ -22,13 +22,13 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from devices.alive import Silence
+from devices.alive import Silence, Standing
 from devices.codes import RAW
 from devices.driver import TalkOnly, earliest
 from devices.scanners import _json
 from devices.scanners._json import Malformed
 from devices.scanners._passages import Passages
-from devices.types import Condition, Garbled, Heartbeat, Item, Kept, Message
+from devices.types import Garbled, Heartbeat, Item, Kept, Message
 
 MOST_MESSAGES = 4096
 """So many of the last messages are remembered by their digest."""
@@ -96,7 +96,7 @@ class Driver(TalkOnly):
         self._antennas = sorted(sides)
         self._silence = Silence(settings.heartbeat_s * 1000)
         self._heard: dict[bytes, None] = {}
-        self._problem = ""
+        self._standing = Standing()
 
     def subscriptions(self) -> Sequence[tuple[str, int]]:
         """All that the reader says."""
@@ -128,11 +128,15 @@ class Driver(TalkOnly):
         if any(map(_is_one_of_its_kind, events)) and self._is_again(data.payload):
             return items
         self.counters.frames += 1
-        return [*items, *self._silence.heard(at, data.payload), *self._events(events, data.payload, at)]
+        return [
+            *items,
+            *self._standing.heard(self._silence.heard(at, data.payload)),
+            *self._events(events, data.payload, at),
+        ]
 
     def tick(self, now: float) -> Sequence[Item]:
         """Passages that have ended; a reader that is silent for too long."""
-        return [*self._passages.tick(now), *self._silence.tick(now)]
+        return [*self._passages.tick(now), *self._standing.heard(self._silence.tick(now))]
 
     def next_at(self) -> float | None:
         """The end of a passage or of patience."""
@@ -200,22 +204,19 @@ class Driver(TalkOnly):
             return ()
         return self._passages.read(epc, antenna, rssi, reads, payload[:EVIDENCE], at)
 
-    def _management(self, event: Mapping[str, Any], kind: object, payload: bytes, at: float) -> list[Item]:
+    def _management(self, event: Mapping[str, Any], kind: object, payload: bytes, at: float) -> Sequence[Item]:
         if not isinstance(kind, str):
             return [self._garbled(payload, "eventType: a text is wanted", at)]
         if kind == "heartbeat":
-            return [Heartbeat(payload, at), *self._is(_troubles(event, self._antennas), payload, at)]
+            return [Heartbeat(payload, at), *self._is(_troubles(event, self._antennas) or None, payload, at)]
         if kind in ("error", "errors"):
             return self._is(f"the reader reports an error: {_said(event.get('data'))}", payload, at)
         self.counters.note(f"event {kind}" if kind in EVENTS else "event of another type")
         return []
 
-    def _is(self, problem: str, payload: bytes, at: float) -> list[Item]:
-        """How the reader is, said when it changes; empty = well."""
-        if problem == self._problem:
-            return []
-        self._problem = problem
-        return [Condition(not problem, problem or "the reader reports no trouble any more", payload[:RAW], at)]
+    def _is(self, wrong: str | None, payload: bytes, at: float) -> Sequence[Item]:
+        """What the reader says of itself; None = it is well."""
+        return self._standing.say("state", wrong, payload, at)
 
     def _garbled(self, payload: bytes, why: str, at: float) -> Garbled:
         self.counters.bad(why)

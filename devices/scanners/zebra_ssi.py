@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from zlib import crc32
 
-from devices.alive import Silence
+from devices.alive import Silence, Standing
 from devices.codes import RAW
 from devices.commands import SILENT as UNANSWERED
 from devices.commands import Commands
@@ -29,7 +29,6 @@ from devices.framing import SILENT, Bad
 from devices.scanners import _ssi as ssi
 from devices.scanners._ssi_ear import Ear
 from devices.scanners._ssi_parts import Refused
-from devices.scanners._standing import Standing
 from devices.scanners._timely import Timely
 from devices.types import (
     Answered,
