@@ -1,4 +1,4 @@
-"""Reads tests/wire/<kind>_host.txt where it is a talk: what a host sends to a scanner and what the scanner says to it.
+"""Reads tests/wire/<kind>_host.txt, a talk: what a host sends to a scanner and what the scanner says to it.
 
     hex | C command or meaning: what it is | source
     hex | S what it is                     | source
@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from tests.transcripts import WIRE
 
 STEPS = ("set", "gate", "wait")
-KINDS = ("datalogic", "honeywell", "sick_cola", "zebra_ssi")
-"""Those whose file is a talk."""
+KINDS = sorted(path.name.removesuffix("_host.txt") for path in WIRE.glob("*_host.txt"))
 
 
 @dataclass(frozen=True)

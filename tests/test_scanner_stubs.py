@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from functools import reduce
 from operator import xor
 
@@ -9,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.commands._texts import settings as settings_of
 from firmware_stubs.bad_line import BadLine, Faults
+from firmware_stubs.scales import cubiscan, mda
 from firmware_stubs.scanners import line, sick_cola
-from firmware_stubs.stub import ScannerStub
+from firmware_stubs.stub import Measures, ScannerStub
+from tests import transcripts
 
 # SICK CoLa telegrams by number: heard by the device, or said by it.
 V = {
@@ -308,3 +312,38 @@ def test_impossible_chances_are_refused() -> None:
         Faults(lost=0.6, half=0.6)
     with pytest.raises(ValueError):
         Faults(lost=-0.1)
+
+
+# --- their transcripts ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("dataman", ("response=silent",)),
+        ("dataman", ("response=extended",)),
+        ("keyence_sr", ("framing=cr", "replies=true")),
+        ("keyence_sr", ("framing=stx",)),
+        ("keyence_sr", ("address=3",)),
+    ],
+)
+def test_what_a_stub_says_of_an_item_stands_in_its_transcript(kind: str, keys: tuple[str, ...]) -> None:
+    written = {frame.raw: frame for frame in transcripts.read(kind) if set(keys) <= set(frame.settings)}
+    module = importlib.import_module(f"firmware_stubs.scanners.{kind}")
+    machine = module.Scanner(settings_of(module.Settings, keys), 1, 0.0)
+    for codes, meaning in (([b"RB123456785GB"], "read RB123456785GB"), ([], "no_read")):
+        machine.gate(codes, 0.0)
+        assert written[machine.take()].meaning.split(":")[0] == meaning
+
+
+def test_what_measuring_stubs_say_stands_in_their_transcripts() -> None:
+    written = {kind: [frame.raw for frame in transcripts.read(kind)] for kind in ("mda", "cubiscan")}
+    analyzer = mda.Scanner(mda.Settings(object="track"), 1, 0.0)
+    analyzer.measure(Measures(81_212, "A", "", 321, 150, 87, "A"), 0.0)
+    analyzer.gate([b"1JVGL0012345"], 0.0, 145)
+    assert analyzer.take() in written["mda"]
+    scale = cubiscan.Scanner(cubiscan.Settings(), 1, 0.0)
+    scale.measure(Measures(12_340, "A", "", 405, 300, 201, "A"), 0.0)
+    scale.gate([], 0.0)
+    assert answer(scale, b"\x02M\x03\r\n") in written["cubiscan"]
+    assert answer(scale, b"\x02Q\x03\r\n") in written["cubiscan"]
