@@ -77,7 +77,7 @@ def _arrived(floor: FloorState, line: LineState, item: said.Arrived, now: float,
     travel.decide_by = edge + item.left - line.config.margin_ms if edge is not None else now - 1
     travel.expired, travel.refused = False, None
     _close_behind(floor, line, travel, item.gap, now, look)
-    reading.from_plc(floor, line, travel, item.codes, "", item.at)
+    reading.from_plc(floor, line, travel, item.codes, "", item.at, now)
     if tracking.place(floor, line, travel, item.point, edge):
         reading.rematch(floor, line, travel, now, look)
     floor.keep("travel", travel.id, travel)
@@ -107,7 +107,7 @@ def _close_behind(floor: FloorState, line: LineState, travel: Travel, gap: int, 
 
 def _codes(floor: FloorState, line: LineState, item: said.Codes, now: float, look: Look) -> None:
     travel = tracking.travel_of(floor, line, item, "ARRV", item.point, now)
-    reading.from_plc(floor, line, travel, item.codes, item.outcome, item.at)
+    reading.from_plc(floor, line, travel, item.codes, item.outcome, item.at, now)
     floor.keep("travel", travel.id, travel)
     deciding.consider(floor, line, travel, now, look)
 

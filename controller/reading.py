@@ -13,7 +13,7 @@ from controller.floor_state import FloorState
 from controller.identity import Result
 from controller.line import HOLD_MM, LineState, Reader, Recent
 from controller.travel import Travel
-from devices.codes import PROGRAMMING, WRONG_CHECK
+from devices.codes import PROGRAMMING, WRONG_CHECK, read_of
 from devices.types import Code, Condition, Garbled, Item, NoRead, Passage, Read, Sized
 
 BY_MOMENT = frozenset(("time", "carrier"))
@@ -220,13 +220,17 @@ def forget_numbers(floor: FloorState, line: LineState) -> None:
 
 
 def from_plc(
-    floor: FloorState, line: LineState, travel: Travel, codes: tuple[Code, ...], outcome: str, at: float
+    floor: FloorState, line: LineState, travel: Travel, codes: tuple[Code, ...], outcome: str, at: float, now: float
 ) -> None:
     """Results of a scanner that hangs on the PLC: it says itself whose they are. They are as old as the arrival of the
-    item that they are of."""
+    item that they are of. Its codes are judged as those of any reader."""
     device = f"plc-{line.id}"
     at = min(at, travel.arrived_at) if travel.arrived_at else at
-    results = [Result(device, "READ", code.text, at, source="plc") for code in codes]
+    items = [read_of(code.raw, code.raw, at, reader=device) for code in codes]
+    for item in items:
+        if isinstance(item, Garbled) and item.why == PROGRAMMING:
+            _programs(floor, device, item, now)
+    results = [result for item in items if (result := _result(device, item, "plc"))]
     if outcome in WITHOUT_CODE:
         results.append(Result(device, WITHOUT_CODE[outcome], None, at, source="plc"))
     for result in results:

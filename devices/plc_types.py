@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from devices.barcodes.text import text_of
+
 Token: TypeAlias = tuple[int, int]
 """(epoch, number) of something the machine keeps until it is told that it is durable."""
 
@@ -24,11 +26,8 @@ class Code:
 
     @property
     def text(self) -> str:
-        """The code as text: ASCII or UTF-8, else Latin-1."""
-        try:
-            return self.raw.decode()
-        except UnicodeDecodeError:
-            return self.raw.decode("latin-1")
+        """The code as text, with its AIM identifier where the PLC gives it."""
+        return text_of(self.raw)[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,6 +250,17 @@ def test_plc_codes_bounded() -> None:
     assert len(b.travel(1).results) <= 64
 
 
+def test_codes_of_a_scanner_on_the_plc_are_judged_as_those_of_readers() -> None:
+    b = rel()
+    b.indu(1)
+    b.after(2000)
+    b.arrv(1)
+    codes = (b"]C0CP1", b"CP1\r\nCP2", b"999999", "CPÄ".encode())
+    b.plc(said.Codes("S1-DEC", 1, "R", tuple(map(said.Code, codes)), b.now))
+    assert [(result.code, result.symbology) for result in b.travel(1).results] == [("CP1", "]C0"), ("CPÄ", "")]
+    assert b.last("alarm/raised").alarm == "programming-code-plc-S1"
+
+
 def test_speed_of_other_element() -> None:
     b = rel()
     b.indu(1)

@@ -1,4 +1,4 @@
-"""One thing that a code may be, and the text of a code."""
+"""One thing that a code may be, and what may stand in its text."""
 
 from __future__ import annotations
 
@@ -62,14 +62,6 @@ def split_aim(text: str) -> tuple[str, str]:
 def without_separators(text: str) -> str:
     """A code as people print it, without its spaces and hyphens; nothing else is ever normalised, O is not 0."""
     return text.translate(_SEPARATORS)
-
-
-def as_text(raw: bytes) -> str:
-    """The text of a code's bytes: ASCII or UTF-8, else Latin-1, the default of scanners. Never fails."""
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
 
 
 def control_character(text: str) -> bool:

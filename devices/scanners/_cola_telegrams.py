@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from devices.barcodes.candidate import as_text
+from devices.barcodes.text import text_of
 from devices.framing import Frame
 from devices.scanners._cola import Binary
 
@@ -64,10 +64,10 @@ def telegram(frame: Frame) -> Telegram | None:
     if found is None:
         return None
     kind, name, argument = (group or b"" for group in found.groups())
-    return Telegram(kind, as_text(kind + b" " + name).rstrip(), _value(argument, binary), binary)
+    return Telegram(kind, text_of(kind + b" " + name)[0].rstrip(), _value(argument, binary), binary)
 
 
 def _value(argument: bytes, binary: bool) -> str:
     if not binary or all(0x20 <= byte <= 0x7E for byte in argument):
-        return as_text(argument)
+        return text_of(argument)[0]
     return str(int.from_bytes(argument)) if len(argument) in (1, 2, 4) else argument.hex()

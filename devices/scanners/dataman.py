@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from devices.alive import Silence
-from devices.barcodes.candidate import as_text
+from devices.barcodes.text import text_of
 from devices.codes import RAW
 from devices.commands import GONE, SILENT, Commands
 from devices.driver import Framed, earliest, wire
@@ -228,7 +228,7 @@ class Driver(Framed):
             self._framed = True
             items += self._read(answer.data, frame)
         elif answer.status == 0:
-            items.append(Reply(answer.id, as_text(answer.data), frame.data, frame.at))
+            items.append(Reply(answer.id, text_of(answer.data)[0], frame.data, frame.at))
             items += self._commands.answered(answer.id, None, frame.at)
         else:
             code = str(answer.status)
