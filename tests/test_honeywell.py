@@ -21,7 +21,7 @@ from devices.scanners._lines import TORN
 from devices.scanners._proof import LENGTH
 from devices.scanners.honeywell import AGAIN_MS, ANSWERS, DAMAGED, NO_AIM, NO_ANSWER, NO_ID, REPEATED
 from devices.types import Condition, DeviceError, Garbled, GivenUp, Item, Kept, NoRead, Read, Reply, SetTime, Trigger
-from tests.floor_fixture import TUNNEL
+from tests.floor_fixture import DOCK
 from tests.test_node import Daemon
 from tests.test_scanners import S10, heard, said
 
@@ -522,25 +522,27 @@ def test_settings_that_cannot_work_are_refused(settings: dict[str, Any], why: st
 # --- with a journal ---------------------------------------------------------------------------------------------------
 
 FLOOR = (
-    'kind = "line"\nlink = "tcp://127.0.0.1:2112" => kind = "honeywell"\nlink = "tcp://127.0.0.1:2112"\nack = "acknak"',
-    'late_mm = 400\nprefix = "\\u0002"\nsuffix = "\\u0003" => late_mm = 400\ncode_id = "aim"',
+    'kind = "line"\nlink = "tcp://127.0.0.1:2113" => kind = "honeywell"\nlink = "tcp://127.0.0.1:2113"\nack = "acknak"',
+    'point = "DOCK"\nprefix = "\\u0002"\nsuffix = "\\u0003" => point = "DOCK"\ncode_id = "aim"',
 )
 
 
 def test_the_daemon_acknowledges_after_the_commit_and_after_a_restart() -> None:
     daemon = Daemon(*FLOOR).up()
-    daemon.node.received(TUNNEL, AIM, daemon.now)
-    assert daemon.node.take(TUNNEL) == b""
+    daemon.node.link_up(DOCK, daemon.now)
+    daemon.node.received(DOCK, AIM, daemon.now)
+    assert daemon.node.take(DOCK) == b""
     batch = daemon.on_its_way()
-    assert daemon.node.take(TUNNEL) == b""
+    assert daemon.node.take(DOCK) == b""
     daemon.durable(batch)
-    assert daemon.node.take(TUNNEL) == ACK
+    assert daemon.node.take(DOCK) == ACK
     after = Daemon(*FLOOR, journal=daemon.journal, now=daemon.now + 1000.0).up()
-    after.node.received(TUNNEL, AIM, after.now)
+    after.node.link_up(DOCK, after.now)
+    after.node.received(DOCK, AIM, after.now)
     after.commit_if_any()
-    assert after.node.take(TUNNEL) == ACK
-    assert after.node.drivers[TUNNEL].counters.noted == {REPEATED: 1}
-    after.node.received(TUNNEL, OTHER, after.now)
-    assert after.node.take(TUNNEL) == b""
+    assert after.node.take(DOCK) == ACK
+    assert after.node.drivers[DOCK].counters.noted == {REPEATED: 1}
+    after.node.received(DOCK, OTHER, after.now)
+    assert after.node.take(DOCK) == b""
     after.commit()
-    assert after.node.take(TUNNEL) == ACK
+    assert after.node.take(DOCK) == ACK
