@@ -308,7 +308,7 @@ def test_an_opening_that_hangs_is_told_and_begun_once(
         return real(path, *more)
 
     monkeypatch.setattr(os, "open", opening)
-    monkeypatch.setattr(serial_link, "OPEN_S", 0.1)
+    monkeypatch.setattr(serial_link, "OPEN_S", 0.5)
 
     async def scenario() -> None:
         witness = Witness()
