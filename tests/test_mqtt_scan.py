@@ -305,6 +305,15 @@ def test_an_answer_that_expired_is_not_sent_but_known_to_who_asks_again() -> Non
     assert [body["verdict"] for _, body in broker.answers()] == ["hold"]
 
 
+def test_an_answer_that_the_disk_held_back_for_too_long_is_not_sent() -> None:
+    broker = Broker()
+    broker.scan(SCAN)
+    broker.driver.take()
+    number = broker.driver.send(HOLD, 2005.0, 2005.0)
+    assert broker.driver.take() == [], "before any tick, too"
+    assert broker.driver.tick(2005.0) == [GivenUp(number, _hand_answers.EXPIRED, 2005.0)]
+
+
 def test_an_answer_while_the_broker_is_away_is_known_to_who_asks_again() -> None:
     broker = Broker()
     broker.scan(SCAN)

@@ -37,7 +37,11 @@ class Answers:
     def put(self, message: Message, now: float, number: int | None = None, expires: float | None = None) -> None:
         """Let a message leave; `number` of the command that it is, None = it is none."""
         self._now = now
-        self._waiting.append(_Waiting(number, message, expires))
+        one = _Waiting(number, message, expires)
+        if expires is not None and now >= expires:
+            self._end(one, EXPIRED)
+            return
+        self._waiting.append(one)
         if len(self._waiting) > MOST_WAITING:
             self._end(self._waiting.popleft(), OVERTAKEN)
 
