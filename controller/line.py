@@ -30,9 +30,9 @@ KEPT_OFFSETS = 32
 """Readings that tie a reader's encoder counts to the belt's travel."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Recent:
-    """A result of a reader and who has it."""
+    """A result of a reader and who has it. Two that are alike are two."""
 
     result: Result
     mark: float

@@ -251,6 +251,14 @@ def test_what_nobody_claims_is_kept_no_longer() -> None:
     assert not any(kind == "read" for kind, _ in bench.kept)
 
 
+def test_results_that_are_alike_are_each_told_however_many_come_at_once() -> None:
+    bench = ready()
+    for _ in range(70):
+        bench.item(NoRead(b"", bench.now))
+    bench.after(7000)
+    assert [said.outcome for said in bench.named("parcel/read")] == ["NO_READ"] * 70
+
+
 def test_a_restart_reports_results_that_had_no_event_once() -> None:
     bench = ready()
     bench.item(Read("CP1", b"", bench.now, token=(1, 1)))
