@@ -91,6 +91,8 @@ class FloorState:
     utc_ahead: float = 0.0
     now: float = 0.0
     """of the last step"""
+    programmed: dict[str, float] = field(default_factory=dict)
+    """when the alarm about a label that would program this reader was raised last"""
     due_at: float | None = None
     """when it wants to be woken, None = to be found out"""
     was_fresh: bool = False

@@ -26,6 +26,10 @@ WITHOUT_CODE: dict[str, Literal["NO_READ", "SCANNER_DOWN"]] = {"N": "NO_READ", "
 """What a PLC says of its scanner in CODE -> result."""
 
 
+PROGRAMMED_AGAIN_MS = 3_600_000.0
+"""The alarm about labels that would program a scanner is raised at most so often for each."""
+
+
 def said(floor: FloorState, device: str, item: Item, now: float, look: Look) -> None:
     """A reader said something: settle whose its result is. At a presence point the read itself is the event."""
     match item:
@@ -133,9 +137,10 @@ def _condition(floor: FloorState, device: str, item: Condition, now: float) -> N
 
 
 def _programs(floor: FloorState, device: str, item: Garbled, now: float) -> None:
-    """Somebody may try to change a scanner with a label. Said once, until it is cleared."""
-    alarm = f"programming-code-{device}"
-    if alarm not in floor.alarms:
+    """Somebody may try to change a scanner with a label. Who tries again later is told of again."""
+    if now - floor.programmed.get(device, float("-inf")) >= PROGRAMMED_AGAIN_MS:
+        floor.programmed[device] = now
+        alarm = f"programming-code-{device}"
         what = f"{device} read {item.why}: {item.raw[:32]!r}; look who printed it, and whether the scanner still reads"
         floor.alarm(alarm, what, now, "high")
 

@@ -202,7 +202,12 @@ def test_a_code_that_would_program_a_scanner_is_said_once() -> None:
     assert alarm.alarm == "programming-code-tunnel-1"
     assert "SYMBOL.C128" in alarm.what
     bench.item(Garbled(b"x", "wrong checksum", bench.now))
+    bench.after(3_599_999)
+    bench.item(Garbled(b"||>", PROGRAMMING, bench.now))
     assert len(bench.named("alarm/raised")) == 1
+    bench.after(1)
+    bench.item(Garbled(b"||>SET COM.DMCC", PROGRAMMING, bench.now))
+    assert "COM.DMCC" in bench.last("alarm/raised").what, "who comes back months later is told of, too"
 
 
 # --- a result without an event ----------------------------------------------------------------------------------------
