@@ -10,10 +10,10 @@ zeros and begin again at 0 behind their last number; results without a code have
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
-from firmware_stubs.stub import Piece, Quiet
+from firmware_stubs.results import Results, Shown, latin, one_of, within
+from firmware_stubs.stub import Piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,74 +31,36 @@ class Settings:
     index: str = "track"  # what the index is: "track" or "carrier"
 
     def __post_init__(self) -> None:
-        if self.index not in ("track", "carrier"):
-            raise ValueError(f'index must be "track" or "carrier", not {self.index!r}')
-        for key in ("index_digits", "encoder_digits"):
-            if not 0 <= getattr(self, key) <= 18:
-                raise ValueError(f"{key} must be from 0 (not said) to 18, not {getattr(self, key)}")
-        if self.heartbeat_s <= 0:
-            raise ValueError("heartbeat_s must be above 0; leave heartbeat empty for none")
-        if self.delay_ms < 0:
-            raise ValueError("delay_ms must not be negative")
-        for text in (self.prefix, self.suffix, self.no_read, self.heartbeat):
-            text.encode("latin-1")
+        one_of("index", self.index, "track", "carrier")
+        within("index_digits", self.index_digits, 0, 18)
+        within("encoder_digits", self.encoder_digits, 0, 18)
+        within("heartbeat_s", self.heartbeat_s, 0.001, 1e6)
+        within("delay_ms", self.delay_ms, 0, 1e6)
+        latin(prefix=self.prefix, suffix=self.suffix, no_read=self.no_read, heartbeat=self.heartbeat)
 
 
-class Scanner(Quiet):
+class Scanner(Results):
     """One scanner; see `ScannerStub`."""
 
     def __init__(self, settings: Settings, seed: int, now: float) -> None:
+        super().__init__(now, delay_ms=settings.delay_ms, beat_s=settings.heartbeat_s if settings.heartbeat else 0.0)
         self._settings = settings
-        self._out = bytearray()
-        self._pending: deque[tuple[float, list[bytes], bytes]] = deque()
-        self._said: list[bytes | None] = []
-        self._beat_at = now + settings.heartbeat_s * 1000 if settings.heartbeat else None
 
     def feed(self, data: Piece, now: float) -> None:
         """It does not listen."""
 
-    def gate(self, codes: list[bytes], now: float, index: int = 0, encoder: int = 0) -> None:
-        """An item reached the transmit point: it is said `delay_ms` later."""
+    def result(self, shown: Shown, now: float) -> None:
+        """Each code is a frame, and so is the text when nothing was read."""
         settings = self._settings
-        head = _digits(index, settings.index_digits) + _digits(encoder, settings.encoder_digits)
-        self._pending.append((now + settings.delay_ms, list(codes), head))
-        self.tick(now)
+        head = _digits(shown.index, settings.index_digits) + _digits(shown.encoder, settings.encoder_digits)
+        no_read = [settings.no_read.encode("latin-1")] if settings.no_read else []
+        for text in shown.codes or no_read:
+            self._frame(head + text)
+        shown.all_said()
 
-    def tick(self, now: float) -> None:
-        """Say what is due."""
-        while self._pending and self._pending[0][0] <= now:
-            self._say(*self._pending.popleft()[1:])
-        if self._beat_at is not None and self._beat_at <= now:
-            self._frame(self._settings.heartbeat.encode("latin-1"))
-            period = self._settings.heartbeat_s * 1000
-            self._beat_at += period * ((now - self._beat_at) // period + 1)
-
-    def next_at(self) -> float | None:
-        """The earlier of the next frame and the next heartbeat."""
-        due = [self._beat_at] if self._beat_at is not None else []
-        if self._pending:
-            due.append(self._pending[0][0])
-        return min(due, default=None)
-
-    def take(self) -> bytes:
-        """Whole frames."""
-        out = bytes(self._out)
-        self._out.clear()
-        return out
-
-    def said(self) -> list[bytes | None]:
-        """For the ledger."""
-        said, self._said = self._said, []
-        return said
-
-    def _say(self, codes: list[bytes], head: bytes) -> None:
-        for code in codes:
-            self._frame(head + code)
-            self._said.append(code)
-        if not codes:
-            self._said.append(None)
-            if self._settings.no_read:
-                self._frame(head + self._settings.no_read.encode("latin-1"))
+    def beat(self, now: float) -> None:
+        """Its text, without the numbers."""
+        self._frame(self._settings.heartbeat.encode("latin-1"))
 
     def _frame(self, text: bytes) -> None:
         self._out += self._settings.prefix.encode("latin-1") + text + self._settings.suffix.encode("latin-1")
