@@ -15,10 +15,8 @@ CS4070 (no-read text), DS457 (waking, packets of one message).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from zlib import crc32
 
 from devices.alive import Silence, Standing
 from devices.codes import RAW
@@ -27,9 +25,9 @@ from devices.commands import Commands
 from devices.driver import earliest
 from devices.framing import SILENT, Bad
 from devices.scanners import _ssi as ssi
+from devices.scanners._ssi_acks import Acks
 from devices.scanners._ssi_ear import Ear
 from devices.scanners._ssi_parts import Refused
-from devices.scanners._timely import Timely
 from devices.types import (
     Answered,
     Command,
@@ -64,7 +62,6 @@ ASK_MS = 10_000.0
 """A decoder that did not answer is asked again so often."""
 DEAF = "it does not answer REQUEST_REVISION: off, not connected, at another speed, or not set to SSI"
 REPEATED = "a code again, because its acknowledgement was late or lost"
-_MOST_OUT = 16
 
 
 @dataclass(frozen=True)
@@ -110,11 +107,7 @@ class Driver(Ear):
         self._commands = Commands(settings.answer_ms)
         self._silence = Silence(settings.heartbeat_s * 1000)
         self._standing = Standing()
-        self._out: deque[bytes] = deque(maxlen=_MOST_OUT)  # acknowledgements
-        self._number = self._crc = self._durable = 0  # of the last code, and the last number that is durable
-        self._owed = False  # the decoder waits for the acknowledgement of that code
-        self._acks = _acks(ssi.DECODE_DATA)  # of that code, the next one first
-        self._timely = Timely()
+        self._acks = Acks()
         self._repeated = False  # of the code that is arriving, a packet was said again
         self._asked: int | None = None  # our own command
         self._ask_at: float | None = None
@@ -127,11 +120,8 @@ class Driver(Ear):
         self._now = now
         super().opened(now, kept)
         self._parts.opened()
-        self._out.clear()
-        self._owed = self._awake = False
-        self._beat, self._awake_at = 0, None
-        if kept.epoch > self._number:
-            self._number, self._crc, self._durable = kept.epoch, kept.evt, kept.epoch
+        self._acks.opened(kept)
+        self._beat, self._awake, self._awake_at = 0, False, None
         self._silence.opened(now)
         if self._settings.revision:
             self._ask(now)
@@ -152,10 +142,7 @@ class Driver(Ear):
     def confirm(self, token: Token, now: float) -> None:
         """Codes up to `token` are durable: the decoder is told when it waits for that of the last one."""
         self._now = now
-        self._durable = max(self._durable, token[0])
-        if self._owed and self._durable >= self._number:
-            self._owed = False
-            self._acknowledge()
+        self._acks.confirm(token, now)
 
     def tick(self, now: float) -> Sequence[Item]:
         """End a packet and a message that go on no more, give up commands, ask again."""
@@ -180,21 +167,16 @@ class Driver(Ear):
         """Acknowledgements, else the next command; nothing while a packet arrives or the decoder waits for the disk."""
         if self._packets.arriving():
             return b""
-        if self._out:
-            answers = b"".join(self._out)
-            self._out.clear()
+        if answers := self._acks.take():
             return answers
-        if self._owed or self._parts.deadline() is not None:
-            return b""
-        return self._command()
+        return b"" if self._acks.owed or self._parts.deadline() is not None else self._command()
 
     def closed(self, now: float) -> Sequence[Item]:
         """Half a packet and half a message are garbled, commands are given up."""
         self._now = now
         items = [*super().closed(now), *self._ours(self._commands.closed(now))]
         self._asked = self._ask_at = self._awake_at = None
-        self._out.clear()
-        self._owed = False
+        self._acks.closed()
         self._silence.closed()
         return items
 
@@ -203,7 +185,7 @@ class Driver(Ear):
     def _bad(self, bad: Bad) -> Sequence[Item]:
         if bad.why == ssi.CHECKSUM or (bad.why == SILENT and len(bad.raw) >= ssi.SHORTEST):
             self._parts.damaged()
-            self._answer(ssi.NAK, ssi.RESEND)
+            self._acks.answer(ssi.NAK, ssi.RESEND)
         return super()._bad(bad)  # fewer bytes are noise, and nobody waits for an answer to it
 
     def _packet(self, packet: ssi.Packet) -> list[Item]:
@@ -217,9 +199,9 @@ class Driver(Ear):
         item = self._message_item(packet)
         items.append(item)
         if isinstance(item, Garbled):
-            self._answer(ssi.NAK, ssi.BAD_CONTEXT)
+            self._acks.answer(ssi.NAK, ssi.BAD_CONTEXT)
         elif isinstance(item, EventSeen):
-            self._answer(ssi.ACK)
+            self._acks.answer(ssi.ACK)
         elif isinstance(item, Reply):
             items += self._ours(self._commands.answered(item.verb, None, packet.at))
         elif packet.body != ssi.RESEND or not self._commands.repeat(ssi.again, REPEATS, packet.at):
@@ -228,51 +210,28 @@ class Driver(Ear):
 
     def _data(self, packet: ssi.Packet) -> list[Item]:
         """A packet of a code: the whole code, or nothing yet."""
-        if self._parts.deadline() is None and packet.retransmitted and self._is_last(packet):
-            return self._again(packet)
+        if self._parts.deadline() is None and packet.retransmitted and self._acks.is_last(packet):
+            self.counters.note(REPEATED)
+            self._acks.again(packet, self._now)
+            return []
         self._repeated |= packet.retransmitted
         found = self._parts.add(packet)
         if found is None:
-            self._answer(_acks(packet.opcode)[0])
+            self._acks.part(packet)
             return []
         if isinstance(found, Refused):
             self._repeated = False
-            self._answer(ssi.NAK, ssi.BAD_CONTEXT)
+            self._acks.answer(ssi.NAK, ssi.BAD_CONTEXT)
             return [Garbled(packet.data[:RAW], found.why, packet.at)]
         item = self._code_item(found, packet.at)
         if isinstance(item, Heartbeat):
-            self._answer(ssi.ACK)
+            self._acks.answer(ssi.ACK)
             return [item]
-        self._number, self._crc, self._owed = self._number + 1, crc32(found.last), True
-        self._acks = _acks(packet.opcode)
-        self._out.clear()  # who sends a new code waits for nothing older
-        late, self._repeated = self._timely.heard(packet.at, repeated=self._repeated), False
-        token = self._number, self._crc
+        token, late = self._acks.taken(packet, found.last, self._repeated)
+        self._repeated = False
         return [replace(item, token=token) if isinstance(item, Garbled) else replace(item, token=token, late=late)]
 
-    def _is_last(self, packet: ssi.Packet) -> bool:
-        """Whether it has the data with which the last code ended."""
-        return bool(self._number) and not packet.continues and crc32(packet.body) == self._crc
-
-    def _again(self, packet: ssi.Packet) -> list[Item]:
-        self.counters.note(REPEATED)
-        if set(self._acks) != set(_acks(packet.opcode)):  # known from before a restart
-            self._acks = _acks(packet.opcode)
-        if self._durable >= self._number:
-            self._acknowledge()
-        else:
-            self._owed = True
-        return []
-
     # --- what it says -------------------------------------------------------------------------------------------------
-
-    def _acknowledge(self) -> None:
-        self._timely.acknowledged(self._now)
-        self._answer(self._acks[0])
-        self._acks.rotate()  # a decoder that did not understand it says its code again
-
-    def _answer(self, opcode: int, cause: bytes = b"") -> None:
-        self._out.append(ssi.encode(opcode, cause))
 
     def _command(self) -> bytes:
         if not self._commands.ready():
@@ -300,8 +259,3 @@ class Driver(Ear):
             if isinstance(end, GivenUp) and end.why == UNANSWERED:
                 items += self._standing.say("answer", DEAF, b"", end.at)
         return items
-
-
-def _acks(opcode: int) -> deque[int]:
-    """What acknowledges a packet of a code; a segment may want either."""
-    return deque([ssi.SEGMENT_ACK, ssi.ACK] if opcode == ssi.SEGMENT else [ssi.ACK])
