@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import re
 import tomllib
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from devices import links
 from devices.driver import load
-from tests.ears import READERS
+from tests.ears import ALL_KINDS, READERS
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = DOCS / "scanners"
@@ -63,6 +64,25 @@ def test_every_page_is_found_from_the_others() -> None:
     assert pages == set(READERS)
     for text in ((DOCS / "configuration.md").read_text(), (DOCS.parent / "README.md").read_text()):
         assert {*re.findall(r"scanners/(\w+)\.md", text)} >= pages
+
+
+@each
+def test_the_table_of_stubs_has_every_key_with_its_default(kind: str) -> None:
+    listed: dict[str, str] = {}
+    _, tables = (DOCS / "configuration.md").read_text().split("The keys of a stub beside")
+    for line in tables.partition("\n## ")[0].splitlines():
+        cells = [re.findall(r"`.+?`|[^ `]+", cell) for cell in re.split(r" \|(?= )", line)]
+        if f"`{kind}`" not in (stubs := cells[0]) or len(cells) < 3:
+            continue
+        _, keys, defaults = cells[:3]
+        if len(keys) == 1 and len(defaults) > 1:  # one for each stub
+            defaults = [defaults[stubs.index(f"`{kind}`") - 1]]
+        listed |= zip((key.strip("`") for key in keys), (one.strip("`") for one in defaults or [""]), strict=True)
+    module = importlib.import_module(f"firmware_stubs.{ALL_KINDS[kind]}.{kind}")
+    fields = {field.name: field.default for field in dataclasses.fields(module.Settings)}
+    assert listed == {
+        name: "" if default is dataclasses.MISSING else shown(default) for name, default in fields.items()
+    }
 
 
 def anchors(path: Path) -> set[str]:
