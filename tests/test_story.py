@@ -16,9 +16,22 @@ from controller import lanes, routing
 from controller.commands import _story
 from controller.commands._story import line_of, say
 from controller.commands.status import MOST, shown
+from controller.commands.tail import Told
 from controller.commands.trace import told
 from controller.envelope import Origin, envelope
-from controller.events import EVENTS, Data, Ended, Inducted, ReadSeen, Recall, Refused, Routed
+from controller.events import (
+    EVENTS,
+    Alarm,
+    Data,
+    DeviceChanged,
+    Ended,
+    Inducted,
+    NodeChanged,
+    ReadSeen,
+    Recall,
+    Refused,
+    Routed,
+)
 
 ROOT = Path(__file__).parents[1]
 ORIGIN = Origin("lgg", "sorter-a", "k7x2m9qd", "simulated")
@@ -47,8 +60,8 @@ def ended(decision: int, wanted: str | None, lane: str | None, **changes: Any) -
 
 
 def event(name: str, ms: float, data: Data, seq: int = 1, *, degraded: bool = False) -> dict[str, Any]:
-    at = T0 + round(ms)
-    time = f"2026-11-23T{at // 3600_000:02}:{at // 60_000 % 60:02}:{at // 1000 % 60:02}.{at % 1000:03}Z"
+    days, at = divmod(T0 + round(ms), 86_400_000)
+    time = f"2026-11-{23 + days}T{at // 3600_000:02}:{at // 60_000 % 60:02}:{at // 1000 % 60:02}.{at % 1000:03}Z"
     body = envelope(
         ORIGIN, seq=seq, id="i", name=name, subject=f"travel/{TRAVEL}", time=time, recorded=time,
         degraded=degraded, data=data,
@@ -168,6 +181,31 @@ def test_events_made_with_the_broker_away_say_so() -> None:
     assert "(the broker was away)" in told([event("parcel/read", 0, READ, degraded=True)], 80)[-1]
 
 
+def test_an_alarm_about_the_parcel_is_one_in_its_trace() -> None:
+    asked = ReadSeen(
+        parcel="P2", reader="HT-09", point="HANDS", outcome="READ", code="RB123456785GB", process="load",
+        target="ULD-5", station="D4", actor="op-7", verdict="hold", words="customs hold: H7 BE on parcel P2",
+        stored=True,
+    )  # fmt: skip
+    what = "P2 was taken into ULD-5 (load) without an answer: customs hold"
+    held = Alarm(parcel="P2", alarm="hand-held-P2", what=what, priority="critical")
+    assert story(
+        ("parcel/read", 0, asked),
+        ("alarm/raised", 1, held),
+        ("alarm/cleared", 86_400_000, held.model_copy(update={"what": f"it is over: {what}", "priority": "low"})),
+    ).splitlines() == [
+        "parcel P2, began 2026-11-23 15:42:00.000 UTC",
+        "       +0 ms  read       HT-09 at HANDS: RB123456785GB, load at ULD-5, station",
+        "                         D4, op-7: HOLD, customs hold: H7 BE on parcel P2;",
+        "                         already done without an answer (stored)",
+        "       +1 ms  alarm      hand-held-P2, critical: P2 was taken into ULD-5 (load)",
+        "                         without an answer: customs hold",
+        "-- 2026-11-24",
+        "+86400000 ms  alarm over hand-held-P2, P2 was taken into ULD-5 (load) without an",
+        "                         answer: customs hold",
+    ]
+
+
 # --- any event --------------------------------------------------------------------------------------------------------
 
 ANY = st.sampled_from(sorted(EVENTS)).flatmap(lambda name: st.tuples(st.just(name), st.from_type(EVENTS[name])))
@@ -176,7 +214,8 @@ ANY = st.sampled_from(sorted(EVENTS)).flatmap(lambda name: st.tuples(st.just(nam
 @given(st.lists(ANY, min_size=1, max_size=5), st.integers(40, 120))
 def test_every_event_can_be_told_on_any_terminal(happened: list[tuple[str, Data]], width: int) -> None:
     events = [event(name, number, data, number) for number, (name, data) in enumerate(happened)]
-    rows = told(events, width)
+    screen = Told(width)
+    rows = [*told(events, width), *(row for one in events for row in screen.rows(one))]
     assert all(len(row) <= width for row in rows)
     assert all(character.isprintable() for row in [*rows, *map(line_of, events)] for character in row)
 
@@ -188,8 +227,86 @@ def test_what_a_label_says_is_never_a_command_to_the_terminal() -> None:
 
 def test_a_line_of_the_tail() -> None:
     assert line_of(event("parcel/read", 1, READ)) == (
-        "15:42:00.001 parcel/read     S1-k7x2m9qd-7        tunnel-1 at S1-T1: RB123456785GB"
+        "15:42:00.001 parcel/read      S1-k7x2m9qd-7    tunnel-1 at S1-T1: RB123456785GB"
     )
+
+
+def about(name: str, subject: str, data: Data, ms: float = 0) -> dict[str, Any]:
+    return event(name, ms, data) | {"subject": subject}
+
+
+@pytest.mark.parametrize(
+    ("name", "subject", "data", "words"),
+    [
+        (
+            "alarm/raised",
+            "alarm/programming-code-tunnel-1",
+            Alarm(alarm="programming-code-tunnel-1", what="tunnel-1 read what programs it", priority="high"),
+            "alarm/raised     programming-code-tunnel-1 high: tunnel-1 read what programs it",
+        ),
+        (
+            "alarm/raised",
+            "alarm/hand-held-P2",
+            Alarm(parcel="P2", alarm="hand-held-P2", what="P2 was taken", priority="critical"),
+            "alarm/raised     hand-held-P2     critical: P2 was taken",
+        ),
+        (
+            "alarm/cleared",
+            "alarm/gap",
+            Alarm(alarm="gap", what="it is over: 3 sequences are missing"),
+            "alarm/cleared    gap              over: 3 sequences are missing",
+        ),
+        (
+            "alarm/cleared",
+            "alarm/device-tunnel-1",
+            Alarm(alarm="device-tunnel-1", what="its heartbeat is back"),
+            "alarm/cleared    device-tunnel-1  over: its heartbeat is back",
+        ),
+        (
+            "device/recovered",
+            "device/tunnel-1",
+            DeviceChanged(device="tunnel-1", why="its heartbeat is back"),
+            "device/recovered tunnel-1         its heartbeat is back",
+        ),
+        (
+            "parcel/read",
+            "device/dock",
+            READ.model_copy(update={"travel": None, "visit": None, "reader": "dock", "point": "D1"}),
+            "parcel/read      device/dock      dock at D1: RB123456785GB",
+        ),
+        (
+            "node/started",
+            "node/sorter-a",
+            NodeChanged(boot=3, version="1.0"),
+            "node/started     sorter-a         boot 3, version 1.0",
+        ),
+    ],
+)
+def test_the_tail_names_whole_what_it_is_about(name: str, subject: str, data: Data, words: str) -> None:
+    assert line_of(about(name, subject, data)) == f"15:42:00.000 {words}"
+
+
+def test_the_tail_says_the_day_when_it_is_another_and_wraps_for_a_terminal() -> None:
+    what = "P2 was taken into ULD-5 (load) without an answer: customs hold: H7 BE on parcel P2"
+    alarm = Alarm(parcel="P2", alarm="hand-held-P2", what=what, priority="critical")
+    happened = [about("alarm/raised", "alarm/hand-held-P2", alarm, ms) for ms in (0, 1)]
+    happened.append({**happened[0], "time": "2026-11-24T00:00:00.000Z"})
+    screen = Told(80)
+    assert [row for one in happened for row in screen.rows(one)] == [
+        "-- 2026-11-23, times are UTC",
+        "15:42:00.000 alarm/raised     hand-held-P2     critical: P2 was taken into ULD-5",
+        "                              (load) without an answer: customs hold: H7 BE on",
+        "                              parcel P2",
+        "15:42:00.001 alarm/raised     hand-held-P2     critical: P2 was taken into ULD-5",
+        "                              (load) without an answer: customs hold: H7 BE on",
+        "                              parcel P2",
+        "-- 2026-11-24, times are UTC",
+        "00:00:00.000 alarm/raised     hand-held-P2     critical: P2 was taken into ULD-5",
+        "                              (load) without an answer: customs hold: H7 BE on",
+        "                              parcel P2",
+    ]
+    pipe = Told(None)
+    assert [len(pipe.rows(one)) for one in happened] == [2, 1, 2]
 
 
 # --- status -----------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from controller.commands import _story_readers
 from controller.wording import counted
 
 Event: TypeAlias = dict[str, Any]
@@ -70,11 +71,10 @@ RESULTS = {
 }
 """Results of DIVC (PLC interface v1 §2) beside OK."""
 
-UNREAD = {
-    "NO_READ": "no code found",
-    "BAD_CHECK": "a code with a wrong check digit",
-    "AMBIGUOUS": "nothing that belongs to one parcel",
-}
+NOT_SAID = ("visit", "travel", "parcel")
+"""Who an event is about stands before what happened."""
+
+NOTHING: tuple[Any, ...] = ("", [], {})
 
 EVIDENCE = {"gate": "the gate", "chute_eye": "the chute's eye", "cell_empty": "the empty cell", "scanned": "a scan"}
 
@@ -94,26 +94,48 @@ def moment(event: Event) -> datetime:
     return datetime.fromisoformat(event["time"])
 
 
+def day_of(event: Event) -> str:
+    """The UTC day on which it happened."""
+    return str(event["time"])[:10]
+
+
 def line_of(event: Event) -> str:
-    """One event as one line: time, name, who, what."""
-    data = event["data"]
-    who = data.get("parcel") or data.get("travel") or event["subject"]
-    when = str(event["time"])[11:23]
-    return f"{when} {name_of(event):<15} {safe(who)[:20]:<20} {say(event)}"
+    """One event as one line: time of the day, name, who, what. Names are whole, also where they reach over a column."""
+    return f"{str(event['time'])[11:23]} {name_of(event):<16} {safe(_who(event)):<16} {say(event)}"
+
+
+def _who(event: Event) -> str:
+    """Its parcel or travel, else its subject; an alarm is known by its own name, whomever it is about."""
+    data, (kind, _, name) = event["data"], str(event["subject"]).partition("/")
+    if kind == "alarm":
+        return name
+    about = data.get("parcel") or data.get("travel")
+    return str(about or (name if kind == name_of(event).split("/")[0] else event["subject"]))
 
 
 def say(event: Event) -> str:
     """What happened, in words."""
-    data = {key: _safe(value) for key, value in event["data"].items()}
+    data: Event = _safe(event["data"])
     teller = TELLERS.get(name_of(event)) or TELLERS.get(name_of(event).split("/")[0])
     if teller is not None:
         return teller(data)
-    return ", ".join(f"{key} {value}" for key, value in data.items() if key not in ("visit", "travel", "parcel"))
+    return ", ".join(_named(key, value) for key, value in data.items() if key not in NOT_SAID and value not in NOTHING)
+
+
+def _named(key: str, value: Any) -> str:
+    """A field that has no words of its own."""
+    if isinstance(value, dict):
+        value = ", ".join(_named(*item) for item in value.items())
+    elif isinstance(value, list):
+        value = " ".join(str(item) for item in value)
+    return f"{key} {value}"
 
 
 def _safe(value: Any) -> Any:
     if isinstance(value, list):
         return [_safe(item) for item in value]
+    if isinstance(value, dict):
+        return {safe(key): _safe(item) for key, item in value.items()}
     return safe(value) if isinstance(value, str) else value
 
 
@@ -122,13 +144,6 @@ def _inducted(d: Event) -> str:
     via = "" if d["via"] == "INDU" else f", first named by {d['via']}"
     size = f", {d['length_mm']} mm" if d.get("length_mm") else ""
     return f"line {d['line']}{at}, track {d['track']}{size}{via}"
-
-
-def _read(d: Event) -> str:
-    what = d["code"] if d.get("code") else UNREAD.get(d["outcome"], "no code")
-    outcome = "" if d["outcome"] == "READ" else f" ({d['outcome']})"
-    at = f" at {d['point']}" if d.get("point") else ""
-    return f"{d['reader']}{at}: {what}{outcome}"
 
 
 def _routed(d: Event) -> str:
@@ -174,7 +189,8 @@ def _escaped(d: Event) -> str:
 
 TELLERS: dict[str, Callable[[Event], str]] = {
     "parcel/inducted": _inducted,
-    "parcel/read": _read,
+    "parcel/read": _story_readers.read,
+    "parcel/measured": _story_readers.measured,
     "parcel/routed": _routed,
     "parcel/rerouted": _routed,
     "parcel/refused": _refused,
@@ -184,6 +200,7 @@ TELLERS: dict[str, Callable[[Event], str]] = {
     "device": lambda d: str(d["why"]),
     "lane": lambda d: str(d["state"]),
     "alarm": lambda d: f"{d['priority']}: {d['what']}",
+    "alarm/cleared": lambda d: f"over: {d['what'].removeprefix('it is over: ')}",
 }
 
 

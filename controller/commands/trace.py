@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from controller.commands import _evidence
-from controller.commands._story import Event, left_out, moment, name_of, safe, say
+from controller.commands._story import Event, day_of, left_out, moment, name_of, safe, say
 from controller.commands._texts import json_line
 from controller.commands._where import JOURNAL, floor_option, state_dir
 
@@ -67,15 +67,28 @@ def told(events: list[Event], width: int) -> list[str]:
     start = moment(events[0])
     parcels = sorted({event["data"]["parcel"] for event in events if event["data"].get("parcel")})
     rows = [f"parcel {safe(', '.join(parcels)) or 'not identified'}, began {start:%Y-%m-%d %H:%M:%S.%f}"[:-3] + " UTC"]
-    travel = None
+    travel, day = None, day_of(events[0])
     for event in events:
         data = event["data"]
+        if day_of(event) != day:
+            day = day_of(event)
+            rows.append(f"-- {day}")
         if data.get("travel") not in (None, travel):
             travel = data["travel"]
             visit = data.get("visit") or travel
             rows.append(f"travel {safe(travel)}" + (f" of visit {safe(visit)}" if visit != travel else ""))
         after = (moment(event) - start).total_seconds() * 1000
         away = " (the broker was away)" if event.get("degraded") else ""
-        head = f"{after:>+9.0f} ms  {name_of(event).split('/')[1]:<10} "
-        rows += textwrap.wrap(say(event) + away, width, initial_indent=head, subsequent_indent=" " * len(head))
+        name, what = _titled(event)
+        head = f"{after:>+9.0f} ms  {name:<10} "
+        rows += textwrap.wrap(what + away, width, initial_indent=head, subsequent_indent=" " * len(head))
     return [row for row in rows for row in textwrap.wrap(row, width, drop_whitespace=False)]
+
+
+def _titled(event: Event) -> tuple[str, str]:
+    """What happened in one word, and in many. Of an alarm "raised" alone would not tell that it is one."""
+    family, name = name_of(event).split("/")
+    if family != "alarm":
+        return name, say(event)
+    word = {"raised": "alarm", "cleared": "alarm over"}.get(name, f"alarm {name}")
+    return word, f"{safe(event['data']['alarm'])}, {say(event).removeprefix('over: ')}"
