@@ -364,7 +364,7 @@ def test_of_many_links_and_lines_only_those_in_trouble_have_a_row() -> None:
     answer["lines"]["S9"]["state"] = "JAM"
     answer["lanes"]["S9-L03"]["state"] = "FULL"
     text = "\n".join(shown(answer, 80))
-    assert re.search(r"^tunnel-S9 +DOWN .* gone$", text, re.MULTILINE)
+    assert re.search(r"^tunnel-S9 +DOWN +0\.2 s +53 +0 +0\n    gone$", text, re.MULTILINE)
     assert re.search(r"^31 other links +up +0\.2 s +1643", text, re.MULTILINE)
     assert re.search(r"^S9 +normal +JAM", text, re.MULTILINE)
     assert re.search(r"^15 other lines +normal and RUN +540$", text, re.MULTILINE)
@@ -394,6 +394,27 @@ def test_one_of_a_kind_is_no_many() -> None:
     text = "\n".join(shown(answer, 80))
     assert "1 record, position" in text
     assert "1 lane, 1 drop, 1 on their way" in text
+
+
+def test_why_a_link_is_down_stands_in_a_row_of_its_own() -> None:
+    answer = node(2)
+    why = "no such device: /dev/serial/by-id/usb-FTDI_USB-RS485_AB0C1D2E-if00-port0 is not there; plug it in"
+    long = "tunnel-of-the-second-line"
+    answer["links"]["plc-S1"].update(up=False, why="connection refused", last_byte_ms=None)
+    answer["links"]["plc-S2"].update(up=False, why="", last_byte_ms=None)
+    answer["links"][long] = answer["links"].pop("tunnel-S1") | {"up": False, "why": why}
+    rows = shown(answer, 80)
+    assert rows[4:13] == [
+        "link                             last byte   frames  garbled reopened",
+        "plc-S1                    DOWN       never       53        0        0",
+        "    connection refused",
+        "plc-S2                    DOWN       never       53        0        0",
+        "    not open yet",
+        "tunnel-S2                 up         0.2 s       53        0        0",
+        "tunnel-of-the-second-line DOWN       0.2 s       53        0        0",
+        "    no such device: /dev/serial/by-id/usb-FTDI_USB-RS485_AB0C1D2E-if00-port0 is",
+        "    not there; plug it in",
+    ]
 
 
 def test_nothing_in_trouble_is_left_out_in_silence() -> None:

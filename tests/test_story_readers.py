@@ -91,7 +91,7 @@ def test_what_is_no_value_is_named() -> None:
     )
     mixed = sides("400", "300", "200")
     mixed[1] = mixed[1].model_copy(update={"quality": "outside"})
-    assert weighed(*mixed) == "at DWS: length 400 mm, no width (outside), height 200 mm"
+    assert weighed(*mixed) == "at DWS: length 400 mm, no width (outside the range), height 200 mm"
     assert weighed(*sides("4", "3", "2")[:2]) == "at DWS: length 4 mm, width 3 mm"
     assert weighed(Received(what="volume", value="9", unit="mm3", quality="ok")) == "at DWS: volume 9 mm3"
 

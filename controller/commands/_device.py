@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+NOT_OPEN = "not open yet"
+"""Why a link is down that never was up."""
+
 
 def shown(name: str, link: dict[str, Any]) -> list[str]:
     """Rows of one entry of `links` (controller/status.py)."""
     ago = "never" if link["last_byte_ms"] is None else f"{_s(link['last_byte_ms'])} ago"
-    state = f"up for {_s(link['since_ms'])}" if link["up"] else f"DOWN: {link['why'] or 'not open yet'}"
+    state = f"up for {_s(link['since_ms'])}" if link["up"] else f"DOWN: {link['why'] or NOT_OPEN}"
     reopened = f"reopened {link['reopened']}"
     if link["up"] and link["why"]:
         reopened += f", last lost: {link['why']}"

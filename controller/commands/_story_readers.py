@@ -16,6 +16,9 @@ SIDES = ("length", "width", "height")
 DERIVED = ("volume", "dim_weight", "dim_factor")
 """Made of the others, so told only where there is nothing else."""
 
+NO_VALUE = {"under": "below the range", "over": "above the range", "outside": "outside the range"}
+"""Quality of what is no value; the others are words already."""
+
 APPROVED: dict[bool | None, str] = {True: " approved", False: " not approved"}
 """Legal for trade; a machine that does not say gives None."""
 
@@ -68,7 +71,7 @@ def _size(sides: Sequence[dict[str, Any]]) -> list[str]:
     if any(side[key] != first[key] for side in sides for key in ("unit", "quality")):
         return [_quantity(side) for side in sides]
     if first["quality"] != "ok":
-        return [f"no size ({first['quality']})"]
+        return [_none("size", first["quality"])]
     approved = {side.get("approved") for side in sides}
     word = APPROVED.get(approved.pop(), "") if len(approved) == 1 else APPROVED[False]
     return [" x ".join(_digits(side) for side in sides) + f" {first['unit']}{word}"]
@@ -77,9 +80,13 @@ def _size(sides: Sequence[dict[str, Any]]) -> list[str]:
 def _quantity(one: dict[str, Any]) -> str:
     what = str(one["what"]).replace("_", " ")
     if one["quality"] != "ok":
-        return f"no {what} ({one['quality']})"
+        return _none(what, one["quality"])
     name = "" if what == "weight" else f"{what} "
     return f"{name}{_digits(one)} {one['unit']}".rstrip() + APPROVED.get(one.get("approved"), "")
+
+
+def _none(what: str, quality: str) -> str:
+    return f"no {what} ({NO_VALUE.get(quality, quality)})"
 
 
 def _digits(one: dict[str, Any]) -> str:

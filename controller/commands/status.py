@@ -17,9 +17,9 @@ from controller.commands._texts import json_line
 from controller.commands._where import ask, floor_option, state_dir
 from controller.wording import counted
 
-FEW, MOST = 10, 4
-"""So many links and lines together get a row each; of more only those in trouble, and at most MOST of each. So 24 rows
-hold everything but alarms, and `--json` names all."""
+FEW, MOST = 10, 3
+"""So many rows hold every link and line, with the reason below each link that is down; of more only those in trouble
+are shown, and at most MOST of each. So 24 rows hold everything but alarms, and `--json` names all."""
 
 ALARMS = 8
 """So many are shown with their words."""
@@ -54,7 +54,8 @@ def command(floor: Path, device: str | None, as_json: bool) -> None:
 def shown(s: dict[str, Any], width: int) -> list[str]:
     """The answer of the daemon (controller/status.py) in rows of at most `width` characters."""
     broker, customs = s["broker"], s["customs"]
-    most = FEW if len(s["links"]) + len(s["lines"]) <= FEW else MOST
+    down = sum(not link["up"] for link in s["links"].values())
+    most = FEW if len(s["links"]) + down + len(s["lines"]) <= FEW else MOST
     rows = [
         f"{s['site']}/{s['node']}  {s['mode']}  plan {s['plan']}  journal {s['journal']}  sequence {s['sequence']}",
         f"broker   {'online' if broker['online'] else 'AWAY':<10} {broker['queued']} queued, "
@@ -95,7 +96,9 @@ def _of(links: dict[str, Any], device: str) -> dict[str, Any]:
 
 def _wrapped(rows: list[str], width: int) -> list[str]:
     """What a library or a machine said why may stand in a row: a terminal is told nothing but text."""
-    wrapped = (textwrap.wrap(safe(row), width, subsequent_indent="    ") or [""] for row in rows)
+    wrapped = (
+        textwrap.wrap(safe(row), width, subsequent_indent="    ", break_on_hyphens=False) or [""] for row in rows
+    )
     return [part for parts in wrapped for part in parts]
 
 
@@ -107,14 +110,16 @@ def _picked(things: dict[str, Any], most: int, troubled: Callable[[Any], bool]) 
 
 
 def _links(links: dict[str, Any], most: int) -> list[str]:
-    rows = [f"{'link':<18}{'':<6}{'last byte':>10}{'frames':>9}{'garbled':>9}{'reopened':>9}"]
     shown, rest = _picked(links, most, lambda link: not link["up"])
+    first = max(18, *(len(name) + 1 for name in shown)) if shown else 18
+    rows = [f"{'link':<{first}}{'':<6}{'last byte':>10}{'frames':>9}{'garbled':>9}{'reopened':>9}"]
     for name, link in shown.items():
-        state, why = ("up", "") if link["up"] else ("DOWN", f"  {link['why']}")
-        rows.append(f"{name[:17]:<18}{state:<6}{_figures([link])}{why}")
+        rows.append(f"{name:<{first}}{'up' if link['up'] else 'DOWN':<6}{_figures([link])}")
+        if not link["up"]:
+            rows.append(f"    {link['why'] or _device.NOT_OPEN}")
     if rest:
         down = sum(not link["up"] for link in rest)
-        rows.append(f"{_rest(shown, rest, 'link'):<18}{f'{down} DOWN' if down else 'up':<6}{_figures(rest)}")
+        rows.append(f"{_rest(shown, rest, 'link'):<{first}}{f'{down} DOWN' if down else 'up':<6}{_figures(rest)}")
     return rows
 
 
@@ -156,10 +161,7 @@ def _lanes(lanes: dict[str, Any], late: int) -> list[str]:
     drops, on_way = (sum(lane[key] for lane in lanes.values()) for key in ("drops", "on_way"))
     more = [f"{len(busy) - MOST} more"] if len(busy) > MOST else []
     counts = f"{counted(len(lanes), 'lane')}, {counted(drops, 'drop')}, {on_way} on their way"
-    return [
-        f"{counts}; {', '.join([*busy[:MOST], *more]) or 'all free'}",
-        f"late answers {late}",
-    ]
+    return [f"{counts}; {', '.join([*busy[:MOST], *more]) or 'all free'}; late answers {late}"]
 
 
 def _alarms(alarms: dict[str, str], width: int) -> list[str]:
