@@ -27,10 +27,13 @@ from controller.recording import Recorder
 from controller.room import Disk, Room
 from controller.starting import Start, floor_of
 from controller.upward import Upward
-from devices.types import Item
+from devices.types import Condition, Item
 
 CLOCK_MS = 50.0
 """The floor is told when its UTC has been slewed by so much."""
+
+
+FORGOTTEN = "its driver was made anew; what is still wrong is said again"
 
 
 class Surroundings(Machines, ABC):
@@ -128,9 +131,14 @@ class Surroundings(Machines, ABC):
             for link, why, items in self._bereaved(now):
                 if link in self._well_at:
                     self.alarm(f"driver-{link}", why, now)
-                self._items(link, items, now)
+                self._items(link, [*items, *self._forgotten(link, now)], now)
         for link in self._recovered(now):
             self.alarm(f"driver-{link}", None, now)
+
+    def _forgotten(self, link: str, now: float) -> list[Condition]:
+        """What its last driver said of it, and the new one, which says only what changes, will not take back."""
+        alone = [""] if f"device-{link}" in self.floor.alarms else []
+        return [Condition(True, FORGOTTEN, b"", now, part) for part in (*alone, *self.floor.unwell.get(link, {}))]
 
     def _alarms(self, now: float) -> None:
         """Report what the way to the centre has of them."""

@@ -9,7 +9,7 @@ import pytest
 
 from controller import crashes, poison
 from controller.poison import NOTED, WITHIN_MS, Crash
-from devices.types import Garbled, Hand, Message, NoRead, Passage, Read, Sized
+from devices.types import Condition, Garbled, Hand, Message, NoRead, Passage, Read, Sized
 from tests.floor_fixture import DOCK, PLC, TUNNEL
 from tests.hub import MemoryJournal
 from tests.test_node import Daemon, arrv, indu
@@ -88,6 +88,23 @@ def test_a_driver_that_raises_is_made_anew_and_the_others_work_on(method: str) -
     hub.commit()
     assert [event["data"]["alarm"] for event in hub.events("alarm/cleared")] == [f"driver-{PLC}"]
     assert not hub.node.standing
+
+
+def test_what_a_driver_said_of_its_machine_does_not_outlive_it() -> None:
+    hub = Daemon().up()
+    ill = [Condition(False, "silent", b"", hub.now), Condition(False, "dark", b"", hub.now, part="light")]
+    hub.node._items(TUNNEL, ill, hub.now)
+    assert "device-tunnel-1" in hub.node.floor.alarms
+    plant(hub, TUNNEL, "feed")
+    hub.node.received(TUNNEL, b"x", hub.now)
+    hub.node.tick(hub.now)
+    assert "device-tunnel-1" not in hub.node.floor.alarms
+    assert hub.node.floor.unwell[TUNNEL] == {}
+    hub.node.link_down(TUNNEL, hub.now, "hung up")
+    assert not hub.node.floor.readers[TUNNEL][1].up
+    hub.commit()
+    assert [event["data"]["alarm"] for event in hub.events("alarm/cleared")] == ["device-tunnel-1"]
+    assert len(hub.events("device/recovered")) == 2
 
 
 def test_it_hears_nothing_until_its_port_was_opened_again() -> None:
