@@ -40,6 +40,7 @@ class Health:
 
     `damaged` counts bytes that arrived with a parity or framing error, and breaks, where parity is used; `errors` what
     the port itself counts since it was first opened (frame, overrun, parity, break, buffer), where it counts.
+    A link over a broker counts there what it dropped because the broker had too much to answer (dropped).
     `collisions`: transmissions whose echo came back otherwise or not at all, where echo is stripped.
     """
 

@@ -22,6 +22,8 @@ from devices.types import Message
 log = logging.getLogger(__name__)
 
 GRANT_S = 10.0
+ANSWER_S = 5.0
+"""A broker that was sent so much that nothing more is given to it, and answers nothing for so long, is hung up on."""
 RENEWED = "its password or certificate is a new one; connecting with it"
 
 
@@ -57,12 +59,14 @@ class MqttLink(Lasting):
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._connection: Connection | None = None
         self._unanswered: set[int] = set()
+        self._answered_at = 0.0  # the last answer, or since when one is waited for
         self._granting: asyncio.TimerHandle | None = None
         self._watch = Watch(loop, self._renew, self._unusable)
         self._renewing = False
 
     def write(self, data: bytes | Sequence[Message]) -> None:
-        """Publish; dropped while the link is down. A broker that answers nothing any more is hung up on."""
+        """Publish; dropped while the link is down, or (counted) while the broker has too much to answer. One that
+        answers nothing any more is hung up on."""
         if isinstance(data, bytes):
             raise TypeError(f"{self._name}: its link carries messages, its driver speaks bytes")
         connection = self._connection
@@ -70,11 +74,15 @@ class MqttLink(Lasting):
             return
         for message in data:
             if len(self._unanswered) >= PENDING:
-                self.hang_up(f"the broker has not answered to {PENDING} messages")
-                return
+                if self._now() - self._answered_at > ANSWER_S * 1000:
+                    self.hang_up(f"the broker has not answered to {PENDING} messages")
+                    return
+                self.health.errors["dropped"] = self.health.errors.get("dropped", 0) + 1
+                continue
             mid = connection.publish(message.topic, message.payload, message.qos, message.retain)
             self.health.bytes_out += len(message.payload)
             if mid is not None and message.qos:
+                self._answered_at = self._answered_at if self._unanswered else self._now()
                 self._unanswered.add(mid)
 
     def hang_up(self, why: str) -> None:
@@ -148,6 +156,7 @@ class MqttLink(Lasting):
     def answered(self, mid: int, code: int) -> None:
         """The broker has a message, or refuses it."""
         self._unanswered.discard(mid)
+        self._answered_at = self._now()
         if code >= 0x80:
             self.health.why = f"the broker refused a message with code 0x{code:02X}: may we publish there?"
 

@@ -13,6 +13,7 @@ import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from controller.broker import BrokerMissing, Child, start_mosquitto
+from devices import mqtt_link
 from devices.links import OnBroker, open_link
 from devices.mqtt_link import MqttLink
 from devices.types import Message
@@ -358,7 +359,9 @@ def test_without_subscriptions_it_is_up_when_the_broker_accepts() -> None:
     run(scenario)
 
 
-def test_a_broker_that_answers_to_nothing_more_is_left() -> None:
+def test_a_broker_that_answers_to_nothing_more_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt_link, "ANSWER_S", -1.0)
+
     async def scenario() -> None:
         hearer = Hearer()
         async with FewLines() as broker, linked(broker.url, hearer) as link:
@@ -370,6 +373,25 @@ def test_a_broker_that_answers_to_nothing_more_is_left() -> None:
             await hearer.until(lambda: len(hearer.downs) == 1)
             assert hearer.downs == ["the broker has not answered to 1000 messages"]
             assert link._protocol == MQTTProtocolVersion.MQTTv5
+
+    run(scenario)
+
+
+def test_a_flood_of_answers_does_not_break_the_connection() -> None:
+    """A broker that has had no time to answer yet is not one that answers nothing: others wait on this connection."""
+
+    async def scenario() -> None:
+        hearer = Hearer()
+        async with FewLines() as broker, linked(broker.url, hearer) as link:
+            await broker.accept()
+            await broker.grant(0x01, 0x01)
+            await hearer.until(lambda: len(hearer.ups) == 1)
+            link.write([Message("plc/S1/down", b"x")] * 1500)
+            broker.say(publish(UP, b"x", 7))
+            await hearer.until(lambda: bool(hearer.messages))
+            assert hearer.downs == []
+            assert link.health.up
+            assert link.health.errors == {"dropped": 500}
 
     run(scenario)
 
