@@ -20,7 +20,7 @@ from devices.scanners import keyence_sr
 from devices.scanners._keyence import ERRORS, NO_ANSWER, SIZE
 from devices.scanners._keyence_light import AGAIN_MS, ANSWERS, DARK
 from devices.scanners._proof import LENGTH
-from devices.scanners.keyence_sr import ECHO, ENDED, LATE, STRANGER
+from devices.scanners.keyence_sr import ENDED, LATE, STRANGER
 from devices.types import Answered, Condition, DeviceError, GivenUp, Item, Kept, Read, Reply, SetTime, Trigger
 from tests.floor_fixture import write
 from tests.test_node import Daemon
@@ -469,7 +469,6 @@ def test_noise_on_a_bus_is_reported_by_one() -> None:
         ({"address": 3}, {"address": 3}, "address 3 stands twice on one port; write"),
         ({"address": 3}, {"address": 0, "check": "s10"}, "a reader without an address"),
         ({"address": 3}, {"address": 4, "framing": "stx"}, "framing is 'cr' and 'stx' on one port"),
-        ({"address": 3}, {"address": 4, "echo": True}, "echo is False and True on one port"),
     ],
 )
 def test_what_cannot_share_a_port(one: dict[str, Any], other: dict[str, Any], why: str) -> None:
@@ -509,25 +508,6 @@ def test_two_readers_of_one_port_in_the_daemon() -> None:
     assert frames == {"tunnel-1": 1, "dock-1": 2}
     daemon.node.link_down("tunnel-1", daemon.now, "unplugged")
     assert daemon.node.take("tunnel-1") == b""
-
-
-@pytest.mark.parametrize("size", [1, 3, 99])
-def test_rs_485_echo_exactly_the_bytes_just_sent_are_stripped(size: int) -> None:
-    port = Port(3, 4, echo=True)
-    for driver in port.drivers:
-        wire = port.take() + b"%%T%02d-OK\r" % driver.address
-        for start in range(0, len(wire), size):
-            heard = port.feed(wire[start : start + size], 1.0)
-    assert kinds([[item for item in heard[1] if isinstance(item, Reply)]]) == [[("reply", "OK")]]
-    assert [driver.counters.garbled for driver in port.drivers] == [{}, {}]
-    assert port.drivers[0].counters.noted == {ECHO: 2}
-    assert kinds(port.feed(b"%P03-0001A\r", 2.0)) == [[("read", "A")], []]
-
-
-def test_what_is_no_echo_is_not_stripped() -> None:
-    port = Port(3, echo=True)
-    port.take()
-    assert kinds(port.feed(b"%P03-0001A\r", 2.0)) == [[("read", "A")]]
 
 
 # --- the wire ---------------------------------------------------------------------------------------------------------

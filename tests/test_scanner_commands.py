@@ -17,8 +17,8 @@ KINDS: dict[str, list[dict[str, Any]]] = {
     "dataman": [{}, {"response": "silent", "check": "s10"}, {"base64": True, "checksum": True, "heartbeat_s": 3.0}],
     "keyence_sr": [
         {"framing": "stx"},
-        {"framing": "stx", "replies": False, "echo": True},
-        {"address": 3, "on_ms": 700.0, "echo": True},
+        {"framing": "stx", "replies": False},
+        {"address": 3, "on_ms": 700.0},
     ],
     "honeywell": [{"code_id": "aim", "ack": "acknak", "setup": ("CBRENA1!", "232BAD?.")}, {"check": "s10"}],
 }

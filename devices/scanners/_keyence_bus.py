@@ -1,8 +1,7 @@
 """Whose turn it is on a port with one reader or with several: one command is under way at a time, first come first.
 
 A reader that does not answer holds the others up for twice `answer_ms` a command. The first command after the opening
-has ESC in front, which clears what the reader has received so far. Where a line hears itself, every member is told what
-was written.
+has ESC in front, which clears what the reader has received so far.
 """
 
 from __future__ import annotations
@@ -22,9 +21,6 @@ class Member(Protocol):
 
     def given_up(self, ended: GivenUp) -> None:
         """One of its commands has ended without an answer."""
-
-    def wrote(self, frame: bytes) -> None:
-        """This was written to the port."""
 
 
 class Bus:
@@ -85,9 +81,6 @@ class Bus:
         frame = self._commands.take()
         if frame and self._flush:
             self._flush, frame = False, ESC + frame
-        if frame:
-            for member in self._open:
-                member.wrote(frame)
         return frame
 
     def _hand_out(self, ended: list[GivenUp]) -> None:

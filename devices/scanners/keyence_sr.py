@@ -56,13 +56,13 @@ UNPROVEN = (
 MOST_ADDRESS = 31
 MARKS = {"cr": (b"", b"\r"), "stx": (b"\x02", b"\x03")}
 STRANGER = "the number of a reader that nobody here has"
-LATE, ECHO, ENDED = "late answer", "echo of a command", "LOFF after the end of the gate"
+LATE, ENDED = "late answer", "LOFF after the end of the gate"
 
 
 @dataclass(frozen=True)
 class Settings(CodeSettings):
     """`framing` = `cr` or `stx`, of commands, answers and reads. `replies` false = "SR-600 compatible". `address` = the
-    number of this reader at its N-410, 1 to 31, 0 = none. `echo`: the line hears what is written to it.
+    number of this reader at its N-410, 1 to 31, 0 = none.
 
     `no_read` and `overflow` are whole texts, one character is one byte. `on_command`, `off_command`: at most 8
     characters. `on_ms` = the longest time between LON and LOFF. `size_extra` = what the size of an N-410 counts beside
@@ -74,7 +74,6 @@ class Settings(CodeSettings):
     framing: str = "cr"
     replies: bool = True
     address: int = 0
-    echo: bool = False
     no_read: tuple[str, ...] = ("ERROR",)
     overflow: str = "OVER"
     separator: str = ""
@@ -105,7 +104,6 @@ class Driver(Framed):
         self._overflow = wire("overflow", settings.overflow)
         self._out: list[Item] = []
         self._light = Light(settings.on_ms)
-        self._echo = b""
 
     def share(self, bus: Bus) -> None:
         """Be one of several on `bus`; see `join`. Before `opened`."""
@@ -116,13 +114,11 @@ class Driver(Framed):
         self._bus.enter(self)
         super().opened(now, kept)
         self._light.opened()
-        self._echo = b""
         self._switch_off(now)
 
     def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
         """Items of the frames that `data` completes; an answer to our command is a Reply and then an Answered."""
-        assert isinstance(data, bytes)
-        return [*super().feed(self._without_echo(data), at), *self._taken()]
+        return [*super().feed(data, at), *self._taken()]
 
     def send(self, command: Command, now: float, expires: float | None) -> int:
         """Trigger -> LON or LOFF; LOFF follows by itself at the latest after `on_ms`, or when the trigger expires."""
@@ -164,11 +160,6 @@ class Driver(Framed):
         """A command of ours has ended without an answer."""
         self._out += self._light.given_up(ended)
 
-    def wrote(self, frame: bytes) -> None:
-        """This was written to the port; a line that hears itself gives it back."""
-        if self.settings.echo:
-            self._echo = frame
-
     def _write(self, text: str, now: float, expires: float | None) -> int:
         verb = f"%T{self.address:02}" if self.address else text
         frame = _keyence.command(text, self.settings.framing, self.address)
@@ -180,19 +171,6 @@ class Driver(Framed):
     def _taken(self) -> list[Item]:
         out, self._out = self._out, []
         return out
-
-    def _without_echo(self, data: bytes) -> bytes:
-        """Exactly what was written is taken away from what is heard next, in any split."""
-        if not self._echo or not data:
-            return data
-        count = min(len(data), len(self._echo))
-        if data[:count] != self._echo[:count]:
-            self._echo = b""
-            return data
-        self._echo = self._echo[count:]
-        if not self._echo:
-            self.counters.note(ECHO)
-        return data[count:]
 
     # --- frames -------------------------------------------------------------------------------------------------------
 
@@ -264,7 +242,7 @@ def join(drivers: Sequence[Driver]) -> None:
     for settings in (driver.settings for driver in drivers):
         if not settings.address:
             raise ValueError("a reader without an address on a port of several; write address = 1 to 31, at an N-410")
-        for key in ("framing", "echo", "replies"):
+        for key in ("framing", "replies"):
             mine, wanted = getattr(settings, key), getattr(first, key)
             if mine != wanted:
                 raise ValueError(f"{key} is {wanted!r} and {mine!r} on one port; write the same for all")
