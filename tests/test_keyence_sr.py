@@ -240,6 +240,17 @@ def test_a_loff_of_the_caller_that_expires_is_sent_all_the_same() -> None:
     assert driver.take() == LOFF
 
 
+def test_a_loff_before_the_last_lon_is_not_its_end() -> None:
+    driver = free(replies=False)
+    driver.opened(0.0, Kept())
+    for on in (True, False, True):
+        driver.send(Trigger(on), 1.0, None)
+    driver.send(Trigger(False), 1.0, 2.0)
+    _, frames = until(driver, 60e3)
+    lon, loff = b"\x02LON\x03", b"\x02LOFF\x03"
+    assert frames == [b"\x1b" + loff, lon, loff, lon, loff]
+
+
 def test_a_loff_without_an_answer_is_repeated_and_then_said_once() -> None:
     driver = reader()
     driver.opened(0.0, Kept())

@@ -53,7 +53,8 @@ class Light:
         if own is None or ended.why in (GONE, UNANSWERED):
             return told
         self._tries += ended.why == SILENT
-        if self.off_at is None and not self._offs:  # else LON came after it and has its own end, or LOFF is under way
+        ends = any(number > self._on for number in self._offs)  # a LOFF behind the last LON is under way
+        if self.off_at is None and not ends:  # else a LON came after it, and has its own end
             again = self._tries >= TRIES or ended.why == UNWRITTEN
             self.off_at = ended.at + (AGAIN_MS if again else 0.0)
         if self._tries >= TRIES and not self._dark:
