@@ -17,9 +17,10 @@ from devices.framing import UNFINISHED
 from devices.scanners import honeywell
 from devices.scanners._acknak import LAG_MS, MOST_NAKS
 from devices.scanners._honeywell import CODE_IDS, PROVEN, menu
+from devices.scanners._honeywell_setup import AGAIN_MS, ANSWERS, NO_ANSWER, UNASKED
 from devices.scanners._lines import TORN
 from devices.scanners._proof import LENGTH
-from devices.scanners.honeywell import AGAIN_MS, ANSWERS, DAMAGED, NO_AIM, NO_ANSWER, NO_ID, REPEATED
+from devices.scanners.honeywell import DAMAGED, NO_AIM, NO_ID, REPEATED
 from devices.types import Condition, DeviceError, Garbled, GivenUp, Item, Kept, NoRead, Read, Reply, SetTime, Trigger
 from tests.floor_fixture import DOCK
 from tests.test_node import Daemon
@@ -373,6 +374,12 @@ def test_a_trigger_expires_before_its_turn() -> None:
 def test_h3_h4_menu_commands() -> None:
     assert menu("232BAD9.") == bytes.fromhex("164D0D32333242414439 2E".replace(" ", ""))
     assert menu("CBRENA?.") == bytes.fromhex("164D0D434252454E413F2E")
+
+
+def test_an_answer_to_a_menu_command_that_was_not_written_is_garbled_and_counted() -> None:
+    driver = opened(setup=("CBRENA1!",))
+    assert said(driver.feed(b"CBRENA1\x06!", 1.0)) == [("garbled", UNASKED)]
+    assert driver.counters.garbled == {UNASKED: 1}
 
 
 def test_h11_ack_and_nak() -> None:

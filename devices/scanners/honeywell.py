@@ -21,30 +21,27 @@ Sources: see `_honeywell`; "NR" for nothing read: 2020 and 1300g manuals.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from devices.barcodes.candidate import split_aim
 from devices.codes import PROGRAMMING, RAW, TOO_LONG, read_of
-from devices.commands import GONE, Commands
+from devices.commands import Commands
 from devices.driver import Framed, earliest, wire
 from devices.framing import UNFINISHED, Bad, Frame
 from devices.scanners import _honeywell
 from devices.scanners._acknak import AckNak
+from devices.scanners._honeywell_setup import Part, Setup
 from devices.scanners._lines import TORN, Lines
 from devices.scanners._proof import CodeSettings, judge, without_proof
 from devices.types import (
     Command,
-    Condition,
-    DeviceError,
     Garbled,
-    GivenUp,
     Item,
     Kept,
     Message,
     NoRead,
     Read,
-    Reply,
     Token,
     Trigger,
 )
@@ -57,15 +54,10 @@ UNPROVEN = (
     "what stands before NR where an identifier is sent",
 )
 
-AGAIN_MS = 30_000.0
-MOST_HELD = 512
 DAMAGED = "a byte with a parity error"
 NO_AIM = "no AIM identifier before the code"
 NO_ID = "no known code id before the code"
 REPEATED = "retransmission"
-PART = "setup"
-NO_ANSWER = "it does not answer menu commands: its settings may be others"
-ANSWERS = "it answers menu commands"
 
 _AIM_INSIDE = re.compile(rb"\][A-Za-z][0-9A-Za-z]")
 
@@ -115,24 +107,18 @@ class Driver(Framed):
         self._no_read = {wire("no_read", text) for text in settings.no_read}
         self._answers = AckNak(settings.timeout_ms)
         self._commands = Commands(settings.answer_ms, settings.pause_ms)
-        self._setup: dict[int, str] = {}  # menu commands under way, the first is the open one
-        self._setup_at: float | None = None
-        self._silent = False
-        self._held = b""
+        self._setup = Setup(settings.setup, self._commands)
 
     def opened(self, now: float, kept: Kept) -> None:
         """The channel is open; `kept` names the last durable frame, which may come again."""
         super().opened(now, kept)
         self._answers.opened(now, kept)
-        self._held = b""
-        self._set_up(now)
+        self._setup.opened(now)
 
     def feed(self, data: bytes | Message, at: float) -> Sequence[Item]:
         """Items of the frames that `data` completes."""
         assert isinstance(data, bytes)
-        if self._setup:
-            return self._with_answers(data, at)
-        return self._heard(data, at)
+        return self._told(self._setup.hear(data, at), at)
 
     def send(self, command: Command, now: float, expires: float | None) -> int:
         """Trigger -> SYN T CR or SYN U CR; it is given up as unanswered after it was written."""
@@ -146,14 +132,12 @@ class Driver(Framed):
 
     def tick(self, now: float) -> Sequence[Item]:
         """Discard a partial frame after silence, give up commands without an answer, repeat the setup."""
-        if self._setup_at is not None and now >= self._setup_at:
-            self._set_up(now)
-        items = self._ended(self._commands.tick(now), now)
-        return [*items, *super().tick(now)]
+        self._setup.tick(now)
+        return [*self._told(self._setup.ended(self._commands.tick(now), now), now), *super().tick(now)]
 
     def next_at(self) -> float | None:
         """The nearest of these."""
-        return earliest(super().next_at(), self._commands.next_at(), self._setup_at)
+        return earliest(super().next_at(), self._commands.next_at(), self._setup.next_at())
 
     def take(self) -> bytes:
         """ACK or NAK, then the next command."""
@@ -162,66 +146,21 @@ class Driver(Framed):
 
     def closed(self, now: float) -> Sequence[Item]:
         """A partial frame is garbled, commands are given up."""
-        items = self._heard(self._held, now)
-        self._held, self._setup_at = b"", None
-        return [*items, *super().closed(now), *self._ended(self._commands.closed(now), now)]
-
-    # --- menu commands ------------------------------------------------------------------------------------------------
-
-    def _set_up(self, now: float) -> None:
-        self._setup_at = None
-        for command in self._settings.setup:
-            self._setup[self._commands.add(command[:6], _honeywell.menu(command), now, None)] = command
-
-    def _with_answers(self, data: bytes, at: float) -> list[Item]:
-        """A menu command is under way: its answer has no line end of its own, so half a line is kept back."""
-        self._held += data
-        items: list[Item] = []
-        while self._setup:
-            number, command = next(iter(self._setup.items()))
-            end = max(self._held.rfind(b"\r"), self._held.rfind(b"\n")) + 1
-            found = _honeywell.find_answer(self._held, command[:6])
-            if found is None:
-                end = len(self._held) if len(self._held) > MOST_HELD else end
-                held, self._held = self._held[:end], self._held[end:]
-                return [*items, *self._heard(held, at)]
-            start, answer = found
-            before, self._held = self._held[:start], self._held[start + len(answer.raw) :]
-            items += self._heard(before, at)
-            items += self._answered(number, command, answer, at)
-        held, self._held = self._held, b""
-        return [*items, *self._heard(held, at)]
-
-    def _answered(self, number: int, command: str, answer: _honeywell.Answer, at: float) -> list[Item]:
-        code = answer.refusal[0] if answer.refusal else None
-        if not self._commands.answered(command[:6], code, at):
-            return [Garbled(answer.raw[:RAW], "the answer to a command that was not written", at)]
-        del self._setup[number]
-        back = [Condition(True, ANSWERS, b"", at, PART)] if self._silent else []
-        self._silent = False
-        if answer.refusal is None:
-            return [Reply(command[:6], answer.text, answer.raw, at), *back]
-        return [DeviceError(answer.refusal[0], answer.refusal[1], answer.raw, at), *back]
-
-    def _ended(self, ended: Sequence[GivenUp], now: float) -> list[Item]:
-        items: list[Item] = []
-        for one in ended:
-            if self._setup.pop(one.id, None) is None:
-                items.append(one)
-            elif one.why != GONE:
-                self._setup_at = now + AGAIN_MS
-                if not self._silent:
-                    self._silent = True
-                    items.append(Condition(False, NO_ANSWER, b"", now, PART))
-        if not self._setup and self._held:
-            held, self._held = self._held, b""
-            items += self._heard(held, now)
-        return items
+        items = self._told([self._setup.closed()], now)
+        return [*items, *super().closed(now), *self._told(self._setup.ended(self._commands.closed(now), now), now)]
 
     # --- frames -------------------------------------------------------------------------------------------------------
 
-    def _heard(self, data: bytes, at: float) -> list[Item]:
-        return self._items(self._frames.feed(data, at)) if data else []
+    def _told(self, parts: Iterable[Part], at: float) -> list[Item]:
+        items: list[Item] = []
+        for part in parts:
+            if isinstance(part, bytes):
+                items += self._items(self._frames.feed(part, at)) if part else ()
+                continue
+            items.append(part)
+            if isinstance(part, Garbled):
+                self.counters.bad(part.why)
+        return items
 
     def _bad(self, bad: Bad) -> Sequence[Item]:
         """What is no frame is refused, too, while the channel is there: the scanner waits."""
