@@ -16,6 +16,7 @@ from controller.wording import guess
 
 if TYPE_CHECKING:
     from controller.config import Floor
+    from controller.sections import Point
 
 
 def check(floor: Floor) -> None:
@@ -42,18 +43,20 @@ def _names(floor: Floor) -> None:
 def _points(floor: Floor) -> None:
     """A tracked point lies on a line, a presence point does not."""
     for name, point in floor.point.items():
+        if point.kind == "presence":
+            _presence(floor, name, point)
+            continue
         for key in ("line", "position_mm"):
-            if (
-                point.kind == "tracked"
-                and getattr(point, key) is None
-                and ("point", name, key) not in floor.sheet.broken
-            ):
+            if getattr(point, key) is None and ("point", name, key) not in floor.sheet.broken:
                 floor.sheet.report(("point", name, key), "missing", f'write {key} = …, or kind = "presence"')
-        for key in ("induction", "decision"):
-            if point.kind == "presence" and getattr(point, key):
-                floor.sheet.report(
-                    ("point", name, key), "a presence point has none", 'take it away, or kind = "presence"'
-                )
+
+
+def _presence(floor: Floor, name: str, point: Point) -> None:
+    """Nothing of a line is said of a point that lies on none."""
+    for key in ("line", "position_mm", "induction", "decision"):
+        value = getattr(point, key)
+        if value is not None and value is not False:
+            floor.sheet.report(("point", name, key), "a presence point has none", 'take it away, or kind = "tracked"')
 
 
 def _ids(floor: Floor) -> None:

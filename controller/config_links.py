@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from controller import config_brokers
 from controller.wording import closest, guess, shown, told
 from devices import driver, links, serial_ports
 
@@ -19,7 +20,7 @@ def check(floor: Floor) -> None:
     _links(floor)
     _buses(floor)
     _readers(floor)
-    _topics(floor)
+    config_brokers.check(floor)
     _plc_names(floor)
 
 
@@ -137,21 +138,6 @@ def _on_serial(link: str) -> bool:
         return links.parse(link).transport == "serial"
     except ValueError:
         return False
-
-
-def _topics(floor: Floor) -> None:
-    """At one broker each PLC has topics of its own."""
-    there: dict[tuple[str, int, str], str] = {}
-    for name, plc in floor.plc.items():
-        base = getattr(plc.settings, "base", None)
-        if base is None or ("plc", name, "link") in floor.sheet.broken:
-            continue
-        url = links.parse(plc.link)
-        other = there.setdefault((url.host.casefold(), url.port, base), name)
-        if other != name:
-            floor.sheet.report(
-                ("plc", name, "base"), f"plc.{other} has {base!r} at this broker", "give each PLC a topic of its own"
-            )
 
 
 def _plc_names(floor: Floor) -> None:

@@ -5,11 +5,15 @@ As in config_checks.py, a section that could not be read is left alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from controller import switching
-from controller.wording import told
+from controller.sheet import Problem
+from controller.toml_lines import KeyPath
+from controller.wording import closest, dotted, shown, told
 from devices.driver import load
+from devices.scan_types import PROCESSES
 
 if TYPE_CHECKING:
     from controller.config import Floor
@@ -18,11 +22,12 @@ if TYPE_CHECKING:
 LOOP_KEYS = ("carriers", "laps_max", "laps_unknown", "load_max")
 DIGITS = {"index": "index_digits", "encoder": "encoder_digits"}
 """match -> the setting of the scanner's kind with which its frames say what that needs"""
+MATCHING = ("match", "window_mm", "late_mm", "reports_no_read")
 
 
 def check(floor: Floor) -> None:
     """Run every check."""
-    for one in (_only_loops, _loops, _matches, _leads_to, _secure, _time_zone, _switches):
+    for one in (_only_loops, _loops, _matches, _leads_to, _secure, _processes, _time_zone, _switches):
         one(floor)
 
 
@@ -69,18 +74,27 @@ def _matches(floor: Floor) -> None:
         point = floor.point.get(scanner.point)
         if point is not None and point.line in floor.line and scanner.match in ("time", "carrier"):
             _timely(floor, name, scanner)
+        if point is not None and point.kind == "presence":
+            _unmatched(floor, name, scanner)
+            continue
         if scanner.match == "time" or point is None:
             continue
         at = ("scanner", name, "match")
         line = floor.line.get(point.line or "")
-        if point.kind == "presence":
-            floor.sheet.report(at, f"{scanner.point} is a presence point: nothing is matched there", "take it away")
-        elif line is not None:
+        if line is not None:
             problem = _on(line, str(point.line), scanner.match)
             if problem:
                 floor.sheet.report(at, *problem)
         if scanner.settings is not None:
             _said(floor, name, scanner)
+
+
+def _unmatched(floor: Floor, name: str, scanner: Scanner) -> None:
+    """The read itself is the event: there are no items among which one must be found."""
+    for key in MATCHING:
+        if key in scanner.model_fields_set:
+            what = f"{scanner.point} is a presence point: nothing is matched there"
+            floor.sheet.report(("scanner", name, key), what, "take it away")
 
 
 def _on(line: Line, name: str, match: str) -> tuple[str, str] | None:
@@ -146,6 +160,24 @@ def _secure(floor: Floor) -> None:
                 f"true, but {line.default_lane} is the default lane of line {name}: an unscreened item can get there",
                 "take it away, or choose another default_lane",
             )
+
+
+def _processes(floor: Floor) -> None:
+    """A site may have processes of its own; one that is nearly a usual one is a slip."""
+    hands = floor.sheet.data.get("hands")
+    named: list[tuple[KeyPath, Iterable[object]]] = [
+        (("scanner", name, "offline_accept"), getattr(scanner.settings, "offline_accept", ()))
+        for name, scanner in floor.scanner.items()
+    ]
+    staying = hands.get("staying") if isinstance(hands, dict) else None
+    named.append((("hands", "staying"), staying if isinstance(staying, list) else ()))
+    for at, processes in named:
+        for process in processes:
+            meant = closest(process, PROCESSES) if isinstance(process, str) and process not in PROCESSES else None
+            if meant:
+                what = f"{shown(process)} is none of the usual processes"
+                where = (floor.sheet.file, floor.sheet.line(at), dotted(at))
+                floor.warnings.append(Problem(*where, what, f"did you mean {meant!r}? One of the site's own is good"))
 
 
 def _time_zone(floor: Floor) -> None:

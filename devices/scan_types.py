@@ -13,12 +13,15 @@ Token: TypeAlias = tuple[int, int]
 Verdict: TypeAlias = Literal["ok", "wrong", "hold"]
 """What a hand may do: go on; not here; stop and wait for people."""
 
+PROCESSES = ("identify", "unload", "inspect", "put", "load", "depart", "exception")
+"""What hands do everywhere; a site may have others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hand:
     """Who asks with a scan: it waits for a HandAnswer with this `ref`, within 300 ms.
 
-    `process` (`identify unload inspect put load depart exception …`), `station` and `actor` are ids of the site, `ref`
+    `process` (one of PROCESSES, or the site's own), `station` and `actor` are ids of the site, `ref`
     the device's own id of this scan, the same when it asks again. `target`: the container, departure or lane that the
     hand works at, as it says it. `time`: when it scanned by its own clock (RFC 3339, a label). Empty = not said.
     `stored`: scanned while nobody could answer, and already done.

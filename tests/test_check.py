@@ -339,7 +339,8 @@ AT_FIRST, AT_SECOND = 'line = "S1"\n', 'line = "S2"\n'
             "mqtt_json",
             [(S2, "lgg/S2", "lgg/S1")],
             "plc-2.base",
-            "plc.plc-1 has 'floorsim/lgg/S1' at this broker; give each PLC a topic of its own",
+            "'floorsim/lgg/S1/up' is heard by plc.plc-1 at this broker, too; "
+            'give plc-2 a topic of its own: base = "floorsim/lgg/S1-2", and the same in the machine',
         ),
         (
             "mqtt_json",
