@@ -22,7 +22,7 @@ from controller.sections import Plc, Scanner
 from controller.spoilt import Spoilt
 from devices import links
 from devices.driver import Driver, load, make
-from devices.types import GivenUp, Item, Kept, Message, SessionLost, SetTime
+from devices.types import GivenUp, Item, Kept, Message, Reply, SessionLost, SetTime
 
 TIME_EVERY_MS = 600_000.0
 """TIME goes to a PLC after SYEN and every 10 minutes (PLC interface v1 §2)."""
@@ -33,6 +33,9 @@ WELL_MS = 60_000.0
 """A driver made anew that has run for so long without failing again is well."""
 
 LAST_BYTES = 256
+
+REPLIES = 4
+"""Kinds of answers of a device that are remembered, the latest."""
 
 T = TypeVar("T")
 
@@ -78,6 +81,8 @@ class Machines:
         """(link, number of a command) -> ref of its `Send`, until it is answered"""
         self._plc_of = {plc.line: name for name, plc in config.plc.items()}
         self.spoilt = {name: Spoilt() for name in machines}
+        self.replies: dict[str, dict[str, Reply]] = {name: {} for name in machines}
+        """device -> verb -> the last answer of this kind, the newest last: it may say who the machine is"""
         self._time_at: dict[str, float] = {}
         self._hang_ups: list[tuple[str, str]] = []
         self._durable_tokens = dict(channels)
@@ -96,6 +101,15 @@ class Machines:
         """A line for the log about everything that a kind in use does by guess."""
         kinds = {one.kind: None for one in (*self.config.scanner.values(), *self.config.plc.values())}
         return [f"{kind}, unproven: {what}" for kind in kinds for what in getattr(load(kind), "UNPROVEN", ())]
+
+    def _note(self, name: str, item: Item) -> None:
+        """Remember an answer for people."""
+        if isinstance(item, Reply):
+            replies = self.replies[name]
+            replies.pop(item.verb, None)
+            replies[item.verb] = item
+            if len(replies) > REPLIES:
+                del replies[next(iter(replies))]
 
     # --- what leaves --------------------------------------------------------------------------------------------------
 

@@ -268,6 +268,7 @@ class Node(Surroundings):
             if isinstance(item, Answered | GivenUp):
                 self._came_back(link, item, now)
                 continue
+            self._note(link, item)
             if self.spoilt[link].heard(item):
                 self.alarm(f"garbled-{link}", self.spoilt[link].alarm, now)
             if not self._dropped(link, item, now):

@@ -109,6 +109,9 @@ def _link(node: Node, name: str, health: Health, now: float) -> dict[str, Any]:
         ],
         "unwell": dict(node.floor.unwell.get(name, {}))
         | ({"": alarm} if (alarm := node.floor.standing.get(f"device-{name}")) else {}),
+        "replies": [
+            {"age_ms": round(now - one.at), "verb": one.verb, "text": one.text} for one in node.replies[name].values()
+        ],
     }
     return entry | ({"session": _session(node, name, device.line)} if isinstance(device, Plc) else {})
 

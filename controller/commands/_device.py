@@ -25,6 +25,7 @@ def shown(name: str, link: dict[str, Any]) -> list[str]:
         f"frames    {link['frames']}",
         *_counts("garbled", link["garbled"]),
         *_counts("noted", link["noted"]),
+        *_replies(link.get("replies", [])),
         *_spoilt(link.get("spoilt", [])),
     ]
 
@@ -58,6 +59,12 @@ def _counts(word: str, counts: dict[str, int]) -> list[str]:
         return [f"{word:<10}nothing"]
     found = [f"{count:>6}  {why}" for why, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))]
     return [f"{word if not number else '':<8}{row}" for number, row in enumerate(found)]
+
+
+def _replies(last: list[dict[str, Any]]) -> list[str]:
+    """What it answered last to each kind of question, the newest first."""
+    rows = [f"{_s(one['age_ms'])} ago  {one['verb']}: {one['text']}" for one in reversed(last)]
+    return [f"{'' if number else 'answered':<10}{row}" for number, row in enumerate(rows)]
 
 
 def _spoilt(last: list[dict[str, Any]]) -> list[str]:
