@@ -7,6 +7,7 @@ These models are the contract of the inbound topics; a message that does not fit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -14,11 +15,21 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic_core import from_json
 
 from controller.moments import stated, stated_at_site
+from devices.barcodes import candidates
+from devices.barcodes.candidate import without_separators
 
 Moment: TypeAlias = Annotated[str, AfterValidator(stated)]
 SiteMoment: TypeAlias = Annotated[str, AfterValidator(stated_at_site)]
 Id: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
 UtcMs: TypeAlias = Annotated[int, Field(ge=0, le=9_999_999_999_999)]
+
+
+_SEPARATED = re.compile("[ -]")
+
+
+def _is_number(alias: str) -> bool:
+    """Whether it is right by some scheme; any other text is nothing but itself."""
+    return any(candidate.valid for candidate in candidates(alias))
 
 
 class Inbound(BaseModel):
@@ -46,6 +57,13 @@ class Advice(Inbound):
     screened: bool = False
     weight_g: int | None = Field(None, ge=0)
     length_mm: int | None = Field(None, ge=0)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Everything under which it is found: its id, its aliases, and of those that are numbers written with spaces or
+        hyphens also the bare ones: that is how they are read."""
+        bare = (without_separators(alias) for alias in self.aliases if _SEPARATED.search(alias) and _is_number(alias))
+        return tuple(dict.fromkeys((self.parcel, *self.aliases, *bare)))
 
     @property
     def subjects(self) -> tuple[tuple[str, str], ...]:

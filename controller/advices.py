@@ -33,7 +33,7 @@ class Advices:
             return False
         self._forget(advice.parcel)
         self._fresh[advice.parcel] = advice
-        for key in (advice.parcel, *advice.aliases):
+        for key in advice.keys:
             self._by_key.setdefault(key, {})[advice.parcel] = None
         return True
 
@@ -54,7 +54,7 @@ class Advices:
 
     def _forget(self, parcel: str) -> None:
         old = self._fresh.pop(parcel, None)
-        for key in (old.parcel, *old.aliases) if old else ():
+        for key in old.keys if old else ():
             members = self._by_key.get(key, {})
             members.pop(parcel, None)
             if not members:

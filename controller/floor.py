@@ -145,7 +145,7 @@ class Floor(FloorState):
     # --- the centre ---------------------------------------------------------------------------------------------------
 
     def _advised(self, advices: tuple[Advice, ...], now: float, look: Look) -> None:
-        keys = {code for advice in advices for code in (advice.parcel, *advice.aliases)}
+        keys = {code for advice in advices for code in advice.keys}
         for line, travel in self.travels():
             if travel.parcel in keys or any(text in keys for text in texts(travel.results, self.rules)):
                 deciding.consider(self, line, travel, now, look)

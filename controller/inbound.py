@@ -128,7 +128,7 @@ def _answer(found: list[Any], understood: Understood, advices: Advices) -> None:
 
 def _store(news: Iterable[Advice], understood: Understood, advices: Advices) -> None:
     taken = tuple(advice for advice in news if advices.take(advice))
-    understood.advice = [(each.parcel, each.aliases, each.model_dump_json().encode()) for each in taken]
+    understood.advice = [(each.parcel, each.keys[1:], each.model_dump_json().encode()) for each in taken]
     understood.inputs.append(Advised(taken))
 
 

@@ -467,7 +467,7 @@ class Store:
 
     def take(self, *news: Advice) -> list[bool]:
         taken = [self.advices.take(one) for one in news]
-        rows = [(n.parcel, n.aliases, n.model_dump_json().encode()) for n, ok in zip(news, taken, strict=True) if ok]
+        rows = [(n.parcel, n.keys[1:], n.model_dump_json().encode()) for n, ok in zip(news, taken, strict=True) if ok]
         self.batch = Batch(advice=list(rows))
         return taken
 
@@ -491,6 +491,26 @@ def test_upsert_by_version(committed: bool) -> None:
     assert store.take(advice(version=4, aliases=("NEW",))) == [True]
     assert store.found("NEW") == store.found("P1") == [("P1", 4)]
     assert store.found("CP1") == [], "an alias that it no longer has"
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_number_that_is_advised_with_spaces_is_found_as_it_is_read(committed: bool) -> None:
+    store = Store()
+    store.take(advice(aliases=("003404338364426365 97", "RB 123 456 785 GB", "BOX-1 A")))
+    if committed:
+        store.commit()
+    for code in ("00340433836442636597", "003404338364426365 97", "RB123456785GB", "BOX-1 A"):
+        assert store.found(code) == [("P1", 0)], code
+    assert store.found("BOX1A") == [], "no number: what it would be without them is another text"
+    store.take(advice(version=1, aliases=("OTHER",)))
+    assert store.found("RB123456785GB") == []
+
+
+def test_a_number_that_is_advised_with_spaces_is_so_on_disk() -> None:
+    hub = Daemon()
+    hub.say("advice", {"parcel": "P9", "aliases": ["RB 123 456 785 GB"]})
+    hub.commit()
+    assert [parcel for parcel, _ in hub.journal.look("RB123456785GB")] == ["P9"]
 
 
 @pytest.mark.parametrize("committed", [False, True])
