@@ -1,16 +1,19 @@
-"""The pages of scanner kinds: each has every setting with its default, and examples that a driver takes."""
+"""The pages of scanner kinds: every setting with its default, examples that a driver takes, bytes to try."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
 import re
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from controller.__main__ import main
 from devices import links
 from devices.driver import load
 from tests.ears import ALL_KINDS, READERS
@@ -114,3 +117,18 @@ def test_the_examples_of_a_page_are_taken(kind: str) -> None:
             drivers.append(load(kind).Driver(load(kind).Settings(**values)))
         if len(drivers) > 1 and hasattr(load(kind), "join"):
             load(kind).join(drivers)
+
+
+@each
+def test_bytes_to_try_mean_what_a_page_says(kind: str) -> None:
+    """`…` stands for whatever else is printed there."""
+    blocks = re.findall(
+        r"```console\n\$ (.*?floord decode .*?)\n(.*?)```", (PAGES / f"{kind}.md").read_text(), re.DOTALL
+    )
+    assert blocks
+    for typed, printed in blocks:
+        echo, said, pipe, floord, *arguments = shlex.split(typed)
+        assert (echo, pipe, floord, arguments[:2]) == ("echo", "|", "floord", ["decode", kind])
+        result = CliRunner().invoke(main, arguments, input=f"{said}\n")
+        assert result.exit_code == 0, result.output
+        assert re.fullmatch(re.escape(printed).replace("…", ".*"), result.output), result.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,6 +103,14 @@ def test_one_of_the_destinations_that_its_rule_allows_is_enough() -> None:
     )
     assert scan(bench, "CP1", "put", "S1-L03").words == "to MANY"
     assert scan(bench, "CP1", "put", "S1-L04").words == "goes to MANY, not into S1-L04"
+
+
+def test_the_page_for_those_who_program_terminals_shows_what_they_are_told() -> None:
+    bench = hub(advice("P2", "FR", aliases=("CP2",)))
+    bench.customs("hold", subject=("parcel", "P2"))
+    told = scan(bench, "CP2", "load")
+    page = (Path(__file__).parents[1] / "docs" / "handhelds.md").read_text()
+    assert f'"verdict": "{told.verdict}", "words": "{told.words}", "tone": "{told.tone}"' in page
 
 
 @pytest.mark.parametrize("status", ["do_not_load", "screen", "hold", "inspect", "seize"])

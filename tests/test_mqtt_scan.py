@@ -36,7 +36,7 @@ from tests.test_uplink import run, started
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "handhelds.md").read_text()
 EXAMPLES = [json.loads(block.split("```")[0]) for block in DOCUMENT.split("```json")[1:]]
 SCAN = {"scan": "a81f-17", "code": "RB123456785GB", "process": "load", "station": "D4", "actor": "op-7"}
-HOLD = HandAnswer("hh-07", "a81f-17", "hold", "customs hold: to the bond cage", "triple")
+HOLD = HandAnswer("hh-07", "a81f-17", "hold", "customs hold: H7 BE on parcel P2", "triple")
 TEN_MINUTES = 600_000.0
 
 
