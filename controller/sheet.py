@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from controller import toml_syntax
 from controller.toml_lines import KeyPath, places
 from controller.wording import closest, dotted, explained, key_in, shown, told
 
@@ -162,6 +162,7 @@ class Sheet:
         return key
 
     def _read(self, path: Path, given: str | None) -> bool:
+        text = ""
         try:
             raw = _bytes(path) if given is None else given.encode(errors="surrogatepass")
             text = _text(raw)
@@ -174,7 +175,8 @@ class Sheet:
             line = raw[: error.start].count(b"\n") + 1
             self.problems.append(Problem(self.file, line, "", "not UTF-8", "save the file as UTF-8"))
         except ValueError as error:
-            self.problems.append(_syntax(self.file, str(error)))
+            line, what, instead = toml_syntax.explained(text, str(error))
+            self.problems.append(Problem(self.file, line, "", what, instead))
         else:
             self.lines = places(text)
             self.data = self._plain((), data)
@@ -219,10 +221,3 @@ def _text(raw: bytes) -> str:
             "a byte-order mark stands before the first key; save as UTF-8 without it (at line 1, column 1)"
         )
     return raw.decode()
-
-
-def _syntax(file: str, message: str) -> Problem:
-    place = re.search(r" \(at line (\d+), column (\d+)\)", message)
-    what = message[: place.start()] if place else message.replace(" (at end of document)", " at the end of the file")
-    column = f" at column {place[2]}" if place else ""
-    return Problem(file, int(place[1]) if place else 0, "", f"not TOML{column}: {what[:1].lower()}{what[1:]}")

@@ -464,7 +464,7 @@ def test_a_driver_that_refuses_its_settings(tmp_path: Path) -> None:
     ("raw", "line", "what"),
     [
         (b"site = 'x'\nnode = \n", 2, "not TOML"),
-        (b"[line.S1]\n[line.S1]\n", 2, "not TOML"),
+        (b"[line.S1]\n[line.S1]\n", 2, "[line.S1] stands twice, first in line 1"),
         (b"site = 'x'\nnode = '\xff'\n", 2, "not UTF-8"),
         (b"\xef\xbb\xbfsite = 'x'\n", 1, "byte-order mark"),
         (b"x = " + b"[" * 100_000, 0, "nested too deeply"),
