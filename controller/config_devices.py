@@ -10,7 +10,7 @@ from typing import Any
 
 from controller.sheet import Sheet, fields
 from controller.toml_lines import KeyPath
-from controller.wording import guess, shown
+from controller.wording import shown
 from devices import driver, links
 
 FAMILIES = {"scanner": ("scanners", "scales"), "plc": ("plcs",)}
@@ -60,7 +60,7 @@ def _settings_type(sheet: Sheet, at: KeyPath, kind: object) -> type[Any] | None:
     if family:
         sheet.report((*at, "kind"), f"{shown(kind)} is of the family {family}", f"known here: {', '.join(fitting)}")
     else:
-        sheet.report((*at, "kind"), f"unknown kind {shown(kind)}", guess(kind, fitting, "known kinds"))
+        sheet.report((*at, "kind"), f"unknown kind {shown(kind)}", driver.meant(kind, fitting))
     return None
 
 

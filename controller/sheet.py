@@ -12,10 +12,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -135,20 +136,20 @@ class Sheet:
         try:
             return adapter.validate_json(json.dumps(good), strict=True)
         except ValidationError as error:
-            wrong = {str(self._wrong(at, good, detail)) for detail in error.errors(include_url=False)}
+            wrong = {str(self._wrong(at, good, detail, kind)) for detail in error.errors(include_url=False)}
         try:
             rest = {key: value for key, value in good.items() if key not in wrong}
             return adapter.validate_json(json.dumps(rest), strict=True)
         except ValidationError:
             return None
 
-    def _wrong(self, at: KeyPath, raw: Mapping[str, Any], detail: Any) -> str:
+    def _wrong(self, at: KeyPath, raw: Mapping[str, Any], detail: Any, kind: type[Any]) -> str:
         """Report one finding of pydantic; the key of `raw` that it concerns, "" for the whole."""
         key = str(detail["loc"][0]) if detail["loc"] else key_in(detail["msg"], raw)
         path = (*at, key) if key else at
         if detail["type"] == "missing":
             if path not in self.broken:
-                self.report(path, "missing", f"write {key} = …")
+                self.report(path, "missing", _lacking(kind, key))
             return key
         if not key and self.hurt(at):
             return key
@@ -197,6 +198,13 @@ class Sheet:
             return value
         self.report(at, "no date, nan, infinity or number over 64 bits can stand here", "put quotes around a text")
         return None
+
+
+def _lacking(kind: type[Any], key: str) -> str:
+    """What to write for a key that must be there, and what it is where the class says so."""
+    said = re.search(rf"`{key}` = ([^.;]+)", kind.__doc__ or "")
+    words = f", {' '.join(said[1].split())}" if said else ""
+    return f"write {key} = " + ('"…"' if get_type_hints(kind).get(key) is str else "…") + words
 
 
 def fields(kind: type[Any]) -> tuple[str, ...]:

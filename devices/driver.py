@@ -34,9 +34,11 @@ with `_` is a part of its family and no kind.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from types import ModuleType
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -189,7 +191,7 @@ def wire(name: str, text: str) -> bytes:
 
 
 class UnknownKind(LookupError):
-    """No module of that name in any family; the message lists the known kinds."""
+    """No module of that name in any family; the message says which was meant, or lists the known kinds."""
 
 
 def kinds() -> dict[str, str]:
@@ -208,11 +210,32 @@ def kinds() -> dict[str, str]:
     return found
 
 
+def meant(word: str, among: Collection[str]) -> str:
+    """What to write in place of a kind that is not known, with the machine: kinds whose machine is called so, one that
+    is spelt nearly so, else all of `among`."""
+    titles = {kind: title(kind) for kind in sorted(among)}
+    called = re.compile(rf"\b(?=[A-Z0-9])(?i:{re.escape(word)})")
+    found = [kind for kind in titles if word[:1].isalnum() and called.search(_first_line(kind))]
+    found = found or difflib.get_close_matches(word.casefold(), titles, n=1)
+    if found:
+        return f"did you mean {' or '.join(f'{kind!r} ({titles[kind]})' for kind in found)}?"
+    return f"known kinds are: {', '.join(f'{kind} ({words})' for kind, words in titles.items())}"
+
+
+def title(kind: str) -> str:
+    """The machine of a kind in a few words."""
+    return re.split(r"[,:]", re.sub(r" \(.*?\)", "", _first_line(kind)))[0].rstrip(".")
+
+
+def _first_line(kind: str) -> str:
+    return (load(kind).__doc__ or "").partition("\n")[0].removeprefix(f"`{kind}`: ")
+
+
 def load(kind: str) -> ModuleType:
-    """The module of a kind, with `Settings` and `Driver`. Raises UnknownKind, naming the known ones."""
+    """The module of a kind, with `Settings` and `Driver`. Raises UnknownKind, saying what to write instead."""
     known = kinds()
     if kind not in known:
-        raise UnknownKind(f"unknown kind {kind!r}; known are: {', '.join(sorted(known))}")
+        raise UnknownKind(f"unknown kind {kind!r}; {meant(kind, known)}")
     return importlib.import_module(f"devices.{known[kind]}.{kind}")
 
 

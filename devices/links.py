@@ -12,6 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from devices import link_words
 from devices.types import Message
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def parse(url: str) -> LinkUrl:
         raise ValueError(f"link {url!r}: {error}; write one of: {', '.join(FORMS.values())}") from None
     form = FORMS.get(parts.scheme)
     if form is None:
-        raise ValueError(f"link {url!r}: unknown scheme {parts.scheme!r}; write one of: {', '.join(FORMS.values())}")
+        raise ValueError(f"link {url!r}: {link_words.unknown_scheme(url, parts.scheme, FORMS)}")
     if parts.scheme == "serial":
         if parts.netloc or len(parts.path) < 2:
             raise ValueError(f"link {url!r}: write three slashes and the whole path: serial:///dev/serial/by-id/…")
@@ -196,6 +197,8 @@ def parse(url: str) -> LinkUrl:
     if parts.username is not None:
         whose = f"{parts.scheme}://…@{parts.hostname}"  # no password is printed
         raise ValueError(f"link {whose!r}: no name or password in it; write username = … and password_file = …")
+    if parts.scheme.startswith("mqtt") and parts.hostname and parts.path.strip("/"):
+        raise ValueError(f"link {url!r}: {link_words.topic_in(parts)}")
     if not parts.hostname or not port or parts.path.rstrip("/"):
         raise ValueError(f"link {url!r}: write {form}")
     made = LinkUrl(parts.scheme, host=parts.hostname, port=port)
@@ -224,11 +227,11 @@ def _with_line(url: str, query: str, made: LinkUrl, keys: tuple[str, ...]) -> Li
     if len(given) < len(pairs):
         raise ValueError(f"link {url!r}: a setting stands twice")
     if unknown := sorted(given.keys() - set(keys)):
-        raise ValueError(f"link {url!r}: unknown setting {unknown[0]!r}; known are: {', '.join(sorted(keys))}")
+        raise ValueError(f"link {url!r}: {link_words.unknown_setting(unknown[0], keys)}")
 
     def chosen(key: str, default: str, allowed: tuple[str, ...]) -> str:
         if (value := given.get(key, default)) not in allowed:
-            raise ValueError(f"link {url!r}: {key} = {value!r}; write one of: {', '.join(allowed)}")
+            raise ValueError(f"link {url!r}: {link_words.wrong_choice(key, value, allowed)}")
         return value
 
     baud = given.get("baud", "9600")

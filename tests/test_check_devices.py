@@ -106,3 +106,13 @@ def test_a_process_that_is_nearly_a_usual_one_is_a_warning(
     said = [line.split(": ", 2)[2] for line in result.stderr.splitlines()]
     words = f'{key}: "{process}" is none of the usual processes; did you mean {meant!r}? One of the site\'s own is good'
     assert said == ([words] if key else [])
+
+
+def test_a_key_that_is_missing_is_told_with_what_it_is(tmp_path: Path) -> None:
+    assert told(tmp_path, PORTAL) == [
+        'scanner.gate.base: missing; write base = "…", the topic that all topics of the reader are below'
+    ]
+    assert told(tmp_path, HANDS.replace('point = "DOCK"\n', "")) == ['scanner.hands.point: missing; write point = "…"']
+    assert "line.S1.length_mm: missing; write length_mm = …" in told(
+        tmp_path, "", changed("length_mm = 24000\n", "")[0]
+    )

@@ -300,7 +300,20 @@ WRONG = [
     ('point = "S1-T1"', 'point = "S1-T2"', "scanner.tunnel-1.point", "no point 'S1-T2'", "did you mean 'S1-T1'?"),
     ('line = "S1"\nplc', 'line = "X9"\nplc', "plc.s1.line", "no line 'X9'", "lines are: S1"),
     ('default_lane = "S1-EX"', 'default_lane = "S1-EXC"', "line.S1.default_lane", "no lane 'S1-EXC'", "'S1-EX'?"),
-    ('kind = "line"\nlink', 'kind = "lines"\nlink', "scanner.tunnel-1.kind", "unknown kind", "did you mean 'line'?"),
+    (
+        'kind = "line"\nlink',
+        'kind = "lines"\nlink',
+        "scanner.tunnel-1.kind",
+        "unknown kind",
+        "did you mean 'line' (any scanner",
+    ),
+    (
+        'kind = "line"\nlink',
+        'kind = "CLV"\nlink',
+        "scanner.tunnel-1.kind",
+        "unknown kind",
+        "mean 'sick_cola' (SICK CLV6",
+    ),
     ('kind = "line"\nlink', 'kind = "opticon"\nlink', "scanner.tunnel-1.kind", "unknown kind", "known kinds are: "),
     ('kind = "line"\nlink', 'kind = "telegram"\nlink', "scanner.tunnel-1.kind", "of the family plcs", "line"),
     # links

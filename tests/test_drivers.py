@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import devices.driver
 from controller.commands import decode
 from controller.commands._texts import settings as settings_of
-from devices.driver import load
+from devices.driver import kinds, load
 from devices.types import Garbled, Item, Kept, NoRead, Read
 from tests import transcripts
 from tests.ears import ALL_KINDS, KINDS, RECORDED, Ear, settings_groups
@@ -183,3 +183,24 @@ def test_stub_and_driver_of_a_scanner_understand_each_other(kind: str) -> None:
             heard += hear()
         assert [told(item) for item in heard] == expected
         now += 1000.0
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("cognex", "did you mean 'dataman' (Cognex DataMan readers)?"),
+        ("fx9600", "did you mean 'zebra_fx' (Zebra fixed RFID readers with IoT Connector)?"),
+        ("sick", "did you mean 'mda' (SICK Master Data Analyzer) or 'sick_cola' (SICK CLV6xx and Lector scanners)?"),
+        ("keyence-sr", "did you mean 'keyence_sr' (Keyence SR and BL readers)?"),
+        ("", "known kinds are: cubiscan (CubiScan 125 and 325), "),
+        ("[", "known kinds are: "),
+    ],
+)
+def test_a_kind_is_found_by_its_machine(word: str, said: str) -> None:
+    assert devices.driver.meant(word, kinds()).startswith(said)
+
+
+def test_every_kind_says_which_machine_it_is_for() -> None:
+    titles = {kind: devices.driver.title(kind) for kind in kinds()}
+    assert all(8 < len(words) < 80 and words != kind for kind, words in titles.items()), titles
+    assert len(set(titles.values())) == len(titles)

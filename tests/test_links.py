@@ -536,10 +536,15 @@ def test_urls_are_parsed() -> None:
 @pytest.mark.parametrize(
     ("url", "advice"),
     [
-        (
-            "/dev/ttyUSB0",
-            "write one of: serial:///dev/serial/by-id/…?baud=115200, usb://VID:PID:SERIAL?baud=115200, tcp",
-        ),
+        ("/dev/ttyUSB0", "a path alone; write serial:///dev/ttyUSB0?baud=9600, with the speed of the machine"),
+        ("10.0.0.5:2112", "an address alone; write tcp://10.0.0.5:2112"),
+        ("scanner-1:2112", "an address alone; write tcp://scanner-1:2112"),
+        ("COM3", "write one of: serial:///dev/serial/by-id/…?baud=115200, usb://VID:PID:SERIAL?baud=115200, tcp"),
+        ("tpc://h:1", "unknown scheme 'tpc'; did you mean tcp://host:port?"),
+        ("mqtt://h/handheld", "a topic does not stand in it; write link = 'mqtt://h' and base = 'handheld'"),
+        ("mqtts://h:8883/a/b/", "write link = 'mqtts://h:8883' and base = 'a/b'"),
+        ("serial:///dev/x?baudrate=9600", "unknown setting 'baudrate'; did you mean 'baud'? known are: "),
+        ("serial:///dev/x?parity=Even", "parity = 'Even'; write parity=E"),
         ("pty:///run/x", "unknown scheme 'pty'"),
         ("serial://dev/ttyS0", "three slashes"),
         ("serial:///", "three slashes"),
@@ -548,7 +553,7 @@ def test_urls_are_parsed() -> None:
         ("serial:///dev/x?baud=²", "from 50 to 4000000"),
         ("serial:///dev/x?baud=", "from 50 to 4000000"),
         ("serial:///dev/x?baud=9600&baud=1200", "stands twice"),
-        ("serial:///dev/x?parity=even", "write one of: N, E, O, M, S"),
+        ("serial:///dev/x?parity=8", "write one of: N, E, O, M, S"),
         ("serial:///dev/x?stopbits=3", "write one of: 1, 1.5, 2"),
         ("serial:///dev/x?echo=yes", "write one of: keep, strip"),
         ("serial:///dev/x?dtr=1", "write one of: on, off"),
