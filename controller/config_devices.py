@@ -5,9 +5,10 @@ The kind is imported here, because a configuration names it, and its driver is m
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from controller.sections import Device
 from controller.sheet import Sheet, fields
 from controller.toml_lines import KeyPath
 from controller.wording import shown
@@ -42,6 +43,12 @@ def settings(sheet: Sheet, at: KeyPath, raw: Mapping[str, Any], common: Collecti
         sheet.refused(at, str(error), raw)
         return None
     return made
+
+
+def unproven(devices: Iterable[Device]) -> list[str]:
+    """What the kinds of these devices do by guess, `kind: what`."""
+    kinds = dict.fromkeys(device.kind for device in devices if device.kind in driver.kinds())
+    return [f"{kind}: {what}" for kind in kinds for what in getattr(driver.load(kind), "UNPROVEN", ())]
 
 
 def known(table: str) -> list[str]:

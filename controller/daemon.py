@@ -115,8 +115,10 @@ class Daemon(Renewing):
             f"{self.config.site}/{self.config.node} runs: {counted(len(self.links), 'link')}, broker {brokers}, "
             f"journal {self.node.origin.journal} boot {self.node.boot}, {self._wellbeing.waiting()}"
         )
-        for what in self.node.unproven:
-            say(what)
+        if found := len(self.node.unproven):
+            say(
+                f"unproven: {counted(found, 'thing')} about its machines; floord check --unproven FLOOR.toml lists them"
+            )
         if what := scarce(state_dir.free(self.config.state_dir), self.config.journal):
             say(what)
         self._stalls.keep(self.config.state_dir / "stacks")

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from controller import config_devices
 from controller.config import Config
 from controller.effects import Send, Tell
 from controller.sections import Plc, Scanner
@@ -98,9 +99,8 @@ class Machines:
 
     @property
     def unproven(self) -> list[str]:
-        """A line for the log about everything that a kind in use does by guess."""
-        kinds = {one.kind: None for one in (*self.config.scanner.values(), *self.config.plc.values())}
-        return [f"{kind}, unproven: {what}" for kind in kinds for what in getattr(load(kind), "UNPROVEN", ())]
+        """Everything that a kind in use does by guess."""
+        return config_devices.unproven([*self.config.scanner.values(), *self.config.plc.values()])
 
     def _note(self, name: str, item: Item) -> None:
         """Remember an answer for people."""

@@ -202,6 +202,7 @@ def test_json(tmp_path: Path) -> None:
         "ok": True,
         "problems": [],
         "warnings": [],
+        "unproven": [],
         "lines": ["S1"],
         "points": ["DOCK", "S1-DEC", "S1-IND", "S1-T1"],
         "lanes": ["S1-EX", "S1-L01"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from paho.mqtt.client import topic_matches_sub
 
 from controller.config_brokers import overlap
-from tests.test_check import check
+from devices.scanners import zebra_fx
+from tests.test_check import S1_PLAN, check, floord
 from tests.test_config import FLOOR, changed
 
 HANDS = '[scanner.hands]\nkind = "mqtt_scan"\nlink = "mqtt://10.0.7.2"\npoint = "DOCK"\n'
@@ -116,3 +118,31 @@ def test_a_key_that_is_missing_is_told_with_what_it_is(tmp_path: Path) -> None:
     assert "line.S1.length_mm: missing; write length_mm = …" in told(
         tmp_path, "", changed("length_mm = 24000\n", "")[0]
     )
+
+
+def test_what_is_done_by_guess_is_listed_when_it_is_asked_for(tmp_path: Path) -> None:
+    floor = f'{FLOOR}{PORTAL}base = "gate"\n{PORTAL.replace(".gate", ".gate-2")}base = "gate-2"\n'
+    assert "unproven" not in check(tmp_path, floor).output
+    found = check(tmp_path, floor, S1_PLAN, "--unproven")
+    assert found.exit_code == 0
+    listed = [f"zebra_fx: {what}" for what in zebra_fx.UNPROVEN]
+    assert found.stdout.splitlines()[1:] == [f"unproven: {what}" for what in listed]
+    assert json.loads(check(tmp_path, floor, S1_PLAN, "--json").stdout)["unproven"] == listed
+
+
+def test_the_floor_file_is_named_as_for_every_other_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check(tmp_path)
+    file = str(tmp_path / "floor.toml")
+    good = floord("check", file).output
+    assert good.endswith("closed, 1 supervised\n")
+    for arguments in (("--floor", file), ("-f", file), ("--floor", tmp_path), (tmp_path,)):
+        assert floord("check", *arguments).output == good
+    twice = floord("check", file, "--floor", file)
+    assert (twice.exit_code, "two floor files" in twice.output) == (2, True)
+    monkeypatch.setenv("FLOORD_FLOOR", file)
+    assert floord("check").output == good
+    monkeypatch.setenv("FLOORD_FLOOR", "elsewhere.toml")
+    assert floord("check", file).output == good
+    monkeypatch.delenv("FLOORD_FLOOR")
+    monkeypatch.chdir(tmp_path)
+    assert floord("check").output.startswith("floor.toml: 1 line")

@@ -10,7 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
+from controller import config_devices
 from controller.config import Floor, read
 from controller.plan import Plan
 from controller.plans import read_plans
@@ -21,14 +23,29 @@ EXIT_CONFIG = 78
 
 
 @click.command("check")
-@click.argument("floor_file", metavar="FLOOR.toml", type=click.Path(path_type=Path))
+@click.argument("floor_file", metavar="[FLOOR.toml]", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "-f",
+    "--floor",
+    "named",
+    type=click.Path(path_type=Path),
+    default=Path("floor.toml"),
+    envvar="FLOORD_FLOOR",
+    show_default=True,
+    help="The same, as other commands take it; or its folder.  [env: FLOORD_FLOOR]",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for scripts.")
-def command(floor_file: Path, as_json: bool) -> None:
+@click.option("--unproven", is_flag=True, help="List, too, what the kinds of this floor do by guess.")
+@click.pass_context
+def command(context: click.Context, floor_file: Path | None, named: Path, as_json: bool, unproven: bool) -> None:
     """Check a floor file, its sort plans and the customs closure; nothing is started.
 
     Exit code 0: all is well. 78: the problems are listed with file, line, key and what to write instead.
     """
-    floor = read(floor_file)
+    if floor_file is not None and context.get_parameter_source("named") is ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"two floor files, {floor_file} and {named}; write one")
+    named = floor_file or named
+    floor = read(named / "floor.toml" if named.is_dir() else named)
     plans, in_plans = read_plans(floor)
     problems = in_order([*floor.sheet.problems, *in_plans, *floor.untimely])
     if as_json:
@@ -41,8 +58,14 @@ def command(floor_file: Path, as_json: bool) -> None:
         click.echo(_summary(floor, list(plans.values())))
     for warning in floor.warnings if not as_json else ():
         click.echo(_wrapped(f"warning: {warning}"), err=True)
+    for what in _unproven(floor) if unproven and not as_json else ():
+        click.echo(_wrapped(f"unproven: {what}"))
     if problems:
         sys.exit(EXIT_CONFIG)
+
+
+def _unproven(floor: Floor) -> list[str]:
+    return config_devices.unproven([*floor.scanner.values(), *floor.plc.values()])
 
 
 def _wrapped(text: str) -> str:
@@ -70,6 +93,7 @@ def _json(problems: list[Problem], floor: Floor, plans: list[Plan]) -> dict[str,
         "ok": not problems,
         "problems": [asdict(problem) for problem in problems],
         "warnings": [asdict(warning) for warning in floor.warnings],
+        "unproven": _unproven(floor),
         "lines": sorted(floor.line),
         "points": sorted(floor.point),
         "lanes": sorted(floor.lane),
