@@ -10,21 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_stubs.scanners.dataman import Scanner, Settings
-from firmware_stubs.stub import ScannerStub
+from tests.test_scanner_stubs import CODE, answer
 
-CODE = b"RB123456785GB"
 EXTENDED = b"||>SET COM.DMCC-RESPONSE 1\r\n"
 
 
 def dataman(**keys: object) -> Scanner:
     return Scanner(Settings(**keys), 1, 0.0)  # type: ignore[arg-type]
-
-
-def answer(scanner: ScannerStub, data: bytes, now: float = 0.0) -> bytes:
-    scanner.feed(data, now)
-    said = scanner.take()
-    assert isinstance(said, bytes)
-    return said
 
 
 def summed(block: bytes) -> bytes:

@@ -7,20 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_stubs.scanners.keyence_sr import Scanner, Settings
-from firmware_stubs.stub import ScannerStub
-
-CODE = b"RB123456785GB"
+from tests.test_scanner_stubs import CODE, answer
 
 
 def keyence(**keys: object) -> Scanner:
     return Scanner(Settings(**keys), 1, 0.0)  # type: ignore[arg-type]
-
-
-def answer(scanner: ScannerStub, data: bytes, now: float = 0.0) -> bytes:
-    scanner.feed(data, now)
-    said = scanner.take()
-    assert isinstance(said, bytes)
-    return said
 
 
 @pytest.mark.parametrize(
