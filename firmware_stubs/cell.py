@@ -1,5 +1,7 @@
 """One simulated line as data: its belt, its PLC, its scanners, and the ledger of what really happened there.
 
+A presence point is a cell, too: its readers, and a desk in place of the belt.
+
 Inside a cell everything happens at its own exact time, however late it is woken; only bytes leave when they leave. The
 ledger is written from the belt and the stubs, never from what the other side says. Its times are CLOCK_MONOTONIC in ms,
 so that other processes of the machine can compare them.
@@ -14,12 +16,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from firmware_stubs.belt import Belt
+from firmware_stubs.desk import Desk
 from firmware_stubs.floor_file import StubSection
 from firmware_stubs.floor_lines import Line
 from firmware_stubs.readers import Reader
 from firmware_stubs.rides import HandedOver, Parcel, Ride, Told
 from firmware_stubs.sections import FloorError
-from firmware_stubs.stub import Knock, Piece, PlcStub, ScannerStub, Stub
+from firmware_stubs.stub import HandStub, Knock, Piece, PlcStub, ScannerStub, Stub
 from firmware_stubs.whereabouts import Whereabouts
 
 Record = Callable[[dict[str, Any]], None]
@@ -29,7 +32,7 @@ _SPINS = 10_000  # things done without the time moving on
 
 
 class Cell:
-    """One line's belt, PLC and scanners; or, without a line, scanners that no belt passes."""
+    """One line's belt, PLC and scanners; or, without a line, the scanners of a presence point and its desk."""
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class Cell:
         utc_offset_ms: float,
     ) -> None:
         self.belt: Belt | None = None
+        self.desk: Desk | None = None
         self.plc: PlcStub | None = None
         self.output: list[tuple[str, Piece]] = []
         self.hung_up: dict[str, None] = {}  # stubs that want their connection closed
@@ -52,17 +56,19 @@ class Cell:
         self._line = line
         self._record = record
         self._whereabouts = whereabouts
-        self._place = {"line": line.name} if line else {}
+        self._place = {"line": line.name} if line else {}  # in each entry of the ledger
         self._utc_offset = utc_offset_ms
         self._now = self._clock = now  # of the outside, and of what is being done
         self.due = math.inf  # when the next thing happens; infinity = nothing will
-        self._next: Stub | None = None  # which stub does it; None = the belt
+        self._next: Stub | None = None  # which stub does it; None = the belt or the desk
         self._spins = 0
         self._inhibited: frozenset[str] = frozenset()
         self._stubs: dict[str, Stub] = {}
         self._scanners: dict[str, ScannerStub] = {}
         self._gated: dict[str, deque[str]] = {}  # by scanner: whose each result will be
         self._parcels: dict[tuple[int, int], str] = {}  # by epoch and track
+        self._hands: dict[str, HandStub] = {}
+        self._unconnected: set[str] = set()  # readers of a desk that are on a broker, or shall be
         readers: list[Reader] = []
         for section in sections:
             stub_seed = zlib.crc32(f"{seed or 0}/{section.name}".encode())
@@ -73,19 +79,28 @@ class Cell:
                 scanner = cast(ScannerStub, section.module.Scanner(section.settings, stub_seed, now))
                 self._stubs[section.name] = self._scanners[section.name] = scanner
                 self._gated[section.name] = deque()
-                if line:
-                    by_carrier = getattr(section.settings, "index", "") == "carrier"
-                    mm = line.points[section.place].mm
-                    readers.append(Reader(section.name, scanner, mm, by_carrier=by_carrier))
+                if hasattr(scanner, "verdicts"):
+                    self._hands[section.name] = cast(HandStub, scanner)
+                by_carrier = getattr(section.settings, "index", "") == "carrier"
+                mm = line.points[section.place].mm if line else 0
+                readers.append(Reader(section.name, scanner, mm, by_carrier=by_carrier))
+                if not line:
+                    self._place = {"point": section.place}
+                    self._unconnected |= {section.name} if getattr(section.module, "ON_BROKER", False) else set()
         if line and self.plc:
             line_seed = f"{line.seed if seed is None else seed}/{line.name}"
             self.belt = Belt(line, self.plc, readers, self._told, line_seed, now)
+        elif not line:
+            self.desk = Desk(readers, self._shown, now)
         self.heed()
 
     def add(self, parcel: Parcel, now: float) -> None:
-        """A parcel of the manifest waits at the induction, which the line has."""
-        assert self.belt is not None  # the manifest refuses parcels for a line without
-        self._whereabouts.moved(parcel.parcel, "waiting", self.belt.add(parcel, now))
+        """A parcel of the manifest waits at the induction, which the line has; or at the desk."""
+        if self.desk:
+            self.desk.add(parcel, now)
+        else:
+            assert self.belt is not None  # the manifest refuses parcels for a line without
+            self._whereabouts.moved(parcel.parcel, "waiting", self.belt.add(parcel, now))
         self._look()
 
     def receive(self, came: HandedOver) -> None:
@@ -97,14 +112,14 @@ class Cell:
 
     def release(self, now: float) -> None:
         """Induction begins."""
-        if self.belt:
-            self.belt.release(now)
+        if mover := self.belt or self.desk:
+            mover.release(now)
         self.heed()
 
     def hold(self) -> None:
-        """Nothing more comes onto the belt."""
-        if self.belt:
-            self.belt.hold()
+        """Nothing more comes onto the belt, or is shown."""
+        if mover := self.belt or self.desk:
+            mover.hold()
         self._look()
 
     def advance(self, until: float, now: float) -> None:
@@ -119,6 +134,8 @@ class Cell:
                 self._next.tick(self._clock)
             elif self.belt:
                 self.belt.step()
+            elif self.desk:
+                self.desk.step(self._clock)
             self.heed()
         self._clock = max(self._clock, until)
 
@@ -132,6 +149,8 @@ class Cell:
         """The connection of a stub's wire came, or is gone."""
         self.advance(now, now)
         (self._stubs[stub].opened if there else self._stubs[stub].closed)(now)
+        if there:
+            self._unconnected.discard(stub)
         self.heed()
 
     def knock(self, stub: str, data: bytes, now: float, *, new: bool) -> Knock:
@@ -144,6 +163,21 @@ class Cell:
     def stub(self, name: str) -> Stub:
         """One of the cell's machines."""
         return self._stubs[name]
+
+    @property
+    def attended(self) -> bool:
+        """Whether the PLC has a controller; at a desk, whether readers on a broker are there and hands have an answer.
+
+        Of a reader on a cable nobody knows who is at the other end.
+        """
+        if self.plc:
+            return self.plc.in_session
+        return not self.desk or (not self._unconnected and all(hand.attended for hand in self._hands.values()))
+
+    @property
+    def unsaid(self) -> int:
+        """Results of items at a desk of which it is not yet known whether they are said."""
+        return sum(map(len, self._gated.values())) if self.desk else 0
 
     def mishap(self, what: str, **fields: Any) -> None:
         """Somebody does something, or breaks something: an entry of the ledger."""
@@ -169,12 +203,17 @@ class Cell:
         for name, scanner in self._scanners.items():
             for text in scanner.said():
                 self._read(name, text)
+        for name, hand in self._hands.items():
+            for one in hand.verdicts():
+                code, whose = one.code.decode("latin-1"), {"reader": name, "device": one.device}
+                self._write("told", one.at, **whose, code=code, verdict=one.verdict, words=one.words, local=one.local)
         if self.plc:
             self._note(self.plc)
         self._look()
 
     def _look(self) -> None:
-        due, self._next = self.belt.next_at() if self.belt else math.inf, None
+        mover = self.belt or self.desk
+        due, self._next = mover.next_at() if mover else math.inf, None
         for stub in self._stubs.values():
             at = stub.next_at()
             if at is not None and at < due:
@@ -268,6 +307,13 @@ class Cell:
             fields["codes"] = [code.decode("latin-1") for code in parcel.codes]
             fields["length_mm"] = parcel.length_mm
         self._write(told.what, told.at, **fields)
+
+    def _shown(self, parcel: Parcel, at: float) -> None:
+        """The desk shows an item to all readers."""
+        for gated in self._gated.values():
+            gated.extend([parcel.parcel] * max(1, len(parcel.codes)))
+        codes = [code.decode("latin-1") for code in parcel.codes]
+        self._write("shown", at, parcel=parcel.parcel, utc_ms=round(at + self._utc_offset), codes=codes)
 
     def _struck(self, told: Told) -> None:
         """A mishap that was waiting for a parcel happened."""

@@ -20,6 +20,7 @@ import firmware_stubs.plcs
 import firmware_stubs.scales
 import firmware_stubs.scanners
 from firmware_stubs.floor_lines import ChuteSettings, Induction, Line, Point, Scale, Transfer, read_lines, read_points
+from firmware_stubs.manifest import Places
 from firmware_stubs.sections import FloorError, all_known, close, get, known, line_number, make_settings, table
 
 __all__ = ["ChuteSettings", "Floor", "Induction", "Line", "Point", "Scale", "StubSection", "Transfer", "load", "read"]
@@ -62,6 +63,17 @@ class Floor:
                 buses[stub.link] = [stub.name]
                 wires.append((stub.link, buses[stub.link]))
         return wires
+
+    def places(self) -> Places:
+        """Where a manifest can send parcels."""
+        inductions = {induction: name for name, line in self.lines.items() for induction in line.inductions}
+        readers = {stub.place for stub in self.stubs if stub.family == "scanner"}
+        points = {}
+        for name, point in self.points.items():
+            points[name] = "" if name in readers else f"has no reader: write a [stub.ID] with point = {name!r}"
+            if point.line is not None:
+                points[name] = f'is on a belt: write "line": "{point.line}", and parcels come past it'
+        return Places(set(inductions.values()), inductions, points)
 
 
 def load(path: Path) -> Floor:

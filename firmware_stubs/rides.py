@@ -15,7 +15,11 @@ CLOSE_MM = 0.01  # nearer than a rounding error; times of a machine that ran for
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What a parcel is before it is on any belt. `induction` empty = the line's first one."""
+    """What a parcel is before it is on any belt. `induction` empty = the line's first one.
+
+    With a `point` it is shown to the readers there and never comes onto a belt: `line` is empty, and it is shown
+    `after_ms` behind the one before it.
+    """
 
     parcel: str
     line: str
@@ -25,6 +29,8 @@ class Parcel:
     width_mm: int = 200
     height_mm: int = 150
     induction: str = ""
+    point: str = ""
+    after_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

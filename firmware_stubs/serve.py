@@ -18,7 +18,7 @@ from firmware_stubs.wires import open_wire
 from firmware_stubs.world import World
 
 WAIT_S = 30.0  # for controllers, before parcels come anyway
-LINGER_S = 1.0  # after the last parcel, so that the PLCs can report it
+LINGER_S = 1.0  # after the last parcel, so that the PLCs can report it and hands are answered
 DRAIN_EXTRA_S = 10.0
 _QUEUE_HIGH, _QUEUE_LOW = 10_000, 5_000  # parcels read ahead of the belts
 
@@ -99,17 +99,13 @@ class Simulation:
 
     async def run(self, manifest_fd: int, *, wait: bool, real: bool) -> int:
         """The exit code. Raises PortError, and OSError when the ledger cannot be written."""
-        lines = self._floor.lines
-        manifest = Manifest(
-            {name for name, line in lines.items() if line.inductions},
-            {induction: name for name, line in lines.items() for induction in line.inductions},
-        )
+        manifest = Manifest(self._floor.places())
         try:
             await self._open(real)
             self._source = Source(manifest_fd, manifest, self._world, self._turn)
             self._turn()
-            if wait and not await self._until(lambda: self._world.in_session or self._stopping, WAIT_S):
-                say(f"no controller at every PLC after {WAIT_S:g} s; the parcels come all the same")
+            if wait:
+                await self._wait()
             empty = await self._flow(self._source)
             self._record({"what": "end", "t": round(self._now(), 3), **self._world.counts(), **self._losses(manifest)})
         finally:
@@ -122,7 +118,7 @@ class Simulation:
     def stop(self) -> None:
         """No more parcels, run empty, end; the second time: end now."""
         if not self._stopping:
-            say(f"stopping: {self._world.on_belts} parcels run out, {self._world.waiting} are not inducted")
+            say(f"stopping: {self._world.on_belts} parcels run out, {self._world.waiting} do not come any more")
         self._quitting = self._stopping
         self._stopping = True
         self._world.hold()
@@ -143,8 +139,19 @@ class Simulation:
         self._record({"what": "ready", "t": round(self._now(), 3), "links": links})
         say("ready: " + ", ".join(f"{name} at {where}" for name, where in links.items()))
 
+    async def _wait(self) -> None:
+        """Until every PLC and every hand has its controller, but not for ever."""
+        if self._world.in_session:
+            return
+        say(f"waiting up to {WAIT_S:g} s for floord at every PLC and handheld (--no-wait: not at all)")
+        if await self._until(lambda: self._world.in_session or self._stopping, WAIT_S):
+            if not self._stopping:
+                say("floord is there; the parcels come")
+        else:
+            say(f"no controller at every PLC and handheld after {WAIT_S:g} s; the parcels come all the same")
+
     async def _flow(self, source: Source) -> bool:
-        """Parcels over the belts until the source has ended and the belts are empty; False = some are left on them."""
+        """Parcels over the belts and to the readers until the source has ended and all is done; False = some is not."""
         world = self._world
         if not self._stopping:
             world.release(self._now())
@@ -153,9 +160,13 @@ class Simulation:
         empty = await self._until(lambda: not world.on_belts, world.longest_ms / 1000 + DRAIN_EXTRA_S)
         if not empty:
             say(f"{world.on_belts} parcels are still on the belts")
-        elif any(line.inductions for line in self._floor.lines.values()) and world.in_session:
+        said = await self._until(lambda: not world.unsaid, DRAIN_EXTRA_S)
+        if not said:
+            say(f"{world.unsaid} results of readers that no belt passes are not said")
+        inducting = any(line.inductions for line in self._floor.lines.values())
+        if empty and said and world.in_session and (inducting or world.shown):
             await self._until(lambda: False, LINGER_S)
-        return empty
+        return empty and said
 
     def _losses(self, manifest: Manifest) -> dict[str, Any]:
         dropped = {name: wire.dropped for name, wire in self._wires.items() if wire.dropped}

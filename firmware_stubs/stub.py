@@ -130,6 +130,31 @@ class SizingStub(ScannerStub, Protocol):
         """What the item weighs and how large it is whose `gate` follows at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a terminal said to the hand that holds it. `local`: by the rules, because nobody answered."""
+
+    device: str
+    scan: str
+    code: bytes
+    verdict: str
+    words: str
+    tone: str
+    local: bool
+    at: float
+
+
+class HandStub(ScannerStub, Protocol):
+    """Terminals in people's hands: they ask, and are answered."""
+
+    @property
+    def attended(self) -> bool:
+        """True = who answers is there."""
+
+    def verdicts(self) -> list[Verdict]:
+        """What the hands were told since the last call: for the simulator's ledger only."""
+
+
 class PlcStub(Stub, Protocol):
     """A line's PLC: it sees eye edges and commands gates; it never sees a barcode or the truth of the belt."""
 

@@ -1,4 +1,4 @@
-"""The simulated floor as data: every line a cell. No I/O; time is an argument.
+"""The simulated floor as data: every line a cell, and every presence point. No I/O; time is an argument.
 
 Cells touch each other only where a lane leads to another line. What drops there arrives some time later, so every cell
 can be done that far ahead of the slowest, and then parcels are handed over: none arrives in its line's past.
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from firmware_stubs.belt import Belt
 from firmware_stubs.cell import Cell, Record
+from firmware_stubs.desk import Desk
 from firmware_stubs.floor_file import Floor, StubSection
 from firmware_stubs.mishaps import Mishaps
 from firmware_stubs.rides import HandedOver, Parcel
@@ -29,13 +30,16 @@ class World(Mishaps):
         self._cells: list[Cell] = []
         self._by_stub: dict[str, Cell] = {}
         self._came: list[HandedOver] = []  # left a lane for another line, which does not know yet
-        for name, sections in _by_cell(floor).items():
+        self._by_point: dict[str, Cell] = {}  # presence points
+        for (name, point), sections in _by_cell(floor).items():
             line = floor.lines.get(name)
             cell = Cell(line, sections, record, self.whereabouts, seed=seed, now=now, utc_offset_ms=utc_offset_ms)
             self._cells.append(cell)
             self._by_stub.update(dict.fromkeys((section.name for section in sections), cell))
             if cell.belt and line:
                 self._by_line[line.name] = cell
+            elif cell.desk:
+                self._by_point[point] = cell
         transfers = [transfer for line in floor.lines.values() for transfer in line.transfers.values()]
         self._ahead_ms = min((transfer.after_ms for transfer in transfers), default=math.inf)
         self._leads_to = {lane: name for name, line in floor.lines.items() for lane in line.feeders}
@@ -93,16 +97,16 @@ class World(Mishaps):
         return self._by_stub[name].stub(name)
 
     def add(self, parcel: Parcel, now: float) -> None:
-        """A parcel of the manifest waits at its line's induction."""
-        self._by_line[parcel.line].add(parcel, now)
+        """A parcel of the manifest waits at its line's induction, or at its presence point."""
+        (self._by_point[parcel.point] if parcel.point else self._by_line[parcel.line]).add(parcel, now)
 
     def release(self, now: float) -> None:
-        """Induction begins."""
+        """Induction begins, and what presence points show."""
         for cell in self._cells:
             cell.release(now)
 
     def hold(self) -> None:
-        """Nothing more comes onto any belt; what is on them goes on."""
+        """Nothing more comes onto any belt, or is shown; what is on them goes on."""
         for cell in self._cells:
             cell.hold()
 
@@ -116,13 +120,23 @@ class World(Mishaps):
 
     @property
     def in_session(self) -> bool:
-        """Whether every PLC has a controller."""
-        return all(cell.plc.in_session for cell in self._cells if cell.plc)
+        """Whether every PLC has a controller, and every hand somebody who answers."""
+        return all(cell.attended for cell in self._cells)
 
     @property
     def waiting(self) -> int:
-        """Parcels not yet inducted."""
-        return sum(belt.waiting for belt in self._belts())
+        """Parcels not yet inducted, or shown."""
+        return self._not_inducted + self._not_shown
+
+    @property
+    def shown(self) -> int:
+        """Items that readers at presence points were shown."""
+        return sum(desk.shown for desk in self._desks())
+
+    @property
+    def unsaid(self) -> int:
+        """Results of readers at presence points that are still to be said."""
+        return sum(cell.unsaid for cell in self._cells)
 
     @property
     def on_belts(self) -> int:
@@ -143,13 +157,27 @@ class World(Mishaps):
         return sum(times) + sum(transfer.after_ms for line in lines for transfer in line.transfers.values())
 
     def counts(self) -> dict[str, int]:
-        """Conservation: each parcel that was ever given or put on is in exactly one of all but the first; `removed` is
-        there when some were."""
+        """Conservation: each parcel that was ever given or put on is in exactly one of all but the first; `removed`,
+        and `shown` with `not_shown`, are there when some were."""
         inducted = sum(cell.inducted for cell in self._cells)
         in_lanes = sum(cell.in_lanes for cell in self._cells)
         removed = sum(cell.removed for cell in self._cells)
-        counts = {"inducted": inducted, "in_lanes": in_lanes, "on_belts": self.on_belts, "not_inducted": self.waiting}
-        return counts | ({"removed": removed} if removed else {})
+        counts = {
+            "inducted": inducted,
+            "in_lanes": in_lanes,
+            "on_belts": self.on_belts,
+            "not_inducted": self._not_inducted,
+        }
+        shown = {"shown": self.shown, "not_shown": self._not_shown}
+        return counts | ({"removed": removed} if removed else {}) | (shown if any(shown.values()) else {})
+
+    @property
+    def _not_inducted(self) -> int:
+        return sum(belt.waiting for belt in self._belts())
+
+    @property
+    def _not_shown(self) -> int:
+        return sum(len(desk.queue) for desk in self._desks())
 
     def _soonest(self) -> float:
         soonest = math.inf
@@ -166,11 +194,14 @@ class World(Mishaps):
     def _belts(self) -> Iterable[Belt]:
         return (cell.belt for cell in self._cells if cell.belt)
 
+    def _desks(self) -> Iterable[Desk]:
+        return (cell.desk for cell in self._cells if cell.desk)
 
-def _by_cell(floor: Floor) -> dict[str, list[StubSection]]:
-    """The stubs of each line; those that stand at no line under an empty name."""
-    cells: dict[str, list[StubSection]] = {}
+
+def _by_cell(floor: Floor) -> dict[tuple[str, str], list[StubSection]]:
+    """The stubs of each line and of each presence point: (line, empty), or (empty, point)."""
+    cells: dict[tuple[str, str], list[StubSection]] = {}
     for section in floor.stubs:
         line = section.place if section.family == "plc" else floor.points[section.place].line
-        cells.setdefault(line or "", []).append(section)
+        cells.setdefault((line, "") if line else ("", section.place), []).append(section)
     return cells

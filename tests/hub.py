@@ -22,7 +22,7 @@ from controller.journal_rows import Batch, Restored, Row
 from controller.node import Node, Start
 from controller.plan import Plan, load_plan
 from firmware_stubs import floor_file
-from firmware_stubs.manifest import parse
+from firmware_stubs.manifest import Places, parse
 from firmware_stubs.world import World
 
 UTC_MS = 1_790_000_000_000.0
@@ -179,7 +179,7 @@ class Hub:
             self.publish("advice", parcel.advice)
         if parcel.first is not None:
             self.customs(parcel, parcel.first)
-        self.world.add(parse(parcel.manifest(), list(self.config.line)), self.now)
+        self.world.add(parse(parcel.manifest(), Places(self.config.line)), self.now)
 
     # --- steps -----------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_stubs import floor_file
-from firmware_stubs.manifest import Manifest
+from firmware_stubs.manifest import Manifest, Places
 from firmware_stubs.sections import FloorError
 from firmware_stubs.stub import Piece, as_bytes
 from firmware_stubs.tcp_wires import TcpWire
@@ -493,7 +493,7 @@ def test_a_port_in_use_is_refused() -> None:
         ("17", "an object is needed"),
         ('{"line": "S1", "codes": []}', "parcel must be"),
         ('{"parcel": "", "line": "S1", "codes": []}', "parcel must be"),
-        ('{"parcel": "p", "codes": []}', "has no induction"),
+        ('{"parcel": "p", "codes": []}', "no line or point: write line, whose belt"),
         ('{"parcel": "p", "line": ["S1"], "codes": []}', "has no induction"),
         ('{"parcel": "p", "line": "S1"}', "codes must be"),
         ('{"parcel": "p", "line": "S1", "codes": [7]}', "codes must be"),
@@ -502,10 +502,22 @@ def test_a_port_in_use_is_refused() -> None:
         ('{"parcel": "p", "line": "S1", "codes": [], "length_mm": true}', "length_mm"),
         ('{"parcel": "p", "line": "S1", "codes": [], "weight_g": 1.5}', "weight_g"),
         ('{"parcel": "p", "line": "S1", "codes": [], "wieght_g": 1}', "unknown key 'wieght_g'"),
+        ('{"parcel": "p", "line": "S1", "codes": [], "after_ms": 5}', "by rate_per_s of its [induction]"),
+        ('{"parcel": "p", "line": "S1", "point": "DOCK", "codes": []}', "point and line: write point for a reader"),
+        ('{"parcel": "p", "point": "DOCK", "induction": "S1", "codes": []}', "point and induction"),
+        (
+            '{"parcel": "p", "point": "DUCK", "codes": []}',
+            "no point is called 'DUCK'; readers that no belt passes are at: DOCK",
+        ),
+        ('{"parcel": "p", "point": ["DOCK"], "codes": []}', "no point is called ['DOCK']"),
+        ('{"parcel": "p", "point": "HALL", "codes": []}', "point HALL has no reader: write a stub"),
+        ('{"parcel": "p", "point": "T1", "codes": []}', 'point T1 is on a belt: write "line": "S1"'),
+        ('{"parcel": "p", "point": "DOCK", "codes": [], "after_ms": -1}', "after_ms must be a whole number from 0"),
     ],
 )
 def test_what_is_wrong_with_a_line_is_said(line: str, complaint: str) -> None:
-    manifest = Manifest({"S1"})
+    points = {"DOCK": "", "HALL": "has no reader: write a stub", "T1": 'is on a belt: write "line": "S1"'}
+    manifest = Manifest(Places({"S1"}, {}, points))
     good = parcel(2, "S1").encode()
     assert [item.parcel for item in manifest.feed(line.encode() + b"\n" + good)] == ["p2"]
     assert (manifest.bad, len(manifest.complaints)) == (1, 1)
@@ -513,7 +525,7 @@ def test_what_is_wrong_with_a_line_is_said(line: str, complaint: str) -> None:
 
 
 def test_a_parcel_may_name_its_induction_and_its_size() -> None:
-    manifest = Manifest({"S1", "S2"}, {"S1": "S1", "S1-B": "S1", "S2": "S2"})
+    manifest = Manifest(Places({"S1", "S2"}, {"S1": "S1", "S1-B": "S1", "S2": "S2"}))
     own = {"induction": "S1-B", "width_mm": 410, "height_mm": 90}
     for more in (own, {"induction": "S2"}, {"induction": "S9"}, {"induction": 7}, {"width_mm": 0}, {}):
         manifest.feed(json.dumps({"parcel": "p", "line": "S1", "codes": []} | more).encode() + b"\n")
@@ -525,14 +537,14 @@ def test_a_parcel_may_name_its_induction_and_its_size() -> None:
         "induction 7 is not one of line S1",
         "width_mm must be a whole number from 1 to 10000, not 0",
     ]
-    named = Manifest({"S1"}, {"S1-B": "S1"}).feed(
+    named = Manifest(Places({"S1"}, {"S1-B": "S1"})).feed(
         json.dumps({"parcel": "p", "line": "S1", "codes": []} | own).encode() + b"\n"
     )
     assert [(one.induction, one.width_mm, one.height_mm) for one in named] == [("S1-B", 410, 90)]
 
 
 def test_a_line_without_end_does_not_grow() -> None:
-    manifest = Manifest({"S1"})
+    manifest = Manifest(Places({"S1"}))
     for _ in range(100):
         assert manifest.feed(b"x" * 10_000) == []
     assert [item.parcel for item in manifest.feed(b"tail\n" + parcel(2, "S1").encode())] == ["p2"]
@@ -541,7 +553,7 @@ def test_a_line_without_end_does_not_grow() -> None:
 
 @given(st.binary(max_size=500), st.integers(1, 50))
 def test_any_bytes_in_any_split(data: bytes, step: int) -> None:
-    manifest = Manifest({"S1"})
+    manifest = Manifest(Places({"S1"}))
     for at in range(0, len(data), step):
         manifest.feed(data[at : at + step])
     manifest.end()

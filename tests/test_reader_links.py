@@ -1,13 +1,14 @@
 """One line with a reader of every kind behind another, `floord run` and `floorsim run` as two processes.
 
-Each parcel rides past all of them. Each reader says each code once, on its own wire, and floord hears it once: nothing
-is lost or doubled between two programs that were written apart. A busy machine may hear one too late for the belt; then
-it is nobody's, and is an event all the same.
+Each parcel rides past all of them, but the handheld: that is at a desk, and is shown each there. Each reader says each
+code once, on its own wire, and floord hears it once: nothing is lost or doubled between two programs that were written
+apart. A busy machine may hear one too late for the belt; then it is nobody's, and is an event all the same.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.test_plc_links import FLOOR, PARCELS, PLAN, Case, Run, brokers
 __all__ = ["brokers"]
 
 STX = 'prefix = "\\u0002"\nsuffix = "\\u0003"\n'
+AT_A_DESK = "mqtt_scan"
 APART_MM = 300
 FIRST_MM = 400
 
@@ -71,7 +73,7 @@ class ReaderRun(Run):
         text = FLOOR.format(site=self.site, broker=self._center)
         text += (
             f'[line.S1]\nkind = "line"\nspeed_mm_s = 1500\nlength_mm = {decision + 1500}\ndefault_lane = "S1-EX"\n'
-            '[point.S1-IND]\nline = "S1"\nposition_mm = 0\ninduction = true\n'
+            '[point.DESK]\nkind = "presence"\n[point.S1-IND]\nline = "S1"\nposition_mm = 0\ninduction = true\n'
             f'[point.S1-DEC]\nline = "S1"\nposition_mm = {decision}\ndecision = true\n'
             f'[lane.S1-L01]\nline = "S1"\nposition_mm = {decision + 900}\n'
             f'[lane.S1-L02]\nline = "S1"\nposition_mm = {decision + 1100}\n'
@@ -86,11 +88,22 @@ class ReaderRun(Run):
             text += f'[point.P{number}]\nline = "S1"\nposition_mm = {FIRST_MM + APART_MM * number}\n'
             for table, link, settings in (("scanner", one.link, one.settings), ("stub", one.stub_link, one.stub)):
                 text += f'[{table}.{one.kind}]\nkind = "{one.kind}"\nlink = "{link.format(**places)}"\n'
-                text += f'point = "P{number}"\n' + ("window_mm = 240\nlate_mm = 240\n" if table == "scanner" else "")
+                if one.kind == AT_A_DESK:
+                    text += 'point = "DESK"\n'
+                else:
+                    text += f'point = "P{number}"\n'
+                    text += "window_mm = 240\nlate_mm = 240\n" if table == "scanner" else ""
                 text += settings
         self.floor.write_text(text)
         chutes = 'EAST = ["S1-L01", "S1-L02"]\nWEST = ["S1-L02", "S1-L01"]\nEXCEPTION = ["S1-EX"]\n'
         (self.folder / "plan.toml").write_text(PLAN + chutes)
+
+    def _give(self, simulator: subprocess.Popen[bytes], numbers: range) -> None:
+        assert simulator.stdin is not None
+        for number in numbers:
+            entry = {"parcel": f"S1-{number}", "point": "DESK", "codes": [CODES[number]], "after_ms": 100}
+            simulator.stdin.write(json.dumps(entry).encode() + b"\n")
+        super()._give(simulator, numbers)
 
     def _codes(self, name: str) -> list[str]:
         return [CODES[int(name.split("-")[1])]]
@@ -128,9 +141,10 @@ def test_every_kind_of_reader_is_here() -> None:
 @pytest.mark.parametrize("kind", [one.kind for one in READERS if one.kind != "cubiscan"])
 def test_each_code_is_heard_once_from_each_reader(kind: str, events: list[dict[str, Any]]) -> None:
     reads = [event["data"] for event in events if event["type"] == "hubfloor.parcel.read.v1"]
-    mine = [read for read in reads if read["reader"] == ("HT-01" if kind == "mqtt_scan" else kind)]
+    mine = [read for read in reads if read["reader"] == ("HT-01" if kind == AT_A_DESK else kind)]
     assert Counter(read["code"] for read in mine) == Counter(CODES)
-    if kind == "mqtt_scan":
+    if kind == AT_A_DESK:
+        assert {read["point"] for read in mine} == {"DESK"}
         assert {(read["verdict"], read["process"]) for read in mine} == {("ok", "identify")}
         return
     owners = [read["travel"] for read in mine if "travel" in read]

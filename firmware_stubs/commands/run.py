@@ -25,12 +25,15 @@ FAILED, PORT_MISSING, FLOOR_WRONG = 1, 69, 78
 @click.option("--manifest", default="-", show_default=True, help="Parcels as JSON lines: a file, or - for stdin.")
 @click.option("--ledger", help="Write what really happened as JSON lines: a file, or - for stdout.")
 @click.option("--seed", type=int, help="Instead of the seeds of the floor file.")
-@click.option("--wait/--no-wait", default=True, help="Hold the parcels until every PLC has a controller, at most 30 s.")
+@click.option(
+    "--wait/--no-wait", default=True, help="Hold the parcels until floord is at every PLC and handheld, at most 30 s."
+)
 @click.option("--real", is_flag=True, help="Allow serial:// links: the stub speaks on a real port.")
 def command(floor: Path, manifest: str, ledger: str | None, seed: int | None, wait: bool, real: bool) -> None:
     """Simulate a floor: its belts, and a machine at the other end of every link.
 
-    A line of the manifest: {"parcel": "p-17", "line": "S1", "codes": ["RB123456785GB"], "length_mm": 300}
+    A line of the manifest: {"parcel": "p-17", "line": "S1", "codes": ["RB123456785GB"], "length_mm": 300};
+    with "point": "DOCK" in place of line the readers at that presence point are shown it.
 
     At the end of the manifest the belts run empty and the command ends. SIGTERM or Ctrl-C: no more parcels, then the
     same; the second one ends it at once.

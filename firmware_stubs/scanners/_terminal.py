@@ -11,26 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from firmware_stubs.results import Shown
+from firmware_stubs.stub import Verdict
 
 UNANSWERED = 5  # times that it sends a scan before it goes by the rules
 _STORED_MOST = 10_000  # scans that it keeps for later
 _LARGEST = 65_536  # bytes of a message that it looks at
 TONES = {"ok": "short", "wrong": "long", "hold": "triple"}
 _AIM = re.compile(rb"\][A-Za-z][0-9A-Za-z]")
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a terminal said to the hand that holds it. `local`: by the rules, because nobody answered."""
-
-    device: str
-    scan: str
-    code: bytes
-    verdict: str
-    words: str
-    tone: str
-    local: bool
-    at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from firmware_stubs.results import Ledger, Shown, within
-from firmware_stubs.scanners._terminal import Rules, Scan, Terminal, Verdict, answer_in, fields_of, rules_in
-from firmware_stubs.stub import Message, Piece, Quiet, as_message
+from firmware_stubs.scanners._terminal import Rules, Scan, Terminal, answer_in, fields_of, rules_in
+from firmware_stubs.stub import Message, Piece, Quiet, Verdict, as_message
 
 __all__ = ["ON_BROKER", "Scanner", "Settings", "Verdict"]
 
@@ -71,6 +71,11 @@ class Scanner(Quiet):
         self._connected = False
         self._ledger = Ledger()
         self._out: list[Message] = []
+
+    @property
+    def attended(self) -> bool:
+        """The broker is there, and floord has said that it is."""
+        return self._connected and self.rules.online is True
 
     def subscriptions(self) -> list[tuple[str, int]]:
         """The rules, and the answers of each device."""

@@ -21,7 +21,7 @@ from devices.links import parse as parse_link
 from devices.types import Message
 from firmware_stubs import floor_file
 from firmware_stubs.handling import NotThereError
-from firmware_stubs.manifest import parse
+from firmware_stubs.manifest import Places, parse
 from firmware_stubs.stub import Message as Said
 from firmware_stubs.world import World
 from tests.sim import floor_text
@@ -235,7 +235,7 @@ class Hub:
         self.clock.after(self.rng.expovariate(self.floor.per_line) * 1000, self._parcel, line)
 
     def _queue_up(self, parcel: Parcel) -> None:
-        self.world.add(parse(parcel.manifest(), self.floor.places), self.clock.now)
+        self.world.add(parse(parcel.manifest(), Places(self.floor.places)), self.clock.now)
         self._wake_world()
 
     # --- the centre ------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firmware_stubs.manifest import parse
+from firmware_stubs.manifest import Places, parse
 from tests.sim.faults.base import Fault, Strike
 from tests.sim.floor_text import SPEED_MM_S
 from tests.sim.hub import Hub
@@ -135,7 +135,7 @@ class Put(Fault):
             hub.announce(parcel)
         mm = round(strike.rng.uniform(0, 23_000))
         hub.say(f"{strike.where}: {parcel.name} is laid on the belt at {mm} mm")
-        hub.mishap("put", strike.where, parse(parcel.manifest(), hub.floor.places), mm, hub.clock.now)
+        hub.mishap("put", strike.where, parse(parcel.manifest(), Places(hub.floor.places)), mm, hub.clock.now)
 
 
 class Touching(Fault):

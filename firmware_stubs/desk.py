@@ -1,0 +1,64 @@
+"""A point that no belt passes: a desk, a dock door, a hand. Its readers are shown one item after another."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from firmware_stubs.readers import Reader
+from firmware_stubs.rides import Parcel
+from firmware_stubs.stub import Measures
+
+NEXT_MS = 1000
+"""From one item to the next where the manifest does not say: a person takes the next one."""
+
+
+class Desk:
+    """One presence point. It shows nothing before `release`."""
+
+    def __init__(self, readers: Sequence[Reader], tell: Callable[[Parcel, float], None], now: float) -> None:
+        """`tell`: an item is shown now, and all readers are told next."""
+        self.queue: deque[Parcel] = deque()
+        self.shown = 0
+        self._readers = readers
+        self._tell = tell
+        self._held = True
+        self._since = now  # nothing is shown before what made it possible
+        self._last = -math.inf
+
+    def add(self, parcel: Parcel, now: float) -> None:
+        """Another item, behind those that wait."""
+        if not self.queue:
+            self._since = max(self._since, now)
+        self.queue.append(parcel)
+
+    def release(self, now: float) -> None:
+        """The first one may be shown."""
+        self._held, self._since = False, max(self._since, now)
+
+    def hold(self) -> None:
+        """Nothing more is shown."""
+        self._held = True
+
+    def next_at(self) -> float:
+        """When the next one is shown; infinity = not as things stand."""
+        if self._held or not self.queue:
+            return math.inf
+        return max(self._since, self._last + self.queue[0].after_ms)
+
+    def step(self, at: float) -> None:
+        """Show the next one to every reader here."""
+        parcel = self.queue.popleft()
+        self._last = at
+        self.shown += 1
+        self._tell(parcel, at)
+        for reader in self._readers:
+            if reader.measure:
+                reader.measure(_measures(parcel), at)
+            reader.scanner.gate(list(parcel.codes), at)
+
+
+def _measures(parcel: Parcel) -> Measures:
+    sizes = (parcel.length_mm, parcel.width_mm, parcel.height_mm)
+    return Measures(parcel.weight_g, "A", "", *sizes, size_status="A")
