@@ -22,14 +22,16 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Give a command to another device than a PLC, when everything reported so far is durable; after `expires`
-    (monotonic ms) it must not be sent."""
+    """Give a command to another device than a PLC, when everything reported so far is durable, or `at_once`; after
+    `expires` (monotonic ms) it must not be sent."""
 
     device: str
     command: Command
     expires: float
     ref: tuple[str, int] | None = None
     """comes back with the answer, where somebody waits for one"""
+    at_once: bool = False
+    """it says nothing that has to be on disk"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -305,7 +305,7 @@ class Node(Surroundings):
                     else:
                         self._send(effect, now)
                 case Tell():
-                    if self.floor.sequence > self._durable:
+                    if self.floor.sequence > self._durable and not effect.at_once:
                         self._held.append((self.floor.sequence, effect))
                     else:
                         self._tell(effect, now)

@@ -1,7 +1,8 @@
 """What is read at a presence point (a handheld, a portal, a scale in a station): the read itself is the event.
 
 Nothing passes there on a belt, so nothing is matched; who reads says what it is about. A hand that asks is answered
-when its scan is on disk.
+when its scan is on disk. Where the disk takes no more, its scan is not taken: it is told to come again, and what it has
+done already stays with its terminal, which says it again until it is answered.
 """
 
 from __future__ import annotations
@@ -19,9 +20,16 @@ from devices.types import Passage, Read, Sized
 ANSWER_MS = 2000.0
 """A hand has asked again, or given up, long before that."""
 
+NO_ROOM = hands.Answer("hold", "not recorded, the disk is full: scan it again later")
+
 
 def read(floor: FloorState, device: str, result: Result, item: object, now: float, look: Look) -> None:
     """A reader, a hand or a portal gave a result."""
+    asks = getattr(item, "hand", None)
+    if asks is not None and asks.ref and not floor.room and isinstance(item, Read):
+        if not asks.stored:
+            floor.effects.append(Tell(device, NO_ROOM.to(item.reader, asks.ref), now + ANSWER_MS, at_once=True))
+        return
     identity = identify([result], look, floor.rules, suspect=False, silent="NO_READ")
     data = ReadSeen(
         visit=floor.visits.get(identity.parcel) if identity.parcel else None,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from controller.advice import ContainerRecord, Departure
 from controller.floor import Connection
-from controller.inputs import Loaded, Parted, Planned, Stood
+from controller.inputs import Loaded, Parted, Planned, Stood, Stored
 from controller.plan import plan_of_text
 from devices.types import Hand, HandAnswer, NoRead, Read
 from tests.floor_fixture import DOCK, PLAN, Bench, advice, ready
@@ -319,3 +319,19 @@ def test_nobody_takes_outside_what_has_no_release(data: st.DataObject) -> None:
                     assert told.verdict == "hold"
                 elif outside and target != "CAGE-3":
                     assert told.verdict == "ok"
+
+
+def test_while_the_disk_is_full_no_scan_is_taken() -> None:
+    bench = hub()
+    bench.step(Stored(False))
+    before = len(bench.events)
+    told = scan(bench, "CP1", "load")
+    assert (told.verdict, told.words) == ("hold", "not recorded, the disk is full: scan it again later")
+    assert bench.told[-1].at_once, "it waits for no disk"
+    answered = len(bench.told)
+    hand = Hand("load", "D4", "op-7", "s-stored", stored=True)
+    bench.item(Read("CP1", b"", bench.now, reader="hand-3", hand=hand), DOCK)
+    assert len(bench.told) == answered, "its terminal keeps it"
+    assert len(bench.events) == before
+    bench.step(Stored(True))
+    assert scan(bench, "CP1", "load").verdict == "ok"
