@@ -1,6 +1,7 @@
 """What may be speaking on a line, by the bytes heard there: every kind's own driver is asked.
 
-A kind is tried with each settings of its module's `GUESSES`, or with its defaults; where they lack a proof of a code,
+A kind is tried with each settings of its module's `GUESSES` (or `guesses`), or with its defaults; a control character
+that may stand between codes is tried as the separator, too; where the settings lack a proof of a code, they are tried
 with each check digit and with the length that codes had. It fits as far as its driver makes items, not garbage, of what
 was heard. What that is worth is tried too: some bytes are spoilt, one at a time, and a driver that does not notice it
 would have understood anything. Kinds on a broker are not tried. Pure.
@@ -28,7 +29,11 @@ NO_ITEMS = (Garbled, Condition, GivenUp)
 SLOW = frozenset(b"\x00\x80\xc0\xe0\xf0\xf8\xfc\xfe\xff")
 """What a byte becomes that is read at a much higher speed: each of its bits fills several."""
 
+FRAMING = frozenset(b"\x02\x03\r\n")
 SPEEDS = "9600, 19200, 38400, 57600, 115200"
+SEPARATORS = frozenset(range(0x1C, 0x20)) - {0x1D}
+"""Characters between two codes; GS is none, because it stands inside GS1 codes and would tear them apart."""
+
 PLAIN = frozenset(range(0x20, 0x7F)) | frozenset(b"\x02\x03\r\n\t\x1d\x1e\x04")
 
 
@@ -74,6 +79,11 @@ def judge(heard: Heard, baud: int, errors: Mapping[str, int]) -> Verdict:
     guesses = tuple(sorted(_guesses(heard), key=_rank, reverse=True))
     if not guesses or guesses[0].score < 0.5:
         hints += _strange(b"".join(piece for piece, _ in heard), errors, baud)
+    elif b"\x1d" in data and "separator" in {one.name for one in fields(driver.load(guesses[0].kind).Settings)}:
+        hints.append(
+            "GS (1D) stands between characters: it is a part of a GS1 code. Where it stands between two codes let the "
+            'scanner send RS there and write separator = "\\u001e", or write separator = "\\u001d"'
+        )
     return Verdict(guesses, _sure(guesses), tuple(hints), line)
 
 
@@ -93,11 +103,23 @@ def _guesses(heard: Heard) -> Iterator[Guess]:
         module = driver.load(kind)
         if hasattr(module.Driver, "subscriptions"):
             continue
-        named: Sequence[Mapping[str, Any]] = getattr(module, "GUESSES", ({},))
-        tried = [one for settings in named for one in _provable(module, settings, data)]
+        separated = (one for settings in _named(module, data) for one in _separated(module, settings, data))
+        tried = [one for settings in separated for one in _provable(module, settings, data)]
         found = [_with_proof(guess, module, heard) for one in tried if (guess := _guess(kind, module, one, heard))]
         if found:
             yield max(found, key=_rank)
+
+
+def _named(module: ModuleType, data: bytes) -> Sequence[Mapping[str, Any]]:
+    named: Sequence[Mapping[str, Any]] = module.guesses(data) if hasattr(module, "guesses") else ()
+    return named or getattr(module, "GUESSES", ({},))
+
+
+def _separated(module: ModuleType, settings: Mapping[str, Any], data: bytes) -> list[Mapping[str, Any]]:
+    """The settings, and where the kind has a separator those with each control character that may be it."""
+    if "separator" not in {one.name for one in fields(module.Settings)}:
+        return [settings]
+    return [settings, *({**settings, "separator": chr(byte)} for byte in sorted(SEPARATORS & set(data)))]
 
 
 def _provable(module: ModuleType, settings: Mapping[str, Any], data: bytes) -> list[Mapping[str, Any]]:
@@ -223,6 +245,15 @@ def _strange(data: bytes, errors: Mapping[str, int], baud: int) -> list[str]:
         signs += [f"{slow:.0%} of the bytes are 00, 80, C0 … FE, FF"] if slow >= 0.4 else []
         signs += [f"{high:.0%} have the eighth bit"] if high >= 0.3 else []
         return [f"the speed is probably not {baud} ({', '.join(signs)}): try others, as {SPEEDS}"]
+    others = sorted({byte for byte in data if byte < 0x20} - FRAMING)
+    if others and high == 0:
+        named = ", ".join(f"{byte:02X}" for byte in others[:4])
+        return [
+            f"control characters ({named}) stand in codes, and no driver takes them: where one stands between two "
+            f'codes, write separator = "\\u{others[0]:04x}"; for a missing code, write local_no_read'
+        ]
+    if b"\x02" in data:
+        return ["STX begins its frames, and no driver takes what stands there: look at what its frames end with"]
     if all(byte in PLAIN for byte in data):
         return ["it is plain text that no driver takes for whole codes: give it a prefix and a suffix (STX and ETX)"]
     return []

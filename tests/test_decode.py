@@ -34,6 +34,16 @@ def run(kind: str, text: str | bytes, *sets: str, options: Sequence[str] = ()) -
     return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
+def test_a_separator_that_is_set_otherwise_is_spoken_of_once() -> None:
+    two = (b"\x02RB123456785GB\x1eRB123456794GB\r\n" * 2).hex()
+    code, items, hint = run("datalogic", two)
+    assert (code, [item["why"] for item in items]) == (0, ["a control character in a code"] * 2)
+    assert hint.splitlines() == [decode.SEPARATOR]
+    code, items, hint = run("datalogic", two, r"separator=\x1e")
+    assert ([item["item"] for item in items], hint) == (["read"] * 4, "")
+    assert run("honeywell", b"RB1234\x1e56785GB\r".hex(), "check=s10")[2] == "", "it has no such setting"
+
+
 def test_one_object_a_line_with_the_same_four_keys() -> None:
     assert run("sick_cola", A14) == (
         0,

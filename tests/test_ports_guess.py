@@ -103,6 +103,48 @@ def test_seven_bits_with_parity_are_seen_and_understood(parity: str, odd: int) -
     assert f"write ?bytesize=7&parity={parity}" in verdict.hints[0]
 
 
+DATALOGIC = b"\x02" + CODE + b"\x1e00373400306542500000\r\n"
+
+
+def test_a_datalogic_set_as_its_page_says_is_named_with_its_settings() -> None:
+    """RS between codes, NAK for a missing one, a heartbeat that counts."""
+    talk = (DATALOGIC, b"HB98\r\n", DATALOGIC, b"\x02" + CODE + b"\x1e\x15\r\n", b"HB99\r\n", DATALOGIC, b"HB00\r\n")
+    verdict = judge(heard(*talk, b"\x02NO READ\r\n"), 9600, {})
+    assert (verdict.guesses[0].kind, verdict.sure, verdict.guesses[0].garbled) == ("datalogic", "sure", 0)
+    assert verdict.guesses[0].settings == {
+        "separator": "\x1e",
+        "local_no_read": "\x15",
+        "heartbeat": "HB([0-9]{2})",
+        "heartbeat_modulus": 100,
+    }
+
+
+def test_a_control_character_between_codes_is_tried_as_the_separator() -> None:
+    verdict = judge(heard(*[DATALOGIC] * 4), 9600, {})
+    assert {"line", "datalogic"} <= {one.kind for one in verdict.guesses if one.score == 1.0}
+    assert {one.settings["separator"] for one in verdict.guesses if one.score == 1.0} == {"\x1e"}
+    assert verdict.hints == ()
+    without = judge(heard(*[b"\x02" + CODE + b"\r\n"] * 2, b"HB01\r\n", b"\x02" + CODE + b"\r\n"), 9600, {})
+    assert without.guesses[0].settings == {"heartbeat": "HB([0-9]{2})"}
+    assert (without.guesses[0].kind, without.sure) == ("datalogic", "likely")
+
+
+def test_lines_that_may_be_codes_are_no_heartbeat() -> None:
+    other = b"RB123456794GB\r\n"
+    for lines in ((other, b"HB01\r\n"), (other,), (b"HB01\r\n", b"XY02\r\n"), (b"HB01\r\n", b"HB002\r\n")):
+        guess = judge(heard(*[DATALOGIC] * 3, *lines, DATALOGIC), 9600, {}).guesses
+        assert not [one for one in guess if "heartbeat" in one.settings]
+
+
+def test_a_separator_that_cannot_be_told_is_spoken_of() -> None:
+    gs = judge(heard(*[DATALOGIC.replace(b"\x1e", b"\x1d")] * 3), 9600, {})
+    assert "separator" not in gs.guesses[0].settings
+    assert 'write separator = "\\u001e", or write separator = "\\u001d"' in gs.hints[0]
+    other = judge(heard(*[DATALOGIC.replace(b"\x1e", b"\x0b")] * 3), 9600, {})
+    assert 'write separator = "\\u000b"' in other.hints[0]
+    assert other.sure == "no"
+
+
 def test_text_without_a_proof_and_silence_get_advice() -> None:
     assert "prefix and a suffix" in judge(heard(b"hello world\r\nwhat is this\r\nfoo\r\n"), 9600, {}).hints[0]
     assert judge([], 9600, {}).hints[0].startswith("nothing came: let the scanner read a code")

@@ -12,8 +12,9 @@ from typing import Any, TextIO
 import click
 
 from controller.commands._texts import json_line, settings
+from devices.codes import CONTROL
 from devices.driver import UnknownKind, load
-from devices.types import Kept, Message
+from devices.types import Garbled, Kept, Message
 
 NOW = 0.0
 """Decoding has no clock: everything happens at once, and no silence ends a frame."""
@@ -35,6 +36,11 @@ ALWAYS = ("text", "why", "raw")
 RARE = ("symbology", "reader", "index", "encoder", "token", "refused", "encoding", "hand", "record", "late")
 """Fields that are left out while they say nothing."""
 
+SEPARATOR = (
+    r"a control character in a code: if it stands between two codes, it is the separator; write for example "
+    r'--set separator=\x1e, and in the floor file separator = "\u001e"'
+)
+
 BAD = re.compile(r"[^0-9A-Fa-f\s]")
 
 
@@ -54,17 +60,18 @@ def command(kind: str, pairs: tuple[str, ...], as_hex: bool) -> None:
     stderr.
     """
     ear = _ear(kind, pairs)
+    out = Printed(kind)
     try:
         if hasattr(ear, "subscriptions"):
-            _messages(ear, sys.stdin, as_hex)
+            _messages(ear, sys.stdin, as_hex, out)
         elif as_hex:
             raise ValueError(f"--hex: {kind} is not on a broker, its bytes are hex anyway; leave it out")
         else:
             for data in _bytes(sys.stdin):
-                _print(ear.feed(data, NOW))
+                out.add(ear.feed(data, NOW))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    _print(ear.close(NOW) if hasattr(ear, "close") else ear.closed(NOW))
+    out.add(ear.close(NOW) if hasattr(ear, "close") else ear.closed(NOW))
 
 
 def _ear(kind: str, pairs: tuple[str, ...]) -> Any:
@@ -81,7 +88,7 @@ def _ear(kind: str, pairs: tuple[str, ...]) -> Any:
     return driver
 
 
-def _messages(driver: Any, text: TextIO, as_hex: bool) -> None:
+def _messages(driver: Any, text: TextIO, as_hex: bool, out: Printed) -> None:
     """Feed the messages, then let silence do what it does. Raises ValueError with the line of what is no message."""
     filters = [topic for topic, _ in driver.subscriptions()]
     for number, line in enumerate(_lines(text), start=1):
@@ -93,7 +100,7 @@ def _messages(driver: Any, text: TextIO, as_hex: bool) -> None:
         except ValueError:
             raise ValueError(f"line {number}: the payload is no hex: {said[:40]!r}") from None
         if _hears(filters, topic):
-            _print(driver.feed(Message(topic, payload), NOW))
+            out.add(driver.feed(Message(topic, payload), NOW))
         else:
             click.echo(f"line {number}: {topic!r} is no topic of it; it hears {', '.join(filters)}", err=True)
     now = NOW
@@ -102,7 +109,7 @@ def _messages(driver: Any, text: TextIO, as_hex: bool) -> None:
         if due is None or due > NOW + SILENCE_MS:
             return
         now = max(now, due)
-        _print(driver.tick(now))
+        out.add(driver.tick(now))
 
 
 def split(line: str, number: int, filters: list[str]) -> tuple[str, str]:
@@ -160,9 +167,19 @@ def _piece(text: TextIO) -> str:
         raise ValueError(f"the input is no text: {error.reason} at byte {error.start}") from None
 
 
-def _print(items: Any) -> None:
-    for item in items:
-        click.echo(json_line(described(item)))
+class Printed:
+    """Items go to stdout; where the separator of the kind may be set wrong, stderr says so once."""
+
+    def __init__(self, kind: str) -> None:
+        self._separates = any(field.name == "separator" for field in dataclasses.fields(load(kind).Settings))
+
+    def add(self, items: Any) -> None:
+        """Print them."""
+        for item in items:
+            click.echo(json_line(described(item)))
+            if self._separates and isinstance(item, Garbled) and item.why == CONTROL:
+                self._separates = False
+                click.echo(SEPARATOR, err=True)
 
 
 def name_of(item: Any) -> str:

@@ -26,7 +26,10 @@ from devices.driver import Framed, earliest, wire
 from devices.framing import Frame
 from devices.scanners._content import Content, beat_of
 from devices.scanners._datalogic_frames import DatalogicFrames, Line
+from devices.scanners._datalogic_guess import guesses
 from devices.types import Garbled, Heartbeat, Item, Kept, NoRead, Read
+
+__all__ = ["Driver", "Settings", "guesses"]
 
 UNPROVEN = (
     "a heartbeat between results is taken to end with their terminator; set its own terminator to the same.",
