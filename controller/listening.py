@@ -1,6 +1,7 @@
 """Listens to a port without a word: nothing is written, nothing but the speed and the frame of the line is set.
 
-The kernel raises DTR and RTS when a port is opened; nobody can prevent that. A port that somebody holds is refused.
+The kernel raises DTR and RTS when a port is opened; nobody can prevent that. A port that somebody holds is refused;
+not so a pty that only the process at its other end holds, as floorsim does.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Listening:
             self.path = serial_ports.find(url.usb) if url.usb else url.path
         except serial_ports.NotFound as error:
             raise PortUnusable(str(error)) from None
-        if held := holders([self.path])[self.path]:
+        if held := [one for one in holders([self.path])[self.path] if one.reads]:
             who = ", ".join(f"{one.name} (pid {one.pid})" for one in held[:3]) + " and others" * (len(held) > 3)
             raise PortUnusable(
                 f"{self.path}: held by {who}; two readers would steal each other's bytes, so end that one"

@@ -12,15 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
+PTYS = "/dev/pts/"
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A process; `locks` = it has an flock on the port."""
+    """A process; `locks` = it has an flock on the port. `far_end` = it has the other end of this pty, too: it is the
+    machine there, and has this end open so that the pty lives."""
 
     pid: int
     name: str
     locks: bool = False
+    far_end: bool = False
+
+    @property
+    def reads(self) -> bool:
+        """Whether it is in the way of somebody who would read here."""
+        return self.locks or not self.far_end
 
 
 def holders(paths: Iterable[str]) -> dict[str, list[Holder]]:
@@ -32,7 +40,7 @@ def holders(paths: Iterable[str]) -> dict[str, list[Holder]]:
     for path, place in real.items():
         locking = locked.get(_file_of(place), set())
         pids = sorted((opened.get(place, set()) | locking) - {os.getpid()})
-        found[path] = [Holder(pid, _name(pid), pid in locking) for pid in pids]
+        found[path] = [Holder(pid, _name(pid), pid in locking, _has_master(pid, place)) for pid in pids]
     return found
 
 
@@ -64,6 +72,22 @@ def _open_files(places: set[str]) -> dict[str, set[int]]:
             if place in places:
                 found.setdefault(place, set()).add(int(pid))
     return found
+
+
+def _has_master(pid: int, place: str) -> bool:
+    """Whether the process has the master of this pty: fdinfo tells its number (proc(5), `tty-index`)."""
+    number = place.removeprefix(PTYS)
+    if number == place:
+        return False
+    try:
+        for fd in os.listdir(PROC / str(pid) / "fd"):
+            if os.readlink(PROC / str(pid) / "fd" / fd).endswith("/ptmx"):
+                rows = (PROC / str(pid) / "fdinfo" / fd).read_text().splitlines()
+                if ["tty-index:", number] in [row.split() for row in rows]:
+                    return True
+    except OSError:
+        pass  # another user's, or it has just ended
+    return False
 
 
 def _locks() -> dict[str, set[int]]:

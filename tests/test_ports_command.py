@@ -83,7 +83,7 @@ def test_ports_are_listed_with_name_holder_and_device(machine: Machine, pair: tu
     assert "not there: scanner.dock-1 wants usb://ffff:0001:gone" in rows
     with holding(path, flock=False) as pid:
         entry = json.loads("\n".join(listed("--json")[1]))["ports"][0]
-        assert entry["held_by"] == [{"pid": pid, "name": entry["held_by"][0]["name"], "locks": False}]
+        assert entry["held_by"] == [{"pid": pid, "name": entry["held_by"][0]["name"], "locks": False, "far_end": False}]
         assert entry["used_by"] == ["scanner.tunnel-1"]
         assert any(f"(pid {pid})" in row for row in listed()[1])
 
@@ -153,6 +153,44 @@ def test_who_has_a_port_open_and_who_locks_it_is_found(pair: tuple[int, str]) ->
     fcntl.flock(ours, fcntl.LOCK_EX)
     assert holders([path]) == {path: []}  # we are not in our own way
     os.close(ours)
+
+
+def simulated(folder: Path) -> subprocess.Popen[bytes]:
+    """floorsim with a scanner that shows signs of life on a pty, ready."""
+    floor = folder / "floor.toml"
+    floor.write_text(
+        f'[point.DESK]\nkind = "presence"\n[scanner.hand]\nkind = "line"\nlink = "serial://{folder}/hand?baud=9600"\n'
+        f'point = "DESK"\n[stub.hand]\nkind = "line"\nlink = "pty://{folder}/hand"\npoint = "DESK"\n'
+        'heartbeat = "HB"\nheartbeat_s = 0.05\nprefix = "\\u0002"\nsuffix = "\\u0003"\n'
+    )
+    command = [sys.executable, "-m", "firmware_stubs", "run", str(floor), "--ledger", "-"]
+    both = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    child = subprocess.Popen(command, cwd=Path(__file__).parents[1], **both)  # type: ignore[call-overload]
+    child.stdout.readline()
+    return child  # type: ignore[no-any-return]
+
+
+def test_the_pty_of_a_stub_is_listed_and_can_be_listened_to(machine: Machine) -> None:
+    """Its process has this end open, so that the pty lives; who reads there is still in the way."""
+    with simulated(machine.root) as child:
+        try:
+            path = str(machine.root / "hand")
+            entry = json.loads("\n".join(listed("--floor", "floor.toml", "--json")[1]))["ports"][0]
+            assert (entry["path"], entry["driver"], entry["used_by"]) == (path, "pty", ["scanner.hand"])
+            assert entry["link"] == f"serial://{path}"
+            assert [(one["pid"], one["far_end"]) for one in entry["held_by"]] == [(child.pid, True)]
+            row = "\n".join(listed("--floor", "floor.toml")[1])
+            assert re.search(rf"is scanner.hand; the other end is \S+ \(pid {child.pid}\)", row)
+            assert "not there" not in row
+            code, rows = listed("--listen", path, "--seconds", "0.4")
+            assert code == 0, rows
+            assert any("\\x02HB\\x03" in one for one in rows), rows
+            for flock in (False, True):
+                with holding(path, flock) as pid:
+                    code, rows = listed("--listen", path)
+                    assert (code, f"(pid {pid})" in rows[0], f"(pid {child.pid})" in rows[0]) == (69, True, False)
+        finally:
+            child.kill()
 
 
 # --- listening -------------------------------------------------------------------------------------------------------

@@ -16,8 +16,9 @@ from typing import Any
 from controller.config import read
 from controller.config_links import port_of, texts
 from controller.logs import escaped as safe
-from controller.port_holders import hidden, holders
+from controller.port_holders import PTYS, hidden, holders
 from devices import links, serial_ports
+from devices.serial_ports import PortInfo
 
 __all__ = ["gathered", "safe", "shown"]
 
@@ -25,10 +26,11 @@ LINK = "    link = "
 
 
 def gathered(floor_file: Path | None) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """Every port with all that is known of it; and the devices of the floor file whose port is not there."""
-    found = serial_ports.ports()
-    held = holders(port.path for port in found)
+    """Every port with all that is known of it, ptys that the floor file names among them; and the devices of the floor
+    file whose port is not there."""
     used = _uses(floor_file)
+    found = _with_named(serial_ports.ports(), used)
+    held = holders(port.path for port in found)
     entries = []
     for port in found:
         entry: dict[str, Any] = asdict(port) | {"link": serial_ports.best_link(port, found)}
@@ -41,6 +43,16 @@ def gathered(floor_file: Path | None) -> tuple[list[dict[str, Any]], list[dict[s
         entries.append(entry)
     missing = [{"device": name, "link": link} for name, link, where in used if not os.path.exists(where)]
     return entries, missing
+
+
+def _with_named(found: list[PortInfo], used: Sequence[tuple[str, str, str]]) -> list[PortInfo]:
+    """The ports, and what else the floor file names and is there: a pty has no hardware behind it."""
+    listed = {os.path.realpath(port.path) for port in found}
+    others: dict[str, PortInfo] = {}
+    for _, link, where in used:
+        if where not in listed and where.startswith("/") and os.path.exists(where):
+            others.setdefault(where, PortInfo(links.parse(link).path, driver="pty" if where.startswith(PTYS) else ""))
+    return [*found, *others.values()]
 
 
 def shown(found: Sequence[dict[str, Any]], missing: Sequence[dict[str, str]]) -> list[str]:
@@ -71,7 +83,9 @@ def _port(entry: dict[str, Any]) -> list[str]:
         about.append(f"interface {entry['interface']}" if entry["interface"] not in ("", "00") else "")
     about.append(entry["driver"])
     state = [f"is {name}" for name in entry["used_by"]]
-    state += [f"held by {one['name']} (pid {one['pid']})" for one in entry["held_by"]]
+    for one in entry["held_by"]:
+        how = "the other end is" if one["far_end"] and not one["locks"] else "held by"
+        state.append(f"{how} {one['name']} (pid {one['pid']})")
     rows = [f"{entry['path']}  {', '.join(filter(None, about))}", f'{LINK}"{entry["link"]}?baud=9600"']
     if entry["shared_name"]:
         rows.append("    another adapter says the same of itself: keep it in this USB socket, its name is the socket's")

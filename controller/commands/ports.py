@@ -33,8 +33,8 @@ def command(floor: Path | None, listen: str | None, seconds: float, as_json: boo
     """List serial ports: stable names, adapters, who holds them, whether we may, and who uses them.
 
     With --listen show what comes on one of them, and guess which kind of machine speaks. Nothing is written to it; a
-    port that a program holds is refused. Exit code 0: there are ports, or what was heard is understood. 1: none, or
-    nobody understands it. 69: the port cannot be used.
+    port that a program holds is refused, but not the pty of a stub of floorsim. Exit code 0: there are ports, or what
+    was heard is understood. 1: none, or nobody understands it. 69: the port cannot be used.
     """
     if listen is not None:
         sys.exit(_listen(listen, seconds, as_json))
