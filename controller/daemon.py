@@ -115,10 +115,8 @@ class Daemon(Renewing):
             f"{self.config.site}/{self.config.node} runs: {counted(len(self.links), 'link')}, broker {brokers}, "
             f"journal {self.node.origin.journal} boot {self.node.boot}, {self._wellbeing.waiting()}"
         )
-        if found := len(self.node.unproven):
-            say(
-                f"unproven: {counted(found, 'thing')} about its machines; floord check --unproven FLOOR.toml lists them"
-            )
+        for line in self.node.unproven:
+            say(line)
         if what := scarce(state_dir.free(self.config.state_dir), self.config.journal):
             say(what)
         self._stalls.keep(self.config.state_dir / "stacks")

@@ -99,8 +99,12 @@ class Machines:
 
     @property
     def unproven(self) -> list[str]:
-        """Everything that a kind in use does by guess."""
-        return config_devices.unproven([*self.config.scanner.values(), *self.config.plc.values()])
+        """A line for each kind in use that does something by guess: all that."""
+        found = config_devices.unproven([*self.config.scanner.values(), *self.config.plc.values()])
+        kinds: dict[str, list[str]] = {}
+        for kind, what in (one.split(": ", 1) for one in found):
+            kinds.setdefault(kind, []).append(what)
+        return [f"unproven, {kind}: {' '.join(one.rstrip('.') + '.' for one in all_)}" for kind, all_ in kinds.items()]
 
     def _note(self, name: str, item: Item) -> None:
         """Remember an answer for people."""

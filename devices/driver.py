@@ -23,11 +23,13 @@ A module may have `untimely(settings)`: None, or (what, instead) when results ma
 such a scanner cannot stand at a belt where the moment says whose they are.
 
 A module may state `UNPROVEN`, a tuple of sentences: what it does by guess, because no manual or recording proves it.
-`floord check --unproven` lists them, and the log of a daemon that uses the kind counts them. `BINARY = True`: any byte
-may stand in what the machine says, so its line cannot have flow=xonxoff. `GUESSES` holds settings, as mappings, with
-which `floord ports --listen` tries the kind on bytes it has heard; `guesses(data)` in its place returns them for these
-bytes. Without either the defaults are tried. A control character that may be a `separator` is tried as such beside
-them. Where nothing in them proves a code, each check digit and a measured length is tried beside them.
+`floord check --unproven` lists them, and they are logged at every start of a daemon that uses the kind.
+
+`BINARY = True`: any byte may stand in what the machine says, so its line cannot have flow=xonxoff. `GUESSES` holds
+settings, as mappings, with which `floord ports --listen` tries the kind on bytes it has heard; `guesses(data)` in its
+place returns them for these bytes. Without either the defaults are tried. A control character that may be a
+`separator` is tried as such beside them. Where nothing in them proves a code, each check digit and a measured length is
+tried beside them.
 
 Nothing is registered anywhere: `load("sick_cola")` imports `devices.scanners.sick_cola`. A module whose name begins
 with `_` is a part of its family and no kind.
