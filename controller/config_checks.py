@@ -55,7 +55,7 @@ def _presence(floor: Floor, name: str, point: Point) -> None:
     """Nothing of a line is said of a point that lies on none."""
     for key in ("line", "position_mm", "induction", "decision"):
         value = getattr(point, key)
-        if value is not None and value is not False:
+        if value is not None and value is not False and ("point", name, key) not in floor.sheet.broken:
             floor.sheet.report(("point", name, key), "a presence point has none", 'take it away, or kind = "tracked"')
 
 
