@@ -176,8 +176,11 @@ class Cell:
 
     @property
     def unsaid(self) -> int:
-        """Results of items at a desk of which it is not yet known whether they are said."""
-        return sum(map(len, self._gated.values())) if self.desk else 0
+        """Results of items at a desk of which it is not yet known whether they are said, or heard where the reader
+        wants to know."""
+        if not self.desk:
+            return 0
+        return sum(map(len, self._gated.values())) + sum(one.unheard for one in self._scanners.values())
 
     def mishap(self, what: str, **fields: Any) -> None:
         """Somebody does something, or breaks something: an entry of the ledger."""

@@ -162,7 +162,7 @@ class Simulation:
             say(f"{world.on_belts} parcels are still on the belts")
         said = await self._until(lambda: not world.unsaid, DRAIN_EXTRA_S)
         if not said:
-            say(f"{world.unsaid} results of readers that no belt passes are not said")
+            say(f"{world.unsaid} results of readers that no belt passes are not said, or not acknowledged")
         inducting = any(line.inductions for line in self._floor.lines.values())
         if empty and said and world.in_session and (inducting or world.shown):
             await self._until(lambda: False, LINGER_S)

@@ -78,6 +78,11 @@ class Quiet:
     def closed(self, now: float) -> None:
         """Nothing happens."""
 
+    @property
+    def unheard(self) -> int:
+        """Nothing wants an acknowledgement."""
+        return 0
+
     def hang_up(self) -> bool:
         """Never."""
         return False
@@ -117,6 +122,10 @@ class ScannerStub(Stub, Protocol):
 
         `index`: the item's track or carrier number, `encoder`: the belt encoder's count then; said where so configured.
         """
+
+    @property
+    def unheard(self) -> int:
+        """Messages that the other side has to acknowledge and has not: they are said again, or wait behind that one."""
 
     def said(self) -> list[bytes | None]:
         """What was said to gates and is now in `take` or beyond, in the order of the gates, since the last call: one

@@ -87,12 +87,15 @@ def test_codes_wait_in_order_and_the_ledger_hears_of_each_once() -> None:
     scanner.gate([CODE, SSCC], 0.0)
     scanner.gate([], 10.0)
     assert (scanner.take(), scanner.said()) == (CODE_128, [])  # not until the item's last code
+    assert scanner.unheard == 3
     assert at(scanner, 2000.0) == CODE_128_AGAIN
     assert answer(scanner, HOST_ACK, 2001.0) == packet(0xF3, b"\x03" + SSCC)
     assert answer(scanner, HOST_NAK[6], 2002.0) == packet(0xF3, b"\x01NR")
     assert scanner.said() == [CODE, SSCC, None]
     assert (scanner.counts["refused"], scanner.counts["beeps"]) == (1, 0)
+    assert scanner.unheard == 1
     assert answer(scanner, HOST_ACK, 2003.0) == b""
+    assert scanner.unheard == 0
 
 
 def test_a_full_queue_loses_the_newest_and_the_ledger_keeps_step() -> None:

@@ -35,6 +35,11 @@ class Acknowledged:
         self._sent = 0  # how often its first packet counts as sent
 
     @property
+    def waiting(self) -> int:
+        """Messages that are not acknowledged yet, and not given up."""
+        return bool(self._packets) + len(self._queue)
+
+    @property
     def packet(self) -> bytes:
         """The packet that waits for its answer; empty = none."""
         return self._packets[0] if self._packets else b""

@@ -92,6 +92,11 @@ class Scanner(Results):
         """So far: resent, beeps (given up without an answer), lost."""
         return self._sending.counts
 
+    @property
+    def unheard(self) -> int:
+        """Results and signs of life without their acknowledgement."""
+        return self._sending.waiting
+
     def feed(self, data: Piece, now: float) -> None:
         """Commands and acknowledgements, in any split; anything else is ignored."""
         self.tick(now)

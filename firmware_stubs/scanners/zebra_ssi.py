@@ -102,6 +102,11 @@ class Scanner(Results):
         """What went wrong so far: resent, beeps (transmit errors), refused, lost."""
         return self._sending.counts
 
+    @property
+    def unheard(self) -> int:
+        """Results and signs of life without their acknowledgement."""
+        return self._sending.waiting
+
     def feed(self, data: Piece, now: float) -> None:
         """Packets of the host, in any split; anything else is ignored."""
         self.tick(now)
