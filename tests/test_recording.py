@@ -24,11 +24,12 @@ from hypothesis import strategies as st
 
 from controller.__main__ import main
 from controller.commands.replay_floor import said
-from controller.inputs import CameBack
+from controller.inputs import Heard
 from controller.node import Node, Start
 from controller.recording import FORMAT, NotARecording, Recorder, Texts
 from controller.recording_file import WAITING, RecordingFile, lines
 from controller.replaying import Replay, replay
+from devices.types import NoRead
 from tests.floor_fixture import FLOOR, PLAN, PLC, UTC, write
 from tests.hub import MemoryJournal
 from tests.make_recording import FILE, record
@@ -159,7 +160,7 @@ def test_a_rule_that_fails_is_recorded_and_fails_again() -> None:
     recorder, floor = hub.node.recorder, hub.node.floor
     assert recorder is not None
     with pytest.raises(KeyError):
-        recorder.step(floor, CameBack("nobody", "t", 1, None), 1.0, lambda key: ())
+        recorder.step(floor, Heard("nobody", NoRead(b"", 1.0)), 1.0, lambda key: ())
     hub.up()
     recording = hub.gather()
     assert json.loads(recording[1])["raised"] == "KeyError: 'nobody'"
