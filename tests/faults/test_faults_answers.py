@@ -176,7 +176,7 @@ def test_a_broker_that_acknowledges_nothing(tmp_path: Path, full: bool) -> None:
     """It answers pings, so the connection stands; a window is out, the rest waits in the journal."""
     silent_s = 60.0 if full else 1.0
     with at_fake_broker(tmp_path) as (broker, hub):
-        hub.fed(BURST)
+        hub.fed(5000)  # as much as comes later: what is remembered of codes is remembered now
         arrived(hub, broker)
         before, began = len(broker.ledger), time.monotonic()
         with Samples(hub) as samples:
@@ -188,6 +188,7 @@ def test_a_broker_that_acknowledges_nothing(tmp_path: Path, full: bool) -> None:
             connections = len(broker.connects)
             most = max(sum(number == one for number, _ in out) for one in range(1, connections + 1))
             again = time.monotonic()
+            silent_for = again - began
             broker.rules = Rules()
             broker.answer_all()
             arrived(hub, broker)
@@ -201,7 +202,7 @@ def test_a_broker_that_acknowledges_nothing(tmp_path: Path, full: bool) -> None:
             )
         )
         assert most <= WINDOW
-        assert connections <= 1 + silent_s / 5
+        assert connections <= 1 + silent_for / 5  # a busy machine feeds for longer than it is to be silent
         assert max(samples.rss) - start_mb < GROWTH_MB
         assert hub.compare(central(broker)) == NOTHING
 
