@@ -18,6 +18,7 @@ from controller import (
     ordering,
     planning,
     plc_events,
+    reader_health,
     reading,
 )
 from controller.advice import Advice, CustomsHead, CustomsRecord, Look
@@ -74,7 +75,7 @@ class Floor(FloorState):
                 elif travel is not None:
                     deciding.came_back(self, line, travel, decision, refusal, now, look)
             case Connection(device, up):
-                reading.connection(self, device, up, now)
+                reader_health.connection(self, device, up, now)
             case Advised(advices):
                 self._advised(advices, now, look)
             case Told(CustomsRecord() as record):

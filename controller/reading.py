@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from controller import deciding, measures, presence
+from controller import deciding, measures, presence, reader_health
 from controller.advice import Look
-from controller.events import DeviceChanged, Measured, ReadSeen
+from controller.events import Measured, ReadSeen
 from controller.floor_state import FloorState
 from controller.identity import Result
 from controller.line import HOLD_MM, LineState, Reader, Recent
@@ -19,28 +19,21 @@ from devices.types import Code, Condition, Garbled, Item, NoRead, Passage, Read,
 BY_MOMENT = frozenset(("time", "carrier"))
 """Ways to match that need the moment at which the item was at the reader; the others are told whose the result is."""
 
-UNWELL = 100
-"""Parts of one device that are remembered not to be well."""
-
 WITHOUT_CODE: dict[str, Literal["NO_READ", "SCANNER_DOWN"]] = {"N": "NO_READ", "F": "SCANNER_DOWN"}
 """What a PLC says of its scanner in CODE -> result."""
-
-
-PROGRAMMED_AGAIN_MS = 3_600_000.0
-"""The alarm about labels that would program a scanner is raised at most so often for each."""
 
 
 def said(floor: FloorState, device: str, item: Item, now: float, look: Look) -> None:
     """A reader said something: settle whose its result is. At a presence point the read itself is the event."""
     match item:
         case Condition():
-            _condition(floor, device, item, now)
+            reader_health.condition(floor, device, item, now)
             return
         case Sized():
             _measured(floor, device, item, now, look)
             return
         case Garbled() if item.why == PROGRAMMING:
-            _programs(floor, device, item, now)
+            reader_health.programs(floor, device, item, now)
     on_line = device in floor.readers
     source = floor.config.scanner[device].source or ("tunnel" if on_line else "handheld")
     result = _result(device, item, source)
@@ -115,34 +108,6 @@ def _is_of(
     floor.emit("parcel/measured", f"travel/{travel.id}", at, data.model_copy(update=whose))
     floor.keep("travel", travel.id, travel)
     deciding.consider(floor, line, travel, now, look)
-
-
-def _condition(floor: FloorState, device: str, item: Condition, now: float) -> None:
-    """A machine is not as it should be, or is again: one that reads on a line then counts as not connected."""
-    if item.part:
-        what = f"{item.part}: {item.what}"
-        unwell = floor.unwell.setdefault(device, {})
-        unwell.pop(item.part, None)
-        if not item.ok and len(unwell) < UNWELL:
-            unwell[item.part] = item.what
-    else:
-        what = item.what
-        connection(floor, device, item.ok, now)
-        if item.ok:
-            floor.clear(f"device-{device}", what, now)
-        else:
-            floor.alarm(f"device-{device}", f"{device}: {what}", now, "medium", stands=True)
-    name = "device/recovered" if item.ok else "device/degraded"
-    floor.emit(name, f"device/{device}", item.at, DeviceChanged(device=device, why=what))
-
-
-def _programs(floor: FloorState, device: str, item: Garbled, now: float) -> None:
-    """Somebody may try to change a scanner with a label. Who tries again later is told of again."""
-    if now - floor.programmed.get(device, float("-inf")) >= PROGRAMMED_AGAIN_MS:
-        floor.programmed[device] = now
-        alarm = f"programming-code-{device}"
-        what = f"{device} read {item.why}: {item.raw[:32]!r}; look who printed it, and whether the scanner still reads"
-        floor.alarm(alarm, what, now, "high")
 
 
 def rematch(floor: FloorState, line: LineState, travel: Travel, now: float, look: Look) -> None:
@@ -234,7 +199,7 @@ def from_plc(
     items = [read_of(code.raw, code.raw, at, reader=device) for code in codes]
     for item in items:
         if isinstance(item, Garbled) and item.why == PROGRAMMING:
-            _programs(floor, device, item, now)
+            reader_health.programs(floor, device, item, now)
     results = [result for item in items if (result := _result(device, item, "plc"))]
     if outcome in WITHOUT_CODE:
         results.append(Result(device, WITHOUT_CODE[outcome], None, at, source="plc"))
@@ -286,15 +251,6 @@ def _seen(result: Result, point: str | None, travel: Travel | None, outcome: str
         symbology=result.symbology or None,
         source=result.source,
     )
-
-
-def connection(floor: FloorState, device: str, up: bool, now: float) -> None:
-    """The link of a reader came up or went down."""
-    if device in floor.readers:
-        _, reader = floor.readers[device]
-        if up and not reader.up:
-            reader.up_since = now
-        reader.up = up
 
 
 def _result(device: str, item: Item, source: str) -> Result | None:
