@@ -78,6 +78,19 @@ def test_items_are_shown_one_after_another() -> None:
     assert scale == [(f"p{number}", code) for number in range(4) for code in ("A", None)], "one code a record"
 
 
+def test_what_a_scanner_wants_acknowledged_is_waited_for_until_it_is_given_up() -> None:
+    only_ssi = CABLES.format(run="/run").split("[stub.dws]")[0]
+    floor = floor_file.read(tomllib.loads(POINTS + only_ssi))
+    ledger: list[dict[str, Any]] = []
+    world = World(floor, ledger.append, seed=1, now=0.0, utc_offset_ms=0.0)
+    world.add(parse({"parcel": "p", "point": "DOCK", "codes": ["A"]}, floor.places()), 0.0)
+    world.release(0.0)
+    world.advance(1500.0)
+    assert (world.shown, world.unsaid) == (1, 1)
+    world.advance(20_000.0)
+    assert world.unsaid == 0, "said three times, it beeps"
+
+
 def packets(heard: bytes) -> list[bytes]:
     """The whole SSI packets: the first byte counts all but the checksum."""
     found = []
