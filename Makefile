@@ -82,7 +82,7 @@ mosquitto:
 
 # The dev lock holds everything that the run lock holds, in the same versions.
 COMPILE = "$$uv/bin/uv" pip compile -q --no-config --universal --python-version 3.11 --generate-hashes \
-  --custom-compile-command "make lock" $(LOCK_FLAGS) pyproject.toml --extra demo --group build
+  --custom-compile-command "make lock" $(LOCK_FLAGS) pyproject.toml --extra demo --extra view --group build
 
 lock:
 	@uv=`mktemp -d` && trap 'rm -rf "$$uv"' EXIT && $(PYTHON) -m venv "$$uv" && \
