@@ -46,6 +46,8 @@ class Options:
     folder: Path
     quiet: bool
     plc: str = demo_floor.PLCS[0]
+    record: Path | None = None
+    """where all wires are recorded"""
 
 
 class DemoFailed(RuntimeError):
@@ -85,7 +87,7 @@ class Demo:
             if plc == "mqtt_json":
                 centre.clear(f"{demo_floor.base(site, name)}/status" for name in demo_floor.line_names(options.lines))
             await centre.start(READY_S)
-            await self._start_simulator(floor)
+            await self._start_simulator(floor, url)
             async with asyncio.TaskGroup() as tasks:
                 keeper = tasks.create_task(self._keep_floord(floor), name="floord")
                 picture = tasks.create_task(Picture(self).show(), name="picture")
@@ -116,12 +118,15 @@ class Demo:
         self._broker = start_mosquitto(folder) if wanted == "mosquitto" else start_nats(folder)
         return self._broker.url
 
-    async def _start_simulator(self, floor: Path) -> None:
+    async def _start_simulator(self, floor: Path, broker: str) -> None:
+        record = self.options.record
+        recorded = ("--record", str(record), "--events", broker) if record else ()
         command = ("-m", "firmware_stubs", "run", str(floor), "--manifest", "-", "--ledger", "-")
         log = (floor.parent / "floorsim.log").open("ab")
         self._simulator = await asyncio.create_subprocess_exec(
             sys.executable,
             *command,
+            *recorded,
             "--seed",
             str(self.options.seed),
             stdin=asyncio.subprocess.PIPE,

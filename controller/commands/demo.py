@@ -29,6 +29,7 @@ from controller.demo_floor import PLCS
 @click.option(
     "--keep", type=click.Path(file_okay=False, path_type=Path), help="Work in this folder and leave it there."
 )
+@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Record all wires, for floorsim check.")
 @click.option("--json", "as_json", is_flag=True, help="Only the verdict, as one JSON object on the last line.")
 def command(
     parcels: int | None,
@@ -38,6 +39,7 @@ def command(
     broker: str,
     plc: str,
     keep: Path | None,
+    record: Path | None,
     as_json: bool,
 ) -> None:
     """Run a whole floor: broker, simulated machines on real wire, floord, and a witness that judges.
@@ -62,7 +64,7 @@ def command(
         raise click.UsageError(f"--keep {keep}: there is a floor in it already; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        options = Options(parcels, rate, lines, seed, broker, folder, quiet=as_json, plc=plc)
+        options = Options(parcels, rate, lines, seed, broker, folder, quiet=as_json, plc=plc, record=record)
         verdict = asyncio.run(_run(Demo, options))
     except* (BrokerMissing, BrokerFailed, DemoFailed, OSError) as errors:
         raise click.ClickException("; ".join(str(error) for error in errors.exceptions)) from None

@@ -13,6 +13,8 @@ from typing import TextIO
 import click
 
 from firmware_stubs import floor_file
+from firmware_stubs.commands._recording import opened
+from firmware_stubs.coupling import Listener
 from firmware_stubs.sections import FloorError
 from firmware_stubs.serve import Simulation
 from firmware_stubs.wire import PortError, say
@@ -29,7 +31,18 @@ FAILED, PORT_MISSING, FLOOR_WRONG = 1, 69, 78
     "--wait/--no-wait", default=True, help="Hold the parcels until floord is at every PLC and handheld, at most 30 s."
 )
 @click.option("--real", is_flag=True, help="Allow serial:// links: the stub speaks on a real port.")
-def command(floor: Path, manifest: str, ledger: str | None, seed: int | None, wait: bool, real: bool) -> None:
+@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Record all wires into a new file.")
+@click.option("--events", metavar="mqtt://HOST:PORT", help="Of --record: the broker where floord publishes.")
+def command(
+    floor: Path,
+    manifest: str,
+    ledger: str | None,
+    seed: int | None,
+    wait: bool,
+    real: bool,
+    record: Path | None,
+    events: str | None,
+) -> None:
     """Simulate a floor: its belts, and a machine at the other end of every link.
 
     A line of the manifest: {"parcel": "p-17", "line": "S1", "codes": ["RB123456785GB"], "length_mm": 300};
@@ -38,11 +51,16 @@ def command(floor: Path, manifest: str, ledger: str | None, seed: int | None, wa
     At the end of the manifest the belts run empty and the command ends. SIGTERM or Ctrl-C: no more parcels, then the
     same; the second one ends it at once.
     """
+    if events and not record:
+        raise click.UsageError("--events: goes with --record; say where to with --record FILE")
     try:
         settings = floor_file.load(floor)
         with contextlib.ExitStack() as files:
             source = _opened(manifest, files)
-            code = asyncio.run(_run(settings, source, _ledger(ledger, files), seed, wait, real))
+            ledger_file = _ledger(ledger, files)
+            tap = opened([floor], settings, record, time.time_ns() / 1e6, files) if record else None
+            run = _run(settings, source, ledger_file, seed, wait, real, tap, events)
+            code = asyncio.run(run)
     except (FloorError, PortError, OSError) as error:
         say(str(error))
         code = (
@@ -52,9 +70,16 @@ def command(floor: Path, manifest: str, ledger: str | None, seed: int | None, wa
 
 
 async def _run(
-    floor: floor_file.Floor, source: int, ledger: TextIO | None, seed: int | None, wait: bool, real: bool
+    floor: floor_file.Floor,
+    source: int,
+    ledger: TextIO | None,
+    seed: int | None,
+    wait: bool,
+    real: bool,
+    tap: Listener | None,
+    events: str | None,
 ) -> int:
-    simulation = Simulation(floor, ledger, seed=seed, utc_ms=time.time_ns() / 1e6)
+    simulation = Simulation(floor, ledger, seed=seed, utc_ms=time.time_ns() / 1e6, tap=tap, events=events)
     return await simulation.run(source, wait=wait, real=real)
 
 
