@@ -27,11 +27,12 @@ MODE = 0o640
 """It holds codes, advice and customs data."""
 
 
-def opened(paths: Sequence[Path], floor: Floor, file: Path, utc_ms: float, files: contextlib.ExitStack) -> Recorder:
-    """A new recording of simulated floors; it begins now, at `utc_ms`. Raises OSError, also where the file is there."""
+def opened(paths: Sequence[Path], floor: Floor, file: Path, files: contextlib.ExitStack) -> Recorder:
+    """A new recording of simulated floors; it begins now. Raises OSError, also where the file is there."""
     links = {stub.name: Wired(stub.module.__name__.rsplit(".", 1)[1], stub.link) for stub in floor.stubs}
-    header = new_header(utc_ms, links, map(floor_text, paths))
-    return Recorder(created(file, files).write, header, time.monotonic() * 1000)
+    floors = [floor_text(path) for path in paths]
+    write = created(file, files).write
+    return Recorder(write, new_header(time.time() * 1000, links, floors), time.monotonic() * 1000)
 
 
 def created(file: Path, files: contextlib.ExitStack) -> TextIO:

@@ -58,7 +58,7 @@ def command(
         with contextlib.ExitStack() as files:
             source = _opened(manifest, files)
             ledger_file = _ledger(ledger, files)
-            tap = opened([floor], settings, record, time.time_ns() / 1e6, files) if record else None
+            tap = opened([floor], settings, record, files) if record else None
             run = _run(settings, source, ledger_file, seed, wait, real, tap, events)
             code = asyncio.run(run)
     except (FloorError, PortError, OSError) as error:

@@ -1,0 +1,352 @@
+"""A recording replayed to daemons in virtual time, and what they say now beside what was recorded.
+
+The machines' side of the recording is what comes in, at its recorded times, and the centre's; what daemons answer is
+compared. Where a machine's answer repeats a number of its request, it gets the number that the request has now
+(ears.py). What is told whenever there is time is answered at once, as the machine would.
+
+Wires have no word for when the daemon opened them, but the daemon's events have: `device/online` and `device/offline`
+are taken from the recording as what came in, and so is the moment at which the daemon started.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+from firmware_stubs.coupling import Daemon, Line, couple
+from firmware_stubs.ears import Ear
+from firmware_stubs.numbers_now import Key, NumbersNow
+from firmware_stubs.stub import Message, Piece
+from firmware_stubs.talks import Difference, Fact, differences
+from firmware_stubs.told_events import EVENT, WHERE, Events, Published, in_order, moment_ms
+from firmware_stubs.topics import matches
+from firmware_stubs.virtual_broker import VirtualBroker
+from firmware_stubs.wire_recording import CENTRE, DEVICE, HOST, Entry, Recording
+
+PORTS = "ports"
+START, RESTART, STOP = "node/started", "node/restarted", "node/stopping"
+ONLINE, OFFLINE = "device/online", "device/offline"
+
+
+class Rehearsing(Daemon, Protocol):
+    """A daemon that also says what it understood."""
+
+    def heard(self) -> list[str]:
+        """Of the machines' pieces, in words, since the last call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came in: the entry, and what the daemon understood of it."""
+
+    entry: Entry
+    meaning: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`compared`: how many things both sides said the same. `until`: ms, to where it was checked, and `why` not to the
+    end, if not."""
+
+    differences: list[Difference]
+    compared: int
+    until: float
+    why: str = ""
+    came: list[Came] = field(default_factory=list)
+
+    def just_before(self, difference: Difference) -> Came | None:
+        """What came in last before a difference showed, on its link where there was anything."""
+        before = [one for one in self.came if one.entry.t <= difference.t]
+        own = [one for one in before if one.entry.link == difference.fact.where]
+        return own[-1] if own else before[-1] if before else None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What of a recording can be checked: from the start of the daemon to its end, or to its next start. ms."""
+
+    begin: float
+    end: float
+    why: str = ""
+
+
+def span(recording: Recording) -> Span:
+    """By the events in it; all of it where there are none."""
+    began, end = None, recording.entries[-1].t if recording.entries else 0.0
+    for entry in recording.entries:
+        name, event = _event(entry)
+        if name in (START, RESTART) and began is None:
+            began = min(entry.t, _at(event, recording, entry))
+        elif name in (START, RESTART):
+            return Span(began or 0.0, min(end, _at(event, recording, entry)), "the daemon was started again there")
+        elif name == STOP:
+            return Span(began or 0.0, _at(event, recording, entry), "the daemon was stopped there")
+    return Span(began or 0.0, end)
+
+
+class Check:
+    """One recording, one run of the daemons. `ears`: a fresh pair for each link."""
+
+    def __init__(
+        self, recording: Recording, daemons: Sequence[Rehearsing], ears: Mapping[str, tuple[Ear, Ear]], span: Span
+    ) -> None:
+        """The daemons have started at `span.begin`, which is their `now`. Raises LockstepError where no port of theirs
+        belongs to a link."""
+        self._recording, self._daemons, self._ears, self._span = recording, daemons, ears, span
+        links = recording.header.links
+        centres = {name for name, one in links.items() if one.kind == "centre"}
+        lines = [Line(one.link, (name,)) for name, one in links.items() if name not in centres]
+        couple(lines, daemons)
+        self._lines = {line.stubs[0]: line for line in lines}
+        self._links = {(id(line.daemon), line.port): line.stubs[0] for line in lines if line.daemon is not None}
+        self._up: set[tuple[int, str]] = set()
+        self._was: list[Fact] = []
+        self._is: list[Fact] = []
+        self._published: list[Published] = []
+        self._came: list[Came] = []
+        self._numbers = {link: NumbersNow() for link in links}
+        self._waiting: dict[str, list[tuple[Key, Piece]]] = {link: [] for link in links}
+        """answers to what is not said yet"""
+        self._broker = VirtualBroker()
+        self._now = span.begin
+        for number, daemon in enumerate(daemons):
+            for port in daemon.ports:
+                for filter_ in daemon.subscriptions(port):
+                    self._broker.subscribe(PORTS, f"{number} {port}", filter_, partial(self._bring, daemon, port))
+
+    def run(self) -> Result:
+        """Replay all of it, then compare."""
+        entries = [entry for entry in self._recording.entries if entry.t <= self._span.end]
+        self._recorded(entries)
+        for t, entry in sorted(self._inputs(entries), key=lambda one: one[0]):
+            self._advance(max(t, self._now))
+            self._take_in(entry)
+            self._collect(entry)
+        self._advance(self._span.end)
+        was, is_ = [*self._was, *self._events(self._recorded_events(entries))], [*self._is]
+        is_ += self._events(self._published)
+        found = differences(was, is_, self._span.end)
+        return Result(found, len(was), self._span.end, self._span.why, self._came)
+
+    # --- what came in -------------------------------------------------------------------------------------------------
+
+    def _inputs(self, entries: Sequence[Entry]) -> Iterable[tuple[float, Entry]]:
+        """(when, entry) of all that came in. What is retained at a broker counts also from before the start."""
+        told = {device for entry in entries if (device := _device(entry)) is not None}
+        opened: set[str] = set()
+        firsts = self._first_words(entries)
+        for entry in entries:
+            name, event = _event(entry)
+            if name in (ONLINE, OFFLINE):
+                yield min(_at(event, self._recording, entry), firsts.get(entry.number, entry.t)), entry
+            elif entry.side in (DEVICE, CENTRE):
+                if entry.t >= self._span.begin or (isinstance(entry.piece, Message) and entry.piece.retain):
+                    yield entry.t, entry
+            elif entry.link and not told & self._devices(entry.link) and self._opens(entry, opened):
+                yield entry.t, entry
+
+    def _first_words(self, entries: Sequence[Entry]) -> dict[int, float]:
+        """When the daemon said its first word on a wire, by the line of the event that says it was opened: events have
+        whole ms, and leave after a commit."""
+        words: dict[int, float] = {}
+        for link in self._lines:
+            devices, first = self._devices(link), None
+            for entry in entries:
+                name, event = _event(entry)
+                if entry.link == link and entry.side == HOST and first is None:
+                    first = entry.t
+                elif name == ONLINE and event.get("device") in devices and first is not None:
+                    words[entry.number] = first
+                elif name == OFFLINE and event.get("device") in devices:
+                    first = None
+        return words
+
+    def _opens(self, entry: Entry, opened: set[str]) -> bool:
+        """Whether this says that the daemon opened or lost a link of which no event tells: an entry that says so, or
+        the first word of the daemon there."""
+        first = entry.link not in opened
+        opened.add(entry.link)
+        return entry.up is not None or first
+
+    def _devices(self, link: str) -> set[str]:
+        line = self._lines.get(link)
+        return set() if line is None or line.daemon is None else set(line.daemon.ports[line.port])
+
+    def _take_in(self, entry: Entry) -> None:
+        name, event = _event(entry)
+        if name in (ONLINE, OFFLINE):
+            self._port(entry, str(event.get("device")), name == ONLINE, str(event.get("why", "")))
+        elif entry.side == CENTRE and isinstance(entry.piece, Message):
+            for daemon in self._daemons:
+                self._tell(daemon, entry.piece)
+        elif entry.side == DEVICE:
+            self._from_device(entry)
+        elif (line := self._lines.get(entry.link)) is not None and line.daemon is not None:
+            self._set(line.daemon, line.port, entry.up is not False, entry.why)
+
+    def _from_device(self, entry: Entry) -> None:
+        """What a machine said then. An answer to what is not said yet waits for it."""
+        numbers = self._numbers[entry.link]
+        for number, part in self._ears[entry.link][1].parts(entry.piece):
+            if number is None:
+                self._give(entry.link, part)
+            elif (request := numbers.request(number, entry.number)) is not None:
+                self._waiting[entry.link].append((request, part))
+                self._answer(entry.link)
+
+    def _answer(self, link: str) -> None:
+        """Give the answers to what has been said meanwhile, with its numbers."""
+        waiting, self._waiting[link] = self._waiting[link], []
+        for request, part in waiting:
+            number = self._numbers[link].now(request)
+            if number is None:
+                self._waiting[link].append((request, part))
+            else:
+                self._give(link, self._ears[link][1].renumbered(part, number))
+
+    def _give(self, link: str, piece: Piece) -> None:
+        line = self._lines.get(link)
+        if isinstance(piece, Message):
+            self._broker.publish(piece, PORTS)
+        elif line is not None and line.daemon is not None and (id(line.daemon), line.port) in self._up:
+            line.daemon.received(line.port, piece, self._now)
+
+    def _bring(self, daemon: Daemon, port: str, message: Message) -> None:
+        if (id(daemon), port) in self._up:
+            daemon.received(port, message, self._now)
+
+    def _tell(self, daemon: Daemon, message: Message) -> None:
+        if any(matches(filter_, message.topic) for filter_ in daemon.subscriptions()):
+            daemon.message(message.topic, message.payload, self._now, message.retain)
+
+    def _port(self, entry: Entry, device: str, up: bool, why: str) -> None:
+        """An event said that a device's port was opened, or is gone; of several on one port it says so of each."""
+        for daemon in self._daemons:
+            for port, devices in daemon.ports.items():
+                if device in devices and f"/{_node(entry)}/" in f"/{_node_of(daemon)}/":
+                    self._set(daemon, port, up, why)
+
+    def _set(self, daemon: Daemon, port: str, up: bool, why: str) -> None:
+        key = (id(daemon), port)
+        if up and key not in self._up:
+            self._up.add(key)
+            daemon.link_up(port, self._now)
+            number = next(number for number, one in enumerate(self._daemons) if one is daemon)
+            self._broker.greet(PORTS, f"{number} {port}")
+        elif not up:
+            self._up.discard(key)
+            daemon.link_down(port, self._now, why)
+
+    # --- what is said now ---------------------------------------------------------------------------------------------
+
+    def _advance(self, until: float) -> None:
+        """To that moment; what machines answer by themselves meanwhile, they answer."""
+        while True:
+            self._collect(None)
+            dues = [due for due in (daemon.next_at() for daemon in self._daemons) if due is not None]
+            due = min(dues, default=until)
+            if due > until or not dues:
+                break
+            self._now = max(self._now, due)
+            for daemon in self._daemons:
+                daemon.advance(self._now)
+        self._now = until
+
+    def _collect(self, entry: Entry | None) -> None:
+        meaning: list[str] = []
+        for daemon in self._daemons:
+            while said := daemon.said():
+                for port, piece in said:
+                    self._said(daemon, port, piece)
+            self._published += [(topic, payload, self._now, 0) for topic, payload, _ in daemon.published()]
+            daemon.hang_ups()  # the recorded machine went on as it did
+            meaning += daemon.heard()
+        if entry is not None:
+            self._came.append(Came(entry, meaning))
+
+    def _said(self, daemon: Daemon, port: str, piece: Piece) -> None:
+        link = self._link(daemon, port, piece)
+        if link is None:
+            return
+        for told in self._ears[link][1].told(piece):
+            if told.text:
+                self._numbers[link].said_now(told)
+                self._is.append(Fact(link, told.about, told.text, self._now, repeats=told.repeats))
+                self._answer(link)
+            elif told.answer is not None:
+                daemon.received(port, told.answer, self._now)
+
+    def _link(self, daemon: Daemon, port: str, piece: Piece) -> str | None:
+        """Whom a port speaks to; on a broker to whoever was recorded there with this topic."""
+        link = self._links.get((id(daemon), port))
+        if link is None and isinstance(piece, Message):
+            return self._topics.get(piece.topic, port if port in self._ears else None)
+        return link
+
+    # --- what was said then -------------------------------------------------------------------------------------------
+
+    def _recorded(self, entries: Iterable[Entry]) -> None:
+        self._topics: dict[str, str] = {}
+        for entry in entries:
+            if entry.side != HOST or not entry.link:
+                continue
+            if isinstance(entry.piece, Message):
+                self._topics.setdefault(entry.piece.topic, entry.link)
+            for told in self._ears[entry.link][0].told(entry.piece):
+                if told.text:
+                    self._numbers[entry.link].said_then(told, entry.number)
+                    self._was.append(Fact(entry.link, told.about, told.text, entry.t, entry.number, told.repeats))
+
+    def _recorded_events(self, entries: Iterable[Entry]) -> list[Published]:
+        return [
+            (entry.piece.topic, entry.piece.payload, entry.t, entry.number)
+            for entry in entries
+            if entry.side == HOST and not entry.link and isinstance(entry.piece, Message)
+        ]
+
+    def _events(self, published: Iterable[Published]) -> list[Fact]:
+        """As facts; the daemon's farewell, and what comes with it, is none."""
+        events, (ordered, wrong) = Events(self._recording.header.utc_ms), in_order(published)
+        facts = [events.fact(*one) for one in ordered]
+        farewell = f"{STOP} "
+        return wrong + [fact for fact in facts if fact is not None and not fact.text.startswith(farewell)]
+
+
+def _event(entry: Entry) -> tuple[str, Mapping[str, object]]:
+    """Name, and data with the event's time, of an event in a recording; nothing of any other entry."""
+    if entry.side != HOST or entry.link or not isinstance(entry.piece, Message):
+        return "", {}
+    found = EVENT.fullmatch(entry.piece.topic)
+    try:
+        event = json.loads(entry.piece.payload) if found else {}
+        return (found["name"] if found else ""), {"time": event.get("time"), **event.get("data", {})}
+    except (ValueError, AttributeError, TypeError):
+        return "", {}
+
+
+def _device(entry: Entry) -> str | None:
+    name, event = _event(entry)
+    return str(event.get("device")) if name in (ONLINE, OFFLINE) else None
+
+
+def _at(event: Mapping[str, object], recording: Recording, entry: Entry) -> float:
+    try:
+        return moment_ms(str(event["time"])) - recording.header.utc_ms
+    except (ValueError, KeyError):
+        return entry.t
+
+
+def _node(entry: Entry) -> str:
+    return "/".join(entry.piece.topic.split("/")[2:4]) if isinstance(entry.piece, Message) else ""
+
+
+def _node_of(daemon: Daemon) -> str:
+    """Site and node, from the topics of its commands."""
+    command = next((filter_ for filter_ in daemon.subscriptions() if "/command/" in filter_), "")
+    return "/".join(command.split("/")[2:4])
+
+
+__all__ = ["WHERE", "Check", "Result", "Span", "span"]

@@ -1,0 +1,104 @@
+"""What a PLC understands of telegrams, for comparing two talks. Source: PLC interface v1 §2 and §3.
+
+Apart are left: the epoch and numbers of the controller, which count its starts and its requests; `durable_evt`, which
+says how far its disk is; TIME, and LIFE, which is said when nothing else was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from firmware_stubs.ears import Number, Told
+from firmware_stubs.plcs._messages import FieldError, Heard
+from firmware_stubs.plcs._telegram_codec import ETX, LONGEST, STX, Deframer, Telegram, frame
+from firmware_stubs.plcs._telegram_messages import heard_of
+from firmware_stubs.stub import Piece, as_bytes
+
+UNTIMED_MS = 1e12
+"""no gap ends a partial telegram: the pieces of a recording are compared without their times"""
+
+BY_ITSELF = ("LIFE", "TIME")
+SUBJECTS = {"DEST": "track", "CMND": "element", "LAMP": "element"}
+_PARTS = re.compile(rb"\x02[^\x02\x03]*\x03|\x02[^\x02\x03]*|[^\x02]+")
+
+
+class TelegramEar:
+    """An `Ear`."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._deframer = Deframer(UNTIMED_MS, self._counts)
+        self._half = b""  # a telegram of the machine that is not whole yet
+
+    def told(self, piece: Piece) -> list[Told]:
+        """What the controller says."""
+        data, before = as_bytes(piece), self._counts["garbled"]
+        told = [_told(telegram) for telegram in self._deframer.feed(data, 0.0)]
+        if self._counts["garbled"] > before:
+            told.append(Told("garbled", f"garbled {data!r}"))
+        return told
+
+    def parts(self, piece: Piece) -> list[tuple[Number | None, Piece]]:
+        """Whole telegrams of the PLC; an answer has the epoch and sequence of its request."""
+        parts = _PARTS.findall(self._half + as_bytes(piece))
+        self._half = b""
+        if parts and parts[-1][:1] == STX and parts[-1][-1:] != ETX and len(parts[-1]) <= LONGEST:
+            self._half = parts.pop()
+        return [(_number(part), part) for part in parts]
+
+    def renumbered(self, part: Piece, number: Number) -> Piece:
+        """An answer with another epoch and sequence."""
+        (answer,) = _telegrams(as_bytes(part))
+        epoch, sequence = number
+        who = answer.sender.rstrip("."), answer.receiver.rstrip(".")
+        return frame(*who, answer.type, answer.flag, epoch, sequence, answer.body)
+
+
+def _telegrams(part: bytes) -> list[Telegram]:
+    return Deframer(UNTIMED_MS, Counter()).feed(part, 0.0)
+
+
+def _number(part: bytes) -> Number | None:
+    found = _telegrams(part)
+    return (found[0].epoch, found[0].sequence) if len(found) == 1 and found[0].flag in ("A", "N") else None
+
+
+def _told(telegram: Telegram) -> Told:
+    if telegram.flag != "R":
+        heard = heard_of(telegram)
+        code = "" if telegram.flag == "A" else f" {telegram.body.rstrip('.')}"
+        text = f"{telegram.flag} to {telegram.type} {heard.epoch:04X} {heard.sequence}{code}"
+        return Told("answers", text, repeats=True)
+    number = (telegram.epoch, telegram.sequence)
+    if telegram.type in BY_ITSELF and telegram.version == "1":
+        answer = frame(
+            telegram.receiver.rstrip("."),
+            telegram.sender.rstrip("."),
+            telegram.type,
+            "A",
+            telegram.epoch,
+            telegram.sequence,
+        )
+        return Told(telegram.type, "", number, answer=answer)
+    return Told(*_meaning(telegram), number, repeats=True)
+
+
+def _meaning(telegram: Telegram) -> tuple[str, str]:
+    """(about, text) of a request."""
+    heard: Heard = heard_of(telegram)
+    who = f"{telegram.sender.rstrip('.')} to {telegram.receiver.rstrip('.')}"
+    try:
+        fields = heard.read()
+    except FieldError as error:
+        return telegram.type, f"{telegram.type} from {who}: {error}: {telegram.body}"
+    if not fields:
+        return telegram.type, f"{telegram.type} from {who}: {telegram.body}"
+    subject = SUBJECTS.get(telegram.type, "")
+    words = " ".join(f"{name}={_word(value)}" for name, value in fields.items() if name != "durable_epoch")
+    about = f"{subject} {fields[subject]}" if subject else telegram.type
+    return about, f"{telegram.type} from {who}: {words}"
+
+
+def _word(value: object) -> str:
+    return ",".join(value) or "-" if isinstance(value, tuple) else str(value)
