@@ -276,7 +276,7 @@ class Check:
                 self._numbers[link].said_now(told)
                 self._is.append(Fact(link, told.about, told.text, self._now, repeats=told.repeats))
                 self._answer(link)
-            elif told.answer is not None:
+            if told.answer is not None and (not told.text or self._numbers[link].more_than_then(told)):
                 daemon.received(port, told.answer, self._now)
 
     def _link(self, daemon: Daemon, port: str, piece: Piece) -> str | None:

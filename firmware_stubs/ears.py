@@ -24,12 +24,14 @@ class Told:
 
     `about`: things about the same are compared in their order, others are not. `text`: its meaning, without what only
     says when it was said; empty = nothing is left, so it is not compared. `repeats`: said again without an answer, it
-    means the same once. `answer`: what the machine says to it by itself, where nothing is left to be compared.
+    means the same once. `number`: what an answer repeats; then `asks` says what is asked, whatever the details are, so
+    that the answer of another time finds it. `answer`: what the machine says to it where no recorded answer does.
     """
 
     about: str
     text: str
     number: Number | None = None
+    asks: str = ""
     repeats: bool = False
     answer: Piece | None = None
 

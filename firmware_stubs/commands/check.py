@@ -13,11 +13,12 @@ from typing import Any
 
 import click
 
-from firmware_stubs.checking import Came, Check, Result, Span, span
+from firmware_stubs.checking import Came, Check, Result, span
 from firmware_stubs.commands._recording import whole
 from firmware_stubs.coupling import LockstepError
 from firmware_stubs.ears import ear_of
 from firmware_stubs.floor_file import load_kind
+from firmware_stubs.near_inputs import NEAR_MS, Settled, settled
 from firmware_stubs.rehearsed_child import ChildError, RehearsedChild, floord
 from firmware_stubs.sections import FloorError
 from firmware_stubs.stub import Message
@@ -50,7 +51,7 @@ def command(file: Path, program: str | None, floors: tuple[Path, ...], as_json: 
     began = time.monotonic()
     try:
         recording = whole(file)
-        result = checked(recording, floord(program), floors)
+        done = checked(recording, floord(program), floors)
     except OSError as error:
         raise click.UsageError(f"{file}: {(error.strerror or str(error)).lower()}") from None
     except NotARecordingError as error:
@@ -61,29 +62,31 @@ def command(file: Path, program: str | None, floors: tuple[Path, ...], as_json: 
     if recording.torn:
         click.echo("the last line is torn, as kill -9 or a power cut leaves it: it was left out", err=True)
     if as_json:
-        click.echo(json.dumps(described(result, seconds)))
+        click.echo(json.dumps(described(done, seconds)))
     else:
-        click.echo("\n".join(told(result, seconds)))
-    sys.exit(EXIT_DIFFERENT if result.differences else 0)
+        click.echo("\n".join(told(done, seconds)))
+    sys.exit(EXIT_DIFFERENT if done.result.differences else 0)
 
 
-def checked(recording: Recording, program: str, floors: Sequence[Path]) -> Result:
+def checked(recording: Recording, program: str, floors: Sequence[Path]) -> Settled:
     """Check it. Raises ChildError, LockstepError, FloorError, NotARecordingError, OSError."""
-    within: Span = span(recording)
-    modules = {
-        name: load_kind(one.kind, f"link {name}")[1] if one.kind else None
-        for name, one in recording.header.links.items()
-    }
-    ears = {name: (ear_of(module), ear_of(module)) for name, module in modules.items()}
+    kinds = {name: one.kind for name, one in recording.header.links.items()}
+    modules = {name: load_kind(kind, f"link {name}")[1] if kind else None for name, kind in kinds.items()}
     with contextlib.ExitStack() as ending:
         if not floors:
             folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="floorsim-check-")))
             floors = written(recording, folder)
-        utc_ms = recording.header.utc_ms + within.begin
-        daemons = [
-            ending.enter_context(RehearsedChild(program, floor, now=within.begin, utc_ms=utc_ms)) for floor in floors
-        ]
-        return Check(recording, daemons, ears, within).run()
+
+        def run(recording: Recording) -> Result:
+            within = span(recording)
+            ears = {name: (ear_of(module), ear_of(module)) for name, module in modules.items()}
+            utc_ms = recording.header.utc_ms + within.begin
+            with contextlib.ExitStack() as children:
+                started = [RehearsedChild(program, floor, now=within.begin, utc_ms=utc_ms) for floor in floors]
+                daemons = [children.enter_context(child) for child in started]
+                return Check(recording, daemons, ears, within).run()
+
+        return settled(recording, run)
 
 
 def written(recording: Recording, folder: Path) -> list[Path]:
@@ -103,17 +106,20 @@ def written(recording: Recording, folder: Path) -> list[Path]:
     return paths
 
 
-def told(result: Result, seconds: float) -> list[str]:
+def told(done: Settled, seconds: float) -> list[str]:
     """A result in words."""
+    result = done.result
     span_s = result.until / 1000
     speed = f"{span_s:,.0f} s in {seconds:.1f} s, {span_s / max(seconds, 1e-3):,.0f} times real time"
-    upto = f"checked up to {_at(result.until)}: {result.why}" if result.why else ""
+    notes = [f"checked up to {_at(result.until)}: {result.why}"] if result.why else []
+    for one, other in done.swapped:
+        notes.append(f"taken in the other order, for they came within {NEAR_MS:g} ms: lines {one} and {other}")
     if not result.differences:
         rows = [f"the same: {result.compared:,} messages and events ({speed})"]
-        return rows + ([upto] if upto else [])
+        return rows + notes
     count = len(result.differences)
     rows = [f"different: {count} of what was compared ({result.compared:,} messages and events, {speed})"]
-    rows += [upto] if upto else []
+    rows += notes
     for difference in result.differences[:SHOWN]:
         rows += ["", *_shown(difference, result.just_before(difference))]
     if count > SHOWN:
@@ -153,13 +159,15 @@ def _at(t: float) -> str:
     return f"{t / 1000:.3f} s"
 
 
-def described(result: Result, seconds: float) -> dict[str, Any]:
+def described(done: Settled, seconds: float) -> dict[str, Any]:
     """A result as JSON."""
+    result = done.result
     return {
         "same": not result.differences,
         "compared": result.compared,
         "until_ms": round(result.until, 3),
         "why": result.why,
+        "swapped": done.swapped,
         "seconds": round(seconds, 3),
         "differences": [
             {

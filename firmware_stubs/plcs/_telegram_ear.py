@@ -10,7 +10,7 @@ import re
 from collections import Counter
 
 from firmware_stubs.ears import Number, Told
-from firmware_stubs.plcs._messages import FieldError, Heard
+from firmware_stubs.plcs._messages import FieldError, Fields
 from firmware_stubs.plcs._telegram_codec import ETX, LONGEST, STX, Deframer, Telegram, frame
 from firmware_stubs.plcs._telegram_messages import heard_of
 from firmware_stubs.stub import Piece, as_bytes
@@ -66,39 +66,38 @@ def _number(part: bytes) -> Number | None:
 
 def _told(telegram: Telegram) -> Told:
     if telegram.flag != "R":
-        heard = heard_of(telegram)
         code = "" if telegram.flag == "A" else f" {telegram.body.rstrip('.')}"
-        text = f"{telegram.flag} to {telegram.type} {heard.epoch:04X} {heard.sequence}{code}"
+        text = f"{telegram.flag} to {telegram.type} {telegram.epoch:04X} {telegram.sequence}{code}"
         return Told("answers", text, repeats=True)
     number = (telegram.epoch, telegram.sequence)
+    names = telegram.receiver.rstrip("."), telegram.sender.rstrip(".")
+    answer = frame(*names, telegram.type, "A", *number)
     if telegram.type in BY_ITSELF and telegram.version == "1":
-        answer = frame(
-            telegram.receiver.rstrip("."),
-            telegram.sender.rstrip("."),
-            telegram.type,
-            "A",
-            telegram.epoch,
-            telegram.sequence,
-        )
         return Told(telegram.type, "", number, answer=answer)
-    return Told(*_meaning(telegram), number, repeats=True)
+    about, asks, text = _meaning(telegram)
+    return Told(about, text, number, asks, repeats=True, answer=answer)
 
 
-def _meaning(telegram: Telegram) -> tuple[str, str]:
-    """(about, text) of a request."""
-    heard: Heard = heard_of(telegram)
+def _meaning(telegram: Telegram) -> tuple[str, str, str]:
+    """About what a request is, what it asks, and all of it."""
     who = f"{telegram.sender.rstrip('.')} to {telegram.receiver.rstrip('.')}"
     try:
-        fields = heard.read()
+        fields = heard_of(telegram).read()
     except FieldError as error:
-        return telegram.type, f"{telegram.type} from {who}: {error}: {telegram.body}"
-    if not fields:
-        return telegram.type, f"{telegram.type} from {who}: {telegram.body}"
-    subject = SUBJECTS.get(telegram.type, "")
-    words = " ".join(f"{name}={_word(value)}" for name, value in fields.items() if name != "durable_epoch")
-    about = f"{subject} {fields[subject]}" if subject else telegram.type
-    return about, f"{telegram.type} from {who}: {words}"
+        return telegram.type, telegram.type, f"{telegram.type} from {who}: {error}: {telegram.body}"
+    words = " ".join(f"{name}={word(value)}" for name, value in fields.items()) or telegram.body
+    return *meant(telegram.type, fields), f"{telegram.type} from {who}: {words}"
 
 
-def _word(value: object) -> str:
+def meant(kind: str, fields: Fields) -> tuple[str, str]:
+    """About what a request is, and what it asks."""
+    subject = SUBJECTS.get(kind, "")
+    if not subject or subject not in fields:
+        return kind, kind
+    about = f"{subject} {fields[subject]}"
+    return about, f"{kind} {about} {fields.get('decision', fields.get('command', ''))}"
+
+
+def word(value: object) -> str:
+    """A field's value in a meaning."""
     return ",".join(value) or "-" if isinstance(value, tuple) else str(value)
