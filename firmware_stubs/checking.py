@@ -4,14 +4,12 @@ The machines' side of the recording is what comes in, at its recorded times, and
 compared. Where a machine's answer repeats a number of its request, it gets the number that the request has now
 (ears.py). What is told whenever there is time is answered at once, as the machine would.
 
-Wires have no word for when the daemon opened them, but the daemon's events have: `device/online` and `device/offline`
-are taken from the recording as what came in, and so is the moment at which the daemon started.
+When the daemon started, and when it opened and lost its ports, is taken from the recording, too (openings.py).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -19,16 +17,15 @@ from typing import Protocol
 from firmware_stubs.coupling import Daemon, Line, couple
 from firmware_stubs.ears import Ear
 from firmware_stubs.numbers_now import Key, NumbersNow
-from firmware_stubs.stub import Message, Piece
+from firmware_stubs.openings import STOP, Span, openings
+from firmware_stubs.stub import Message, Piece, as_message
 from firmware_stubs.talks import Difference, Fact, differences
-from firmware_stubs.told_events import EVENT, WHERE, Events, Published, in_order, moment_ms
+from firmware_stubs.told_events import WHERE, Events, Published, in_order
 from firmware_stubs.topics import matches
 from firmware_stubs.virtual_broker import VirtualBroker
 from firmware_stubs.wire_recording import CENTRE, DEVICE, HOST, Entry, Recording
 
 PORTS = "ports"
-START, RESTART, STOP = "node/started", "node/restarted", "node/stopping"
-ONLINE, OFFLINE = "device/online", "device/offline"
 
 
 class Rehearsing(Daemon, Protocol):
@@ -62,29 +59,6 @@ class Result:
         before = [one for one in self.came if one.entry.t <= difference.t]
         own = [one for one in before if one.entry.link == difference.fact.where]
         return own[-1] if own else before[-1] if before else None
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """What of a recording can be checked: from the start of the daemon to its end, or to its next start. ms."""
-
-    begin: float
-    end: float
-    why: str = ""
-
-
-def span(recording: Recording) -> Span:
-    """By the events in it; all of it where there are none."""
-    began, end = None, recording.entries[-1].t if recording.entries else 0.0
-    for entry in recording.entries:
-        name, event = _event(entry)
-        if name in (START, RESTART) and began is None:
-            began = min(entry.t, _at(event, recording, entry))
-        elif name in (START, RESTART):
-            return Span(began or 0.0, min(end, _at(event, recording, entry)), "the daemon was started again there")
-        elif name == STOP:
-            return Span(began or 0.0, _at(event, recording, entry), "the daemon was stopped there")
-    return Span(began or 0.0, end)
 
 
 class Check:
@@ -121,71 +95,38 @@ class Check:
         """Replay all of it, then compare."""
         entries = [entry for entry in self._recording.entries if entry.t <= self._span.end]
         self._recorded(entries)
-        for t, entry in sorted(self._inputs(entries), key=lambda one: one[0]):
+        for t, _, take_in, entry in sorted(self._inputs(entries), key=lambda one: one[:2]):
             self._advance(max(t, self._now))
-            self._take_in(entry)
+            take_in()
             self._collect(entry)
         self._advance(self._span.end)
-        was, is_ = [*self._was, *self._events(self._recorded_events(entries))], [*self._is]
-        is_ += self._events(self._published)
-        found = differences(was, is_, self._span.end)
+        was = [*self._was, *self._events(self._recorded_events(entries))]
+        is_ = [*self._is, *self._events(self._published)]
+        found = [*differences(was, is_, self._span.end), *map(_changed, filter(_is_changed, self._recording.entries))]
+        found.sort(key=lambda one: one.t)
         return Result(found, len(was), self._span.end, self._span.why, self._came)
 
     # --- what came in -------------------------------------------------------------------------------------------------
 
-    def _inputs(self, entries: Sequence[Entry]) -> Iterable[tuple[float, Entry]]:
-        """(when, entry) of all that came in. What is retained at a broker counts also from before the start."""
-        told = {device for entry in entries if (device := _device(entry)) is not None}
-        opened: set[str] = set()
-        firsts = self._first_words(entries)
+    def _inputs(self, entries: Sequence[Entry]) -> Iterator[tuple[float, int, Callable[[], None], Entry | None]]:
+        """(when, line, what to do, the entry) of all that came in. What a broker retained counts also from before."""
         for entry in entries:
-            name, event = _event(entry)
-            if name in (ONLINE, OFFLINE):
-                yield min(_at(event, self._recording, entry), firsts.get(entry.number, entry.t)), entry
-            elif entry.side in (DEVICE, CENTRE):
-                if entry.t >= self._span.begin or (isinstance(entry.piece, Message) and entry.piece.retain):
-                    yield entry.t, entry
-            elif entry.link and not told & self._devices(entry.link) and self._opens(entry, opened):
-                yield entry.t, entry
+            retained = isinstance(entry.piece, Message) and entry.piece.retain
+            if entry.side in (DEVICE, CENTRE) and (entry.t >= self._span.begin or retained):
+                take = self._from_device if entry.side == DEVICE else self._from_centre
+                yield entry.t, entry.number, partial(take, entry), entry
+        utc_ms = self._recording.header.utc_ms
+        for daemon in self._daemons:
+            for port, devices in daemon.ports.items():
+                link = self._links.get((id(daemon), port))
+                for one in openings(entries, utc_ms, _node_of(daemon), devices, link):
+                    yield one.t, one.number - 1, partial(self._set, daemon, port, one.up, one.why), None
 
-    def _first_words(self, entries: Sequence[Entry]) -> dict[int, float]:
-        """When the daemon said its first word on a wire, by the line of the event that says it was opened: events have
-        whole ms, and leave after a commit."""
-        words: dict[int, float] = {}
-        for link in self._lines:
-            devices, first = self._devices(link), None
-            for entry in entries:
-                name, event = _event(entry)
-                if entry.link == link and entry.side == HOST and first is None:
-                    first = entry.t
-                elif name == ONLINE and event.get("device") in devices and first is not None:
-                    words[entry.number] = first
-                elif name == OFFLINE and event.get("device") in devices:
-                    first = None
-        return words
-
-    def _opens(self, entry: Entry, opened: set[str]) -> bool:
-        """Whether this says that the daemon opened or lost a link of which no event tells: an entry that says so, or
-        the first word of the daemon there."""
-        first = entry.link not in opened
-        opened.add(entry.link)
-        return entry.up is not None or first
-
-    def _devices(self, link: str) -> set[str]:
-        line = self._lines.get(link)
-        return set() if line is None or line.daemon is None else set(line.daemon.ports[line.port])
-
-    def _take_in(self, entry: Entry) -> None:
-        name, event = _event(entry)
-        if name in (ONLINE, OFFLINE):
-            self._port(entry, str(event.get("device")), name == ONLINE, str(event.get("why", "")))
-        elif entry.side == CENTRE and isinstance(entry.piece, Message):
-            for daemon in self._daemons:
-                self._tell(daemon, entry.piece)
-        elif entry.side == DEVICE:
-            self._from_device(entry)
-        elif (line := self._lines.get(entry.link)) is not None and line.daemon is not None:
-            self._set(line.daemon, line.port, entry.up is not False, entry.why)
+    def _from_centre(self, entry: Entry) -> None:
+        message = as_message(entry.piece)
+        for daemon in self._daemons:
+            if any(matches(filter_, message.topic) for filter_ in daemon.subscriptions()):
+                daemon.message(message.topic, message.payload, self._now, message.retain)
 
     def _from_device(self, entry: Entry) -> None:
         """What a machine said then. An answer to what is not said yet waits for it."""
@@ -217,17 +158,6 @@ class Check:
     def _bring(self, daemon: Daemon, port: str, message: Message) -> None:
         if (id(daemon), port) in self._up:
             daemon.received(port, message, self._now)
-
-    def _tell(self, daemon: Daemon, message: Message) -> None:
-        if any(matches(filter_, message.topic) for filter_ in daemon.subscriptions()):
-            daemon.message(message.topic, message.payload, self._now, message.retain)
-
-    def _port(self, entry: Entry, device: str, up: bool, why: str) -> None:
-        """An event said that a device's port was opened, or is gone; of several on one port it says so of each."""
-        for daemon in self._daemons:
-            for port, devices in daemon.ports.items():
-                if device in devices and f"/{_node(entry)}/" in f"/{_node_of(daemon)}/":
-                    self._set(daemon, port, up, why)
 
     def _set(self, daemon: Daemon, port: str, up: bool, why: str) -> None:
         key = (id(daemon), port)
@@ -315,32 +245,14 @@ class Check:
         return wrong + [fact for fact in facts if fact is not None and not fact.text.startswith(farewell)]
 
 
-def _event(entry: Entry) -> tuple[str, Mapping[str, object]]:
-    """Name, and data with the event's time, of an event in a recording; nothing of any other entry."""
-    if entry.side != HOST or entry.link or not isinstance(entry.piece, Message):
-        return "", {}
-    found = EVENT.fullmatch(entry.piece.topic)
-    try:
-        event = json.loads(entry.piece.payload) if found else {}
-        return (found["name"] if found else ""), {"time": event.get("time"), **event.get("data", {})}
-    except (ValueError, AttributeError, TypeError):
-        return "", {}
+def _is_changed(entry: Entry) -> bool:
+    return entry.changed
 
 
-def _device(entry: Entry) -> str | None:
-    name, event = _event(entry)
-    return str(event.get("device")) if name in (ONLINE, OFFLINE) else None
-
-
-def _at(event: Mapping[str, object], recording: Recording, entry: Entry) -> float:
-    try:
-        return moment_ms(str(event["time"])) - recording.header.utc_ms
-    except (ValueError, KeyError):
-        return entry.t
-
-
-def _node(entry: Entry) -> str:
-    return "/".join(entry.piece.topic.split("/")[2:4]) if isinstance(entry.piece, Message) else ""
+def _changed(entry: Entry) -> Difference:
+    said = entry.piece.topic + " " if isinstance(entry.piece, Message) else ""
+    text = f"this line was changed after it was recorded, its sum is wrong: {said}{entry.data!r}"
+    return Difference(Fact(entry.link or entry.side, "the line", text, entry.t, entry.number), None)
 
 
 def _node_of(daemon: Daemon) -> str:
@@ -349,4 +261,4 @@ def _node_of(daemon: Daemon) -> str:
     return "/".join(command.split("/")[2:4])
 
 
-__all__ = ["WHERE", "Check", "Result", "Span", "span"]
+__all__ = ["WHERE", "Check", "Result", "Span"]

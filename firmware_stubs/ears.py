@@ -14,6 +14,9 @@ from typing import Protocol
 
 from firmware_stubs.stub import Message, Piece
 
+GARBLED = "garbled"
+"""what is said about nothing, because nothing is understood"""
+
 Number = tuple[int, ...]
 """what an answer repeats of its request"""
 

@@ -51,7 +51,7 @@ def settled(recording: Recording, run: Callable[[Recording], Result], tries: int
 
 
 def near(entries: list[Entry], t: float) -> Iterator[tuple[Entry, Entry]]:
-    """(earlier, later) of near inputs before `t`: two of the centre first, then the nearest to `t`."""
+    """(earlier, later) of near inputs before `t`: two of the centre first, then the nearest to each other."""
     inputs = [one for one in entries if one.side in (DEVICE, CENTRE) and t - BEFORE_MS <= one.t <= t + NEAR_MS]
     pairs = [
         (one, other)
@@ -59,7 +59,12 @@ def near(entries: list[Entry], t: float) -> Iterator[tuple[Entry, Entry]]:
         for other in inputs[place + 1 :]
         if other.t - one.t <= NEAR_MS and _way(one) != _way(other)
     ]
-    yield from sorted(pairs, key=lambda pair: (pair[0].side != CENTRE or pair[1].side != CENTRE, -pair[1].t))
+    yield from sorted(pairs, key=_likelihood)
+
+
+def _likelihood(pair: tuple[Entry, Entry]) -> tuple[bool, float]:
+    one, other = pair
+    return one.side != CENTRE or other.side != CENTRE, other.t - one.t
 
 
 def moved(recording: Recording, one: Entry, other: Entry) -> Recording:

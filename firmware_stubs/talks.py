@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from firmware_stubs.ears import GARBLED
+
 WITHIN_MS = 1000.0
 """So far apart the same may be said; what was recorded ran on a machine that had other things to do."""
 
@@ -50,7 +52,7 @@ class Difference:
 
 def differences(recorded: Iterable[Fact], now: Iterable[Fact], until: float) -> list[Difference]:
     """The first difference about each thing, by time. What only one side said less than `WITHIN_MS` before `until` is
-    none: the other had no time for it."""
+    none: the other had no time for it. But what is garbled never became so by time."""
     was, is_ = _sorted_out(recorded), _sorted_out(now)
     found = []
     for key in dict.fromkeys((*was, *is_)):
@@ -77,6 +79,6 @@ def _first(was: list[Fact], is_: list[Fact], last: float) -> Difference | None:
     if len(was) == len(is_):
         return None
     more = was[len(is_) :] or is_[len(was) :]
-    if more[0].t > last:
+    if more[0].t > last and more[0].about != GARBLED:
         return None
     return Difference(more[0], None) if len(was) > len(is_) else Difference(None, more[0])

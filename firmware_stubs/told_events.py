@@ -13,10 +13,20 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from firmware_stubs.ears import GARBLED
 from firmware_stubs.talks import Fact
 
 WHERE = "events"
 APART = ("boot", "version", "deadline_ms", "seconds_since_drop")
+MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"
+SHAPES = {
+    "id": re.compile(r'"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"'),
+    "time": re.compile(f'"{MOMENT}"'),
+    "recordedtime": re.compile(f'"{MOMENT}"'),
+    "sequence": re.compile(r'"[0-9]{20}"'),
+    "degraded": re.compile("true|false"),
+}
+"""members that are left apart, and what they must look like"""
 TRAVEL = re.compile(r"(?P<line>[A-Za-z0-9_-]{1,64}?)-(?P<journal>[a-z0-9]{8})-(?P<number>[0-9]+)")
 EVENT = re.compile(r"hub/v1/(?P<site>[^/]+)/(?P<node>[^/]+)/event/(?P<name>.+)")
 REPLY = re.compile(r"hub/v1/[^/]+/(?:[^/]+/reply/.+|ask)")
@@ -30,6 +40,7 @@ class Events:
         self._utc_ms = utc_ms
         self._travels: dict[str, str] = {}
         self._counts: dict[str, int] = {}
+        self._journals: dict[str, str] = {}
 
     def fact(self, topic: str, payload: bytes, t: float, entry: int = 0) -> Fact | None:
         """An event, a reply or a question as a fact; None = a state, which says again what events said."""
@@ -41,16 +52,21 @@ class Events:
             event = json.loads(payload)
             data, subject, source = dict(event["data"]), str(event["subject"]), str(event["source"])
             at = moment_ms(str(event["time"])) - self._utc_ms
-            kind, mode = event["type"], event.get("mode")
         except (ValueError, KeyError, TypeError):
-            return Fact(WHERE, topic, f"{topic} is no event: {payload!r}", t, entry)
-        journal = source.rpartition(":")[2]
+            return Fact(WHERE, GARBLED, f"{topic} is no event: {payload!r}", t, entry)
+        who, _, journal = source.rpartition(":")
         words = self._named(data, journal)
         about = self._called(subject, journal)
         if isinstance(words.get("travel"), str):
             about = f"travel/{words['travel']}"
-        node = source.rpartition(":")[0]
-        text = f"{found['name']} of {node}, {kind}, {mode}, {self._called(subject, journal)}: {json.dumps(words)}"
+        rest = {name: value for name, value in event.items() if name not in (*SHAPES, "source", "subject", "data")}
+        wrong = [name for name, shape in SHAPES.items() if not shape.fullmatch(json.dumps(event.get(name)))]
+        if journal != self._journals.setdefault(who, journal):
+            wrong.append("source")
+        notes = f", and no {' '.join(wrong)} as it must be: {payload!r}" if wrong else ""
+        text = (
+            f"{found['name']} of {who}, {self._called(subject, journal)}: {json.dumps(words)} {json.dumps(rest)}{notes}"
+        )
         return Fact(WHERE, f"{found['node']} {about}", text, at, entry)
 
     def _other(self, topic: str, payload: bytes, t: float, entry: int) -> Fact:

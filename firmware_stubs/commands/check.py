@@ -13,12 +13,13 @@ from typing import Any
 
 import click
 
-from firmware_stubs.checking import Came, Check, Result, span
+from firmware_stubs.checking import Came, Check, Result
 from firmware_stubs.commands._recording import whole
 from firmware_stubs.coupling import LockstepError
 from firmware_stubs.ears import ear_of
 from firmware_stubs.floor_file import load_kind
 from firmware_stubs.near_inputs import NEAR_MS, Settled, settled
+from firmware_stubs.openings import span
 from firmware_stubs.rehearsed_child import ChildError, RehearsedChild, floord
 from firmware_stubs.sections import FloorError
 from firmware_stubs.stub import Message

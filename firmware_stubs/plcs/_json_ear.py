@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from firmware_stubs.ears import Number, Told
+from firmware_stubs.ears import GARBLED, Number, Told
 from firmware_stubs.plcs._json_codec import heard
 from firmware_stubs.plcs._messages import FieldError, Fields, Heard
 from firmware_stubs.plcs._telegram_ear import BY_ITSELF, meant, word
@@ -26,7 +26,7 @@ class JsonEar:
         message = as_message(piece)
         found = heard(message.payload)
         if found is None:
-            return [Told("garbled", f"garbled {message.payload!r} on {message.topic}")]
+            return [Told(GARBLED, f"garbled {message.payload!r} on {message.topic}")]
         if found.flag != "R":
             code = "" if found.flag == "A" else f" {_members(message).get('code')}"
             text = f"{found.flag} to {found.type} {found.epoch} {found.sequence}{code} on {message.topic}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from firmware_stubs.ears import Number, Told
+from firmware_stubs.ears import GARBLED, Number, Told
 from firmware_stubs.plcs._messages import FieldError, Fields
 from firmware_stubs.plcs._telegram_codec import ETX, LONGEST, STX, Deframer, Telegram, frame
 from firmware_stubs.plcs._telegram_messages import heard_of
@@ -36,7 +36,7 @@ class TelegramEar:
         data, before = as_bytes(piece), self._counts["garbled"]
         told = [_told(telegram) for telegram in self._deframer.feed(data, 0.0)]
         if self._counts["garbled"] > before:
-            told.append(Told("garbled", f"garbled {data!r}"))
+            told.append(Told(GARBLED, f"garbled {data!r}"))
         return told
 
     def parts(self, piece: Piece) -> list[tuple[Number | None, Piece]]:
