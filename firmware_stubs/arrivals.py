@@ -15,9 +15,11 @@ from firmware_stubs.desk_tables import DeskSettings
 from firmware_stubs.floor_file import Floor
 from firmware_stubs.floor_lines import Line
 from firmware_stubs.mixes.mix import Mix
-from firmware_stubs.mixes.stream import Item, Stream
+from firmware_stubs.mixes.stream import Goods, Item, Stream
 from firmware_stubs.mixes.supply import Budget, Supply
 from firmware_stubs.rides import Parcel
+
+_GOODS = tuple(field.name for field in dataclasses.fields(Goods))
 
 
 class Arrivals:
@@ -93,7 +95,7 @@ class Arrivals:
         assert parcel.goods is not None  # a mix makes them
         place = {"line": parcel.line, "induction": parcel.induction} if parcel.line else {"point": parcel.point}
         codes = [code.decode("latin-1") for code in parcel.codes]
-        goods = dataclasses.asdict(parcel.goods)
+        goods = {key: getattr(parcel.goods, key) for key in _GOODS}
         entry = {"parcel": parcel.parcel, "codes": codes, "goods": goods}
         self._record({"what": "announced", "t": round(at, 3), **place, **entry})
         cell.news.append(("announced", parcel, "", at))
