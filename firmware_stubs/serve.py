@@ -10,16 +10,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TextIO
 
+from firmware_stubs.coupling import CENTRE, Listener
+from firmware_stubs.events_wire import EventsWire
 from firmware_stubs.floor_file import Floor
 from firmware_stubs.manifest import Manifest
-from firmware_stubs.stub import Knock, Piece
-from firmware_stubs.wire import BUFFER, Side, Wire, say
+from firmware_stubs.stub import Knock, Message, Piece
+from firmware_stubs.wire import BUFFER, PortError, Side, Wire, say
 from firmware_stubs.wires import open_wire
 from firmware_stubs.world import World
 
 WAIT_S = 30.0  # for controllers, before parcels come anyway
 LINGER_S = 1.0  # after the last parcel, so that the PLCs can report it and hands are answered
 DRAIN_EXTRA_S = 10.0
+EVENTS_S = 5.0  # within which the centre's broker lets us listen
 _QUEUE_HIGH, _QUEUE_LOW = 10_000, 5_000  # parcels read ahead of the belts
 
 
@@ -83,12 +86,22 @@ class Simulation:
     """One floor, from the first link to the end of the ledger. One loop, one timer; used once."""
 
     def __init__(
-        self, floor: Floor, ledger: TextIO | None, *, seed: int | None, utc_ms: float, parcels: int | None = None
+        self,
+        floor: Floor,
+        ledger: TextIO | None,
+        *,
+        seed: int | None,
+        utc_ms: float,
+        parcels: int | None = None,
+        tap: Listener | None = None,
+        events: str | None = None,
     ) -> None:
-        """`utc_ms`: now. `parcels`: so many come of all mixes, None = until it is stopped. Raises FloorError."""
+        """`utc_ms`: now. `parcels`: so many come of all mixes, None = until it is stopped. `tap` hears what passes on
+        every wire; `events`: a broker where it also hears what floord publishes, and the centre. Raises FloorError."""
         self._loop = asyncio.get_running_loop()
         self._ledger = ledger
         self._wires: dict[str, Wire] = {}  # by stub
+        self._open_wires: list[Wire] = []
         self._others: dict[str, list[str]] = {}  # by stub: who hangs on its wire beside it
         self._floor = floor
         self._source: Source | None = None
@@ -97,6 +110,7 @@ class Simulation:
         self._error: Exception | None = None
         self._stopping = self._quitting = self._closed = False
         self._jobs: list[asyncio.Task[None]] = []
+        self._tap, self._events = tap or Listener(), events
         now = self._now()
         self._world = World(floor, self._record, seed=seed, now=now, utc_offset_ms=utc_ms - now, parcels=parcels)
 
@@ -135,13 +149,37 @@ class Simulation:
             wire = await open_wire(link, self._side(names), real=real)
             self._wires.update(dict.fromkeys(names, wire))
             self._others.update({name: [other for other in names if other != name] for name in names})
-            for job in wire.jobs():
-                task = self._loop.create_task(job, name=f"wire of {', '.join(names)}")
-                task.add_done_callback(self._job_ended)
-                self._jobs.append(task)
+            self._begin(wire, f"wire of {', '.join(names)}")
+        if self._events is not None:
+            await self._listen(self._events)
         links = {name: wire.where for name, wire in self._wires.items()}
         self._record({"what": "ready", "t": round(self._now(), 3), "links": links})
         say("ready: " + ", ".join(f"{name} at {where}" for name, where in links.items()))
+
+    async def _listen(self, broker: str) -> None:
+        """To what floord publishes, from before it can be ready on."""
+        wire = EventsWire(broker, self._tap, self._now)
+        self._begin(wire, "events")
+        try:
+            async with asyncio.timeout(EVENTS_S):
+                await wire.there.wait()
+        except TimeoutError:
+            raise PortError(f"{broker}: no broker lets us listen there; it is tried for {EVENTS_S:g} s") from None
+
+    def _passed(self, name: str, side: str, piece: Piece) -> None:
+        """For the tap. What the centre hears is none of a machine, and what it says is heard at the broker, if that
+        is listened to."""
+        if not (isinstance(piece, Message) and piece.topic.startswith(CENTRE)):
+            self._tap.wire(self._now(), name, side, piece)
+        elif side == "device" and self._events is None:
+            self._tap.centre(self._now(), piece.topic, piece.payload, piece.retain)
+
+    def _begin(self, wire: Wire, name: str) -> None:
+        self._open_wires.append(wire)
+        for job in wire.jobs():
+            task = self._loop.create_task(job, name=name)
+            task.add_done_callback(self._job_ended)
+            self._jobs.append(task)
 
     async def _wait(self) -> None:
         """Until every PLC and every hand has its controller and the centre its node, but not for ever."""
@@ -188,7 +226,7 @@ class Simulation:
             self._timer.cancel()
         if self._source:
             self._source.close()
-        for wire in dict.fromkeys(self._wires.values()):
+        for wire in self._open_wires:
             wire.close()
 
     def _side(self, names: Sequence[str]) -> Side:
@@ -197,11 +235,14 @@ class Simulation:
         world, now = self._world, self._now
 
         def heard(data: Piece) -> None:
+            self._passed(names[0], "host", data)
             for name in names:
                 self._guarded(partial(world.feed, name, data, now()))
             self._turn()
 
         def connected(there: bool) -> None:
+            if not world.stub(names[0]).subscriptions():  # of a client's own connection to a broker nobody else knows
+                self._tap.link(now(), names[0], there, "" if there else "the connection is gone")
             for name in names:
                 self._guarded(partial(world.connected, name, there, now()))
             self._loop.call_soon(self._turn)
@@ -234,6 +275,7 @@ class Simulation:
         self._world.advance(self._now())
         while said := self._world.output():
             for name, piece in said:
+                self._passed(name, "device", piece)
                 self._wires[name].write(piece)
                 for other in self._others[name]:
                     self._world.feed(other, piece, self._now())
