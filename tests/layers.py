@@ -43,7 +43,9 @@ EDGES = (
     *("controller/commands/", "firmware_stubs/commands/"),
     *(
         f"firmware_stubs/{name}.py"
-        for name in "__main__ serve wires fd_wire tcp_wires mqtt_wire rfc2217_wire medium rehearsed_child events_wire".split()
+        for name in (
+            "__main__ serve wires fd_wire tcp_wires mqtt_wire rfc2217_wire medium rehearsed_child events_wire".split()
+        )
     ),
 )
 EDGE_NAMES = tuple(path.removesuffix(".py").rstrip("/").replace("/", ".") for path in EDGES)
