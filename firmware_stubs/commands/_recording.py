@@ -29,10 +29,14 @@ MODE = 0o640
 
 def opened(paths: Sequence[Path], floor: Floor, file: Path, files: contextlib.ExitStack) -> Recorder:
     """A new recording of simulated floors; it begins now. Raises OSError, also where the file is there."""
-    links = {stub.name: Wired(stub.module.__name__.rsplit(".", 1)[1], stub.link) for stub in floor.stubs}
-    floors = [floor_text(path) for path in paths]
     write = created(file, files).write
-    return Recorder(write, new_header(time.time() * 1000, links, floors), time.monotonic() * 1000)
+    return Recorder(write, header_of(paths, floor, time.time() * 1000), time.monotonic() * 1000)
+
+
+def header_of(paths: Sequence[Path], floor: Floor, utc_ms: float) -> Header:
+    """The first line for simulated floors. Raises OSError."""
+    links = {stub.name: Wired(stub.module.__name__.rsplit(".", 1)[1], stub.link) for stub in floor.stubs}
+    return new_header(utc_ms, links, [floor_text(path) for path in paths])
 
 
 def created(file: Path, files: contextlib.ExitStack) -> TextIO:
@@ -58,6 +62,3 @@ def whole(file: Path) -> Recording:
             return read(lines)
     except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
         raise NotARecordingError(f"no text: {error}") from None
-
-
-__all__ = ["Header", "created", "floor_text", "opened", "whole"]

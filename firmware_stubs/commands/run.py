@@ -13,8 +13,11 @@ from typing import TextIO
 import click
 
 from firmware_stubs.commands._recording import opened
-from firmware_stubs.coupling import Listener
+from firmware_stubs.commands._virtual import Wanted
+from firmware_stubs.commands._virtual import run as run_virtual
+from firmware_stubs.coupling import Listener, LockstepError
 from firmware_stubs.floor_file import Floor
+from firmware_stubs.rehearsed_child import ChildError
 from firmware_stubs.sections import FloorError
 from firmware_stubs.serve import Simulation
 from firmware_stubs.several_floors import load_all
@@ -39,7 +42,14 @@ FAILED, PORT_MISSING, FLOOR_WRONG = 1, 69, 78
 )
 @click.option("--real", is_flag=True, help="Allow serial:// links: the stub speaks on a real port.")
 @click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Record all wires into a new file.")
-@click.option("--events", metavar="mqtt://HOST:PORT", help="Of --record: the broker where floord publishes.")
+@click.option(
+    "--events",
+    metavar="WHERE",
+    help="With --record: mqtt://host:port of the broker where floord publishes. With --virtual: a new file for events.",
+)
+@click.option("--virtual", is_flag=True, help="In virtual time, as fast as the machine, with floord as a child of it.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Of --virtual: so much of its time.")
+@click.option("--floord", "program", metavar="PATH", help="Of --virtual: the build. Default: the one beside floorsim.")
 def command(
     floors: tuple[Path, ...],
     manifest: str | None,
@@ -50,6 +60,9 @@ def command(
     real: bool,
     record: Path | None,
     events: str | None,
+    virtual: bool,
+    minutes: float | None,
+    program: str | None,
 ) -> None:
     """Simulate a floor: its belts, and a machine at the other end of every link.
 
@@ -62,8 +75,10 @@ def command(
     At the end of the manifest and of the --parcels of the mixes the belts run empty and the command ends. SIGTERM or
     Ctrl-C: no more parcels, then the same; the second one ends it at once.
     """
-    if events and not record:
-        raise click.UsageError("--events: goes with --record; say where to with --record FILE")
+    if events and not (record or virtual):
+        raise click.UsageError("--events: goes with --record FILE, or with --virtual")
+    if not virtual and (minutes or program):
+        raise click.UsageError(f"--{'minutes' if minutes else 'floord'}: goes with --virtual")
     try:
         floor = load_all(floors)
         if parcels is not None and not floor.mixed:
@@ -71,13 +86,17 @@ def command(
         with contextlib.ExitStack() as files:
             source = _opened(manifest or ("" if floor.mixed else "-"), files)
             ledger_file = _ledger(ledger, files)
+            if virtual:
+                if floor.mixed and not (minutes or parcels):
+                    raise click.UsageError("--virtual: its mixes never end; say how long with --minutes, or --parcels")
+                wanted = Wanted(floors, program, minutes, parcels, seed, wait, record, Path(events) if events else None)
+                say_to = sys.stderr if ledger_file is sys.stdout else None
+                raise SystemExit(run_virtual(floor, wanted, source, ledger_file, say_to))
             tap = opened(floors, floor, record, files) if record else None
             code = asyncio.run(_run(floor, source, ledger_file, seed, parcels, wait, real, tap, events))
-    except (FloorError, PortError, OSError) as error:
+    except (FloorError, ChildError, LockstepError, PortError, OSError) as error:
         say(str(error))
-        code = (
-            FLOOR_WRONG if isinstance(error, FloorError) else PORT_MISSING if isinstance(error, PortError) else FAILED
-        )
+        code = PORT_MISSING if isinstance(error, PortError) else FAILED if isinstance(error, OSError) else FLOOR_WRONG
     raise SystemExit(code)
 
 
