@@ -9,15 +9,14 @@ When the daemon started, and when it opened and lost its ports, is taken from th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
 from firmware_stubs.coupling import Daemon, Line, couple
-from firmware_stubs.ears import Ear
-from firmware_stubs.numbers_now import Key, NumbersNow
 from firmware_stubs.openings import STOP, Span, openings
+from firmware_stubs.replayed_machine import machine_of
 from firmware_stubs.stub import Message, Piece, as_message
 from firmware_stubs.talks import Difference, Fact, differences
 from firmware_stubs.told_events import WHERE, Events, Published, in_order
@@ -62,14 +61,12 @@ class Result:
 
 
 class Check:
-    """One recording, one run of the daemons. `ears`: a fresh pair for each link."""
+    """One recording, one run of the daemons."""
 
-    def __init__(
-        self, recording: Recording, daemons: Sequence[Rehearsing], ears: Mapping[str, tuple[Ear, Ear]], span: Span
-    ) -> None:
+    def __init__(self, recording: Recording, daemons: Sequence[Rehearsing], span: Span) -> None:
         """The daemons have started at `span.begin`, which is their `now`. Raises LockstepError where no port of theirs
-        belongs to a link."""
-        self._recording, self._daemons, self._ears, self._span = recording, daemons, ears, span
+        belongs to a link, FloorError for a kind that is not known."""
+        self._recording, self._daemons, self._span = recording, daemons, span
         links = recording.header.links
         centres = {name for name, one in links.items() if one.kind == "centre"}
         lines = [Line(one.link, (name,)) for name, one in links.items() if name not in centres]
@@ -77,13 +74,9 @@ class Check:
         self._lines = {line.stubs[0]: line for line in lines}
         self._links = {(id(line.daemon), line.port): line.stubs[0] for line in lines if line.daemon is not None}
         self._up: set[tuple[int, str]] = set()
-        self._was: list[Fact] = []
-        self._is: list[Fact] = []
         self._published: list[Published] = []
         self._came: list[Came] = []
-        self._numbers = {link: NumbersNow() for link in links}
-        self._waiting: dict[str, list[tuple[Key, Piece]]] = {link: [] for link in links}
-        """answers to what is not said yet"""
+        self._machines = {name: machine_of(name, one) for name, one in links.items()}
         self._broker = VirtualBroker()
         self._now = span.begin
         for number, daemon in enumerate(daemons):
@@ -100,8 +93,10 @@ class Check:
             take_in()
             self._collect(entry)
         self._advance(self._span.end)
-        was = [*self._was, *self._events(self._recorded_events(entries))]
-        is_ = [*self._is, *self._events(self._published)]
+        was = [fact for machine in self._machines.values() for fact in machine.was]
+        is_ = [fact for machine in self._machines.values() for fact in machine.is_]
+        was += self._events(self._recorded_events(entries))
+        is_ += self._events(self._published)
         found = [*differences(was, is_, self._span.end), *map(_changed, filter(_is_changed, self._recording.entries))]
         found.sort(key=lambda one: one.t)
         return Result(found, len(was), self._span.end, self._span.why, self._came)
@@ -129,24 +124,8 @@ class Check:
                 daemon.message(message.topic, message.payload, self._now, message.retain)
 
     def _from_device(self, entry: Entry) -> None:
-        """What a machine said then. An answer to what is not said yet waits for it."""
-        numbers = self._numbers[entry.link]
-        for number, part in self._ears[entry.link][1].parts(entry.piece):
-            if number is None:
-                self._give(entry.link, part)
-            elif (request := numbers.request(number, entry.number)) is not None:
-                self._waiting[entry.link].append((request, part))
-                self._answer(entry.link)
-
-    def _answer(self, link: str) -> None:
-        """Give the answers to what has been said meanwhile, with its numbers."""
-        waiting, self._waiting[link] = self._waiting[link], []
-        for request, part in waiting:
-            number = self._numbers[link].now(request)
-            if number is None:
-                self._waiting[link].append((request, part))
-            else:
-                self._give(link, self._ears[link][1].renumbered(part, number))
+        for piece in self._machines[entry.link].says(entry):
+            self._give(entry.link, piece)
 
     def _give(self, link: str, piece: Piece) -> None:
         line = self._lines.get(link)
@@ -201,19 +180,14 @@ class Check:
         link = self._link(daemon, port, piece)
         if link is None:
             return
-        for told in self._ears[link][1].told(piece):
-            if told.text:
-                self._numbers[link].said_now(told)
-                self._is.append(Fact(link, told.about, told.text, self._now, repeats=told.repeats))
-                self._answer(link)
-            if told.answer is not None and (not told.text or self._numbers[link].more_than_then(told)):
-                daemon.received(port, told.answer, self._now)
+        for answer in self._machines[link].told(piece, self._now):
+            daemon.received(port, answer, self._now)
 
     def _link(self, daemon: Daemon, port: str, piece: Piece) -> str | None:
         """Whom a port speaks to; on a broker to whoever was recorded there with this topic."""
         link = self._links.get((id(daemon), port))
         if link is None and isinstance(piece, Message):
-            return self._topics.get(piece.topic, port if port in self._ears else None)
+            return self._topics.get(piece.topic, port if port in self._machines else None)
         return link
 
     # --- what was said then -------------------------------------------------------------------------------------------
@@ -225,10 +199,7 @@ class Check:
                 continue
             if isinstance(entry.piece, Message):
                 self._topics.setdefault(entry.piece.topic, entry.link)
-            for told in self._ears[entry.link][0].told(entry.piece):
-                if told.text:
-                    self._numbers[entry.link].said_then(told, entry.number)
-                    self._was.append(Fact(entry.link, told.about, told.text, entry.t, entry.number, told.repeats))
+            self._machines[entry.link].recorded(entry)
 
     def _recorded_events(self, entries: Iterable[Entry]) -> list[Published]:
         return [

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, TextIO
 
@@ -344,3 +344,18 @@ class Simulation:
         if self._ledger:
             self._ledger.write(json.dumps(entry) + "\n")
             self._ledger.flush()
+
+
+async def beside(jobs: Iterable[Job], main: Job) -> None:
+    """Run `main` to its end, and these jobs of wires beside it; the first of them that raises ends it, too."""
+    tasks = [asyncio.get_running_loop().create_task(job) for job in (main, *jobs)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            if not task.done():
+                task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result

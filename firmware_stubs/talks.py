@@ -50,13 +50,15 @@ class Difference:
         return fact
 
 
-def differences(recorded: Iterable[Fact], now: Iterable[Fact], until: float) -> list[Difference]:
+def differences(
+    recorded: Iterable[Fact], now: Iterable[Fact], until: float, within: float = WITHIN_MS
+) -> list[Difference]:
     """The first difference about each thing, by time. What only one side said less than `WITHIN_MS` before `until` is
     none: the other had no time for it. But what is garbled never became so by time."""
     was, is_ = _sorted_out(recorded), _sorted_out(now)
     found = []
     for key in dict.fromkeys((*was, *is_)):
-        difference = _first(was[key], is_[key], until - WITHIN_MS)
+        difference = _first(was[key], is_[key], until - WITHIN_MS, within)
         if difference is not None:
             found.append(difference)
     return sorted(found, key=lambda one: one.t)
@@ -72,9 +74,9 @@ def _sorted_out(facts: Iterable[Fact]) -> defaultdict[tuple[str, str], list[Fact
     return found
 
 
-def _first(was: list[Fact], is_: list[Fact], last: float) -> Difference | None:
+def _first(was: list[Fact], is_: list[Fact], last: float, within: float) -> Difference | None:
     for one, other in zip(was, is_, strict=False):
-        if one.text != other.text or abs(one.t - other.t) > WITHIN_MS:
+        if one.text != other.text or abs(one.t - other.t) > within:
             return Difference(one, other)
     if len(was) == len(is_):
         return None

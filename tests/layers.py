@@ -44,7 +44,8 @@ EDGES = (
     *(
         f"firmware_stubs/{name}.py"
         for name in (
-            "__main__ serve wires fd_wire tcp_wires mqtt_wire rfc2217_wire medium rehearsed_child events_wire".split()
+            "__main__ serve wires fd_wire tcp_wires mqtt_wire rfc2217_wire medium rehearsed_child events_wire "
+            "tapping playing".split()
         )
     ),
 )

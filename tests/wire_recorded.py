@@ -13,8 +13,6 @@ from controller.demo_parcels import Parcels
 from controller.plans import load_floor
 from firmware_stubs import floor_file
 from firmware_stubs.checking import Check, Result
-from firmware_stubs.ears import ear_of
-from firmware_stubs.floor_file import load_kind
 from firmware_stubs.manifest import Places, parse
 from firmware_stubs.openings import span
 from firmware_stubs.stub import Message
@@ -61,10 +59,7 @@ def check(recording: Recording, floor: Path, seed: int = 1) -> Result:
     """By a daemon in this process, whose ids are others."""
     within = span(recording)
     daemon = Rehearsed(*load_floor(floor), now=within.begin, utc_ms=recording.header.utc_ms + within.begin, seed=seed)
-    kinds = {name: load_kind(one.kind, name)[1] for name, one in recording.header.links.items()}
-    return Check(
-        recording, [daemon], {name: (ear_of(kind), ear_of(kind)) for name, kind in kinds.items()}, within
-    ).run()
+    return Check(recording, [daemon], within).run()
 
 
 def changed(recording: Recording, entry: Entry, change: Callable[[bytes], bytes]) -> Recording:

@@ -16,8 +16,6 @@ import click
 from firmware_stubs.checking import Came, Check, Result
 from firmware_stubs.commands._recording import whole
 from firmware_stubs.coupling import LockstepError
-from firmware_stubs.ears import ear_of
-from firmware_stubs.floor_file import load_kind
 from firmware_stubs.near_inputs import NEAR_MS, Settled, settled
 from firmware_stubs.openings import span
 from firmware_stubs.rehearsed_child import ChildError, RehearsedChild, floord
@@ -71,8 +69,6 @@ def command(file: Path, program: str | None, floors: tuple[Path, ...], as_json: 
 
 def checked(recording: Recording, program: str, floors: Sequence[Path]) -> Settled:
     """Check it. Raises ChildError, LockstepError, FloorError, NotARecordingError, OSError."""
-    kinds = {name: one.kind for name, one in recording.header.links.items()}
-    modules = {name: load_kind(kind, f"link {name}")[1] if kind else None for name, kind in kinds.items()}
     with contextlib.ExitStack() as ending:
         if not floors:
             folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="floorsim-check-")))
@@ -80,12 +76,11 @@ def checked(recording: Recording, program: str, floors: Sequence[Path]) -> Settl
 
         def run(recording: Recording) -> Result:
             within = span(recording)
-            ears = {name: (ear_of(module), ear_of(module)) for name, module in modules.items()}
             utc_ms = recording.header.utc_ms + within.begin
             with contextlib.ExitStack() as children:
                 started = [RehearsedChild(program, floor, now=within.begin, utc_ms=utc_ms) for floor in floors]
                 daemons = [children.enter_context(child) for child in started]
-                return Check(recording, daemons, ears, within).run()
+                return Check(recording, daemons, within).run()
 
         return settled(recording, run)
 
