@@ -19,7 +19,7 @@ LINGER_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """How many things were `said`; how many the other side said then (`recorded`) and now (`came`), and what differs."""
+    """How many things were `said`; how many the other side said then (`recorded`) and now (`came`); what differs."""
 
     said: int
     recorded: int

@@ -11,7 +11,7 @@ from collections import Counter
 
 from firmware_stubs.ears import GARBLED, Number, Told
 from firmware_stubs.plcs._messages import FieldError, Fields
-from firmware_stubs.plcs._telegram_codec import ETX, LONGEST, STX, Deframer, Telegram, frame
+from firmware_stubs.plcs._telegram_codec import BODIES, CRC, ETX, HEADER, LONGEST, STX, Deframer, Telegram, crc, frame
 from firmware_stubs.plcs._telegram_messages import heard_of
 from firmware_stubs.stub import Piece, as_bytes
 
@@ -20,6 +20,7 @@ UNTIMED_MS = 1e12
 
 BY_ITSELF = ("LIFE", "TIME")
 SUBJECTS = {"DEST": "track", "CMND": "element", "LAMP": "element"}
+_FRAME = re.compile(rb"\x02([\x20-\x7e]{%d,})[0-9A-F]{%d}\x03" % (HEADER, CRC))
 _PARTS = re.compile(rb"\x02[^\x02\x03]*\x03|\x02[^\x02\x03]*|[^\x02]+")
 
 
@@ -101,3 +102,28 @@ def meant(kind: str, fields: Fields) -> tuple[str, str]:
 def word(value: object) -> str:
     """A field's value in a meaning."""
     return ",".join(value) or "-" if isinstance(value, tuple) else str(value)
+
+
+def codes_in(data: bytes) -> list[str]:
+    """The codes that telegrams of a PLC carry."""
+    return [code for telegram in _telegrams(data) for code in _codes(telegram)]
+
+
+def resealed(data: bytes) -> bytes:
+    """Telegrams whose text was changed, each with the check that it must have now."""
+    return _FRAME.sub(lambda found: STX + found[1] + crc(found[1]) + ETX, data)
+
+
+def _codes(telegram: Telegram) -> list[str]:
+    shape = BODIES.get(telegram.type, "")
+    if telegram.flag != "R" or not shape.endswith(("codes:c*", "code:c age:n5")):
+        return []
+    fixed = sum(int(width) for width in re.findall(r":[tnh]([0-9]+)", shape.partition(" code")[0]))
+    rest, found = telegram.body[fixed:], []
+    count = int(rest[:1]) if shape.endswith("*") and rest[:1].isdigit() else 1
+    rest = rest[1:] if shape.endswith("*") else rest
+    for _ in range(count):
+        length = int(rest[:3]) if rest[:3].isdigit() else 0
+        found.append(rest[3 : 3 + length])
+        rest = rest[3 + length :]
+    return found
