@@ -35,7 +35,7 @@ SHORT, PLAIN = 8, 4
 PART = 5
 """A shorter part of a secret, such as the airline of an air waybill, names nothing."""
 BEFORE, BEHIND = r'(?:(?<=["/\x00-\x1f])|\A)', r'(?=["/\x00-\x1f]|\Z)'
-"""what stands around a text that stands alone: quotes, control characters, nothing"""
+"""what stands around a text: quotes, control characters, nothing"""
 TRIES = 1000
 
 CHECKS: tuple[tuple[re.Pattern[str], int, Callable[[str], str]], ...] = (
@@ -106,8 +106,7 @@ class _Names:
             return data
         if self._pattern is None:
             words = sorted(self._new, key=lambda one: (-len(one), one))
-            alone = [f"{BEFORE}{one}{BEHIND}" if _plain(one) else one for one in words]
-            self._pattern = re.compile("|".join(alone).encode())
+            self._pattern = re.compile("|".join(map(_where, words)).encode())
         return self._pattern.sub(lambda found: self._new[found[0].decode()].encode(), data)
 
     def _made(self, run: str) -> str:
@@ -129,6 +128,14 @@ class _Names:
 def _drawn(rng: Random, text: str) -> str:
     """Digits for digits; letters stay: they say the service, the country or the kind of a code."""
     return "".join(rng.choice("0123456789") if one.isdigit() else one for one in text)
+
+
+def _where(secret: str) -> str:
+    """Where a secret is looked for: one that might be part of something else, only where it stands alone; if it might
+    be a number, only where it is a text."""
+    if not _plain(secret):
+        return secret
+    return f"{BEFORE}{secret}{BEHIND}" if secret.isdigit() else f"(?<![0-9A-Za-z]){secret}(?![0-9A-Za-z])"
 
 
 def _plain(secret: str) -> bool:
