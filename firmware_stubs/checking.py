@@ -18,13 +18,15 @@ from firmware_stubs.coupling import Daemon, Line, couple
 from firmware_stubs.openings import STOP, Span, openings
 from firmware_stubs.replayed_machine import machine_of
 from firmware_stubs.stub import Message, Piece, as_message
-from firmware_stubs.talks import Difference, Fact, differences
+from firmware_stubs.talks import WITHIN_MS, Difference, Fact, differences
 from firmware_stubs.told_events import WHERE, Events, Published, in_order
 from firmware_stubs.topics import matches
 from firmware_stubs.virtual_broker import VirtualBroker
 from firmware_stubs.wire_recording import CENTRE, DEVICE, HOST, Entry, Recording
 
 PORTS = "ports"
+CHANGED = "the line"
+"""what a difference is about where the recording itself was changed"""
 
 
 class Rehearsing(Daemon, Protocol):
@@ -54,10 +56,13 @@ class Result:
     came: list[Came] = field(default_factory=list)
 
     def just_before(self, difference: Difference) -> Came | None:
-        """What came in last before a difference showed, on its link where there was anything."""
+        """What came in last before a difference showed, on its link where there was anything; or, if something came
+        just before that nobody understood, that."""
         before = [one for one in self.came if one.entry.t <= difference.t]
+        near = (one for one in before if one.entry.t >= difference.t - WITHIN_MS)
+        garbled = [one for one in near if any(": garbled " in meaning for meaning in one.meaning)]
         own = [one for one in before if one.entry.link == difference.fact.where]
-        return own[-1] if own else before[-1] if before else None
+        return next((found[-1] for found in (garbled, own, before) if found), None)
 
 
 class Check:
@@ -113,9 +118,16 @@ class Check:
         utc_ms = self._recording.header.utc_ms
         for daemon in self._daemons:
             for port, devices in daemon.ports.items():
-                link = self._links.get((id(daemon), port))
+                link = self._links.get((id(daemon), port)) or self._on_broker(daemon, port, entries)
                 for one in openings(entries, utc_ms, _node_of(daemon), devices, link):
                     yield one.t, one.number - 1, partial(self._set, daemon, port, one.up, one.why), None
+
+    def _on_broker(self, daemon: Daemon, port: str, entries: Iterable[Entry]) -> str | None:
+        """The link whose machine a port on a broker hears; the one of its name if it hears several."""
+        filters = daemon.subscriptions(port)
+        said = ((one.link, one.piece.topic) for one in entries if one.link and isinstance(one.piece, Message))
+        heard = [link for link, topic in dict.fromkeys(said) if any(matches(filter_, topic) for filter_ in filters)]
+        return port if port in heard else next(iter(heard), None)
 
     def _from_centre(self, entry: Entry) -> None:
         message = as_message(entry.piece)
@@ -223,7 +235,7 @@ def _is_changed(entry: Entry) -> bool:
 def _changed(entry: Entry) -> Difference:
     said = entry.piece.topic + " " if isinstance(entry.piece, Message) else ""
     text = f"this line was changed after it was recorded, its sum is wrong: {said}{entry.data!r}"
-    return Difference(Fact(entry.link or entry.side, "the line", text, entry.t, entry.number), None)
+    return Difference(Fact(entry.link or entry.side, CHANGED, text, entry.t, entry.number), None)
 
 
 def _node_of(daemon: Daemon) -> str:

@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from firmware_stubs.checking import Result
+from firmware_stubs.checking import CHANGED, Result
+from firmware_stubs.ears import GARBLED
 from firmware_stubs.stub import Message
 from firmware_stubs.wire_recording import CENTRE, DEVICE, Entry, Recording
 
 NEAR_MS = 20.0
-BEFORE_MS, AFTER_MS = 500.0, 2000.0
+BEFORE_MS, AFTER_MS = 100.0, 2000.0
 """Near inputs are looked for so long before a difference, and must let all be the same until so long after it."""
-TRIES = 60
+TRIES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,11 @@ class Settled:
 
 
 def settled(recording: Recording, run: Callable[[Recording], Result], tries: int = TRIES) -> Settled:
-    """The result of a recording, where the order of near inputs is settled by what was answered."""
+    """The result of a recording, where the order of near inputs is settled by what was answered. What is damaged is no
+    matter of order."""
     result = run(recording)
     swapped: list[tuple[int, int]] = []
-    while result.differences:
+    while result.differences and not any(one.fact.about in (GARBLED, CHANGED) for one in result.differences):
         t = result.differences[0].t
         for one, other in near(recording.entries, t):
             if not tries:

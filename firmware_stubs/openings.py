@@ -110,12 +110,12 @@ def _told(entries: Iterable[Entry], utc_ms: float, node: str, devices: Collectio
 
 
 def _by_events(told: Iterable[Opening], words: Sequence[Entry]) -> list[Opening]:
-    """Events have whole ms: what the daemon said since it lost the port last came after it was opened."""
-    ups, since = [], float("-inf")
+    """Events have whole ms, and leave after a commit: what was said since the port was lost came after its opening."""
+    ups, since = [], 0
     for one in told:
+        first = next((word for word in words if since < word.number < one.number and word.t <= one.t), None)
         if not one.up:
-            since = one.t
-            continue
-        first = next((word for word in words if since < word.t < one.t), None)
-        ups.append(one if first is None else Opening(first.t, first.number, True))
+            since = one.number
+        else:
+            ups.append(one if first is None else Opening(first.t, first.number, True))
     return ups

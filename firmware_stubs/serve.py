@@ -356,6 +356,7 @@ async def beside(jobs: Iterable[Job], main: Job) -> None:
             if not task.done():
                 task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # transports close in the next turn of the loop
     for result in results:
         if isinstance(result, Exception):
             raise result

@@ -45,8 +45,12 @@ class Tap:
 
     async def open(self) -> None:
         """Both sides. Raises PortError."""
-        for side in (HOST, DEVICE):
-            self._wires[side] = await self._opened(side)
+        try:
+            for side in (HOST, DEVICE):
+                self._wires[side] = await self._opened(side)
+        except PortError:
+            self._close()
+            raise
         for side, wire in self._wires.items():
             if isinstance(wire, FdWire):
                 self._there[side] = True
@@ -72,8 +76,11 @@ class Tap:
                 self._wake.clear()
                 await self._mend()
         finally:
-            for wire in self._wires.values():
-                wire.close()
+            self._close()
+
+    def _close(self) -> None:
+        for wire in self._wires.values():
+            wire.close()
 
     def stop(self) -> None:
         """End it."""

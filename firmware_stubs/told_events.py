@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from firmware_stubs.ears import GARBLED
-from firmware_stubs.talks import Fact
+from firmware_stubs.talks import WITHIN_MS, Fact
 
 WHERE = "events"
 APART = ("boot", "version", "deadline_ms", "seconds_since_drop")
@@ -61,6 +62,8 @@ class Events:
             about = f"travel/{words['travel']}"
         rest = {name: value for name, value in event.items() if name not in (*SHAPES, "source", "subject", "data")}
         wrong = [name for name, shape in SHAPES.items() if not shape.fullmatch(json.dumps(event.get(name)))]
+        if entry and not 0 <= at <= t + WITHIN_MS:
+            wrong, at = [*wrong, "time"], t
         if journal != self._journals.setdefault(who, journal):
             wrong.append("source")
         notes = f", and no {' '.join(wrong)} as it must be: {payload!r}" if wrong else ""
@@ -117,8 +120,9 @@ Published = tuple[str, bytes, float, int]
 
 
 def in_order(published: Iterable[Published]) -> tuple[list[Published], list[Fact]]:
-    """Events in the order of their sequence, for each run numbers them as they happened and may publish them again;
-    then all else. And what is wrong with the numbers: one that is missing or stands twice, as a fact."""
+    """Events in the order of their sequence, the source of most of them first: each run numbers them as they happened,
+    and may publish them again; then all else. And what is wrong with the numbers: one that is missing or stands twice,
+    as a fact."""
     events: dict[tuple[str, str], Published] = {}
     others, wrong = [], []
     for one in published:
@@ -127,13 +131,15 @@ def in_order(published: Iterable[Published]) -> tuple[list[Published], list[Fact
             others.append(one)
         elif (known := events.setdefault(key, one)) is not one and known[1] != one[1]:
             wrong.append(Fact(WHERE, "sequence", f"sequence {key[1]} of {key[0]} is given twice", one[2], one[3]))
+    count = Counter(source for source, _ in events)
+    keys = sorted(events, key=lambda key: (-count[key[0]], key))
     before: tuple[str, str] | None = None
-    for key in sorted(events):
+    for key in keys:
         if before is not None and before[0] == key[0] and int(key[1]) != int(before[1]) + 1:
             text = f"sequence {int(key[1])} of {key[0]} follows {int(before[1])}"
             wrong.append(Fact(WHERE, "sequence", text, events[key][2], events[key][3]))
         before = key
-    return [events[key] for key in sorted(events)] + others, wrong
+    return [events[key] for key in keys] + others, wrong
 
 
 def _number(one: Published) -> tuple[str, str] | None:
