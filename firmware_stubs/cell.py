@@ -117,13 +117,13 @@ class Cell:
         elif self.desk:
             self.desk.supply = supply
 
-    def fill(self, now: float) -> None:
-        """The first parcels of the mixes wait."""
+    def fill(self, now: float, most: int) -> None:
+        """The first parcels of the mixes wait, at most so many at each place."""
         if self.belt:
             for feeder in self.belt.feeders.values():
-                self.belt.fill(feeder, now)
+                self.belt.fill(feeder, now, most)
         elif self.desk:
-            self.desk.fill(now)
+            self.desk.fill(now, most)
         self._look()
 
     def show_again(self, parcel: Parcel, ready: float) -> None:
