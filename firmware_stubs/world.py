@@ -23,7 +23,7 @@ _LAPS = 10  # that a loop gets to run empty
 
 
 class World(Mishaps):
-    """Everything of one floor file, and what can go wrong there (see `Mishaps`)."""
+    """Everything of one floor, and what can go wrong there (see `Mishaps`)."""
 
     def __init__(
         self,
