@@ -22,12 +22,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_stubs import floor_file
+from firmware_stubs.fd_wire import FdWire, Pty
 from firmware_stubs.manifest import Manifest, Places
 from firmware_stubs.sections import FloorError
 from firmware_stubs.stub import Piece, as_bytes
 from firmware_stubs.tcp_wires import TcpWire
 from firmware_stubs.wire import BUFFER, PortError, Side
-from firmware_stubs.wires import open_pty, open_wire
+from firmware_stubs.wires import open_wire
 
 AWKWARD = bytes.fromhex("02 41 0D 42 03 0A 11 13 1A FF 00")
 
@@ -352,7 +353,7 @@ def read_all(port: int, count: int) -> bytes:
 def test_a_pty_is_raw_before_anybody_can_open_it(tmp_path: Path) -> None:
     async def test() -> None:
         ear = Ear()
-        wire = open_pty(tmp_path / "deep" / "port", ear)
+        wire = FdWire(Pty(tmp_path / "deep" / "port"), ear)
         port = os.open(tmp_path / "deep" / "port", os.O_RDWR | os.O_NOCTTY)
         os.write(port, AWKWARD)
         await ear.until(AWKWARD)
@@ -367,7 +368,7 @@ def test_a_pty_is_raw_before_anybody_can_open_it(tmp_path: Path) -> None:
 def test_the_other_side_may_close_and_come_back(tmp_path: Path) -> None:
     async def test() -> None:
         ear = Ear()
-        wire = open_pty(tmp_path / "port", ear)
+        wire = FdWire(Pty(tmp_path / "port"), ear)
         for number in range(3):
             port = os.open(tmp_path / "port", os.O_RDWR | os.O_NOCTTY)
             os.write(port, b"%d" % number)
@@ -386,13 +387,13 @@ def test_the_other_side_may_close_and_come_back(tmp_path: Path) -> None:
 def test_a_stale_link_is_replaced_and_nothing_else(tmp_path: Path) -> None:
     async def test() -> None:
         (tmp_path / "stale").symlink_to("/dev/pts/999999")
-        open_pty(tmp_path / "stale", Ear()).close()
+        FdWire(Pty(tmp_path / "stale"), Ear()).close()
         (tmp_path / "file").write_text("precious")
         (tmp_path / "device").symlink_to("/dev/ttyUSB0")
         for name in ("file", "device"):
             before = len(os.listdir("/proc/self/fd"))
             with pytest.raises(PortError, match=name):
-                open_pty(tmp_path / name, Ear())
+                FdWire(Pty(tmp_path / name), Ear())
             assert len(os.listdir("/proc/self/fd")) == before
         assert (tmp_path / "file").read_text() == "precious"
         assert os.readlink(tmp_path / "device") == "/dev/ttyUSB0"
@@ -402,7 +403,7 @@ def test_a_stale_link_is_replaced_and_nothing_else(tmp_path: Path) -> None:
 
 def test_what_nobody_reads_is_lost_oldest_first_in_whole_messages(tmp_path: Path) -> None:
     async def test() -> None:
-        wire = open_pty(tmp_path / "port", Ear())
+        wire = FdWire(Pty(tmp_path / "port"), Ear())
         for number in range(40_000):
             wire.write(b"\x02%06d\x03" % number)
         assert 0 < wire.dropped < 40_000

@@ -12,6 +12,8 @@ from typing import TextIO
 
 import click
 
+from firmware_stubs.commands._recording import opened
+from firmware_stubs.coupling import Listener
 from firmware_stubs.floor_file import Floor
 from firmware_stubs.sections import FloorError
 from firmware_stubs.serve import Simulation
@@ -36,6 +38,8 @@ FAILED, PORT_MISSING, FLOOR_WRONG = 1, 69, 78
     "--wait/--no-wait", default=True, help="Hold the parcels until floord is at every PLC and handheld, at most 30 s."
 )
 @click.option("--real", is_flag=True, help="Allow serial:// links: the stub speaks on a real port.")
+@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Record all wires into a new file.")
+@click.option("--events", metavar="mqtt://HOST:PORT", help="Of --record: the broker where floord publishes.")
 def command(
     floors: tuple[Path, ...],
     manifest: str | None,
@@ -44,6 +48,8 @@ def command(
     seed: int | None,
     wait: bool,
     real: bool,
+    record: Path | None,
+    events: str | None,
 ) -> None:
     """Simulate a floor: its belts, and a machine at the other end of every link.
 
@@ -56,13 +62,17 @@ def command(
     At the end of the manifest and of the --parcels of the mixes the belts run empty and the command ends. SIGTERM or
     Ctrl-C: no more parcels, then the same; the second one ends it at once.
     """
+    if events and not record:
+        raise click.UsageError("--events: goes with --record; say where to with --record FILE")
     try:
         floor = load_all(floors)
         if parcels is not None and not floor.mixed:
             raise click.UsageError("--parcels: no [induction] or [desk] of the floor has a mix")
         with contextlib.ExitStack() as files:
             source = _opened(manifest or ("" if floor.mixed else "-"), files)
-            code = asyncio.run(_run(floor, source, _ledger(ledger, files), seed, parcels, wait, real))
+            ledger_file = _ledger(ledger, files)
+            tap = opened(floors, floor, record, time.time_ns() / 1e6, files) if record else None
+            code = asyncio.run(_run(floor, source, ledger_file, seed, parcels, wait, real, tap, events))
     except (FloorError, PortError, OSError) as error:
         say(str(error))
         code = (
@@ -79,8 +89,11 @@ async def _run(
     parcels: int | None,
     wait: bool,
     real: bool,
+    tap: Listener | None,
+    events: str | None,
 ) -> int:
-    simulation = Simulation(floor, ledger, seed=seed, utc_ms=time.time_ns() / 1e6, parcels=parcels)
+    utc_ms = time.time_ns() / 1e6
+    simulation = Simulation(floor, ledger, seed=seed, utc_ms=utc_ms, parcels=parcels, tap=tap, events=events)
     return await simulation.run(source, wait=wait, real=real)
 
 
