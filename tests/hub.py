@@ -91,7 +91,7 @@ class Hub:
     def __init__(
         self, folder: Path, lines: int = 1, rate: float = 5.0, seed: int = 7, now: float = 1_000_000.0
     ) -> None:
-        floor = self.written(folder, lines, rate, seed)
+        floor = demo_floor.write(folder, lines, rate, "mqtt://127.0.0.1:1", seed)
         self.config: Config = load(floor)
         self.plan: Plan = load_plan(self.config.plan, self.config)
         self.now = now
@@ -101,7 +101,7 @@ class Hub:
         self.steps = 0
         self._rng = Random(seed)
         self._floor = floor_file.load(floor)
-        self.world = World(self._floor, self._belt, seed=seed, now=self.now, utc_offset_ms=UTC_MS, parcels=self.MIXED)
+        self.world = World(self._floor, self._belt, seed=seed, now=self.now, utc_offset_ms=UTC_MS - self.now)
         self._queue: list[tuple[float, int, str, Callable[[], None]]] = []
         self._order = 0
         self._feed = 0
@@ -112,13 +112,6 @@ class Hub:
         self.node: Node | None = None
         self.start()
         self._beat()
-
-    MIXED: int | None = None
-    """so many parcels of the floor's mixes"""
-
-    def written(self, folder: Path, lines: int, rate: float, seed: int) -> Path:
-        """The floor file, written."""
-        return demo_floor.write(folder, lines, rate, "mqtt://127.0.0.1:1", seed)
 
     # --- the daemon's life -----------------------------------------------------------------------------------------
 
@@ -156,11 +149,8 @@ class Hub:
 
     def publish(self, name: str, body: Any) -> None:
         """The centre publishes; the broker keeps it until it is acknowledged."""
-        self._kept(f"hub/v1/{self.config.site}/{name}", json.dumps(body).encode())
-
-    def _kept(self, topic: str, payload: bytes) -> None:
         self._token += 1
-        self._inbox[self._token] = (topic, payload)
+        self._inbox[self._token] = (f"hub/v1/{self.config.site}/{name}", json.dumps(body).encode())
         self._deliver(self._token)
 
     def _deliver(self, token: int) -> None:
@@ -250,10 +240,8 @@ class Hub:
 
     def _from_stubs(self) -> None:
         for stub, data in self.world.output():
-            if isinstance(data, bytes):
-                self._later(WIRE_MS, "daemon bytes", partial(self._bytes, stub, data))
-            else:  # of the simulated centre: every machine is on a cable
-                self._kept(data.topic, data.payload)
+            assert isinstance(data, bytes)  # every machine is on a cable
+            self._later(WIRE_MS, "daemon bytes", partial(self._bytes, stub, data))
 
     def _bytes(self, link: str, data: bytes) -> None:
         if self.node is not None:
@@ -286,8 +274,6 @@ class Hub:
         for publish in node.publishes(self.now):
             if publish.key:
                 self._later(BROKER_MS, "publish", partial(self._published, publish.key, publish.payload))
-            else:
-                self.state(publish.topic, publish.payload)
         for token in node.acks():
             self._inbox.pop(token, None)
 
@@ -310,9 +296,6 @@ class Hub:
         self.ledger.event(json.loads(body))
         life = self._life
         self._later(BROKER_MS, "daemon puback", partial(self._puback, key, life))
-
-    def state(self, topic: str, payload: bytes) -> None:
-        """A state was published."""
 
     def _puback(self, key: int, life: int) -> None:
         if self.node is not None and life == self._life:
