@@ -54,6 +54,8 @@ class Desk:
         self.shown += 1
         self._tell(parcel, at)
         for reader in self._readers:
+            if reader.dead:
+                continue
             if reader.measure:
                 reader.measure(_measures(parcel), at)
             reader.scanner.gate(list(parcel.codes), at)

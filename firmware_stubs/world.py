@@ -28,7 +28,6 @@ class World(Mishaps):
         """`seed` None = as the floor file says. `utc_offset_ms`: UTC minus `now`. Raises FloorError."""
         super().__init__(now)
         self._cells: list[Cell] = []
-        self._by_stub: dict[str, Cell] = {}
         self._came: list[HandedOver] = []  # left a lane for another line, which does not know yet
         self._by_point: dict[str, Cell] = {}  # presence points
         for (name, point), sections in _by_cell(floor).items():
