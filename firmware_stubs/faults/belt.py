@@ -152,11 +152,11 @@ class Slides(Which):
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """`code`: on its label, empty = it has none; `mm`: where, below 0 = drawn, ahead of the first decision point."""
+    """`code`: on its label, empty = it has none; `mm`: where, none = drawn, ahead of the first decision point."""
 
     code: str = ""
     length_mm: int = 300
-    mm: float = -1.0
+    mm: float | None = None
 
     def __post_init__(self) -> None:
         latin(code=self.code)
@@ -238,7 +238,7 @@ class Add(Deed):
     def do(self, ground: Ground, strike: Strike, now: float) -> None:
         """Where there is room."""
         settings, world = strike.settings, ground.world
-        mm = settings.mm if settings.mm >= 0 else strike.rng.uniform(0, world.way_in(strike.target))
+        mm = strike.rng.uniform(0, world.way_in(strike.target)) if settings.mm is None else settings.mm
         codes = (settings.code.encode("latin-1"),) if settings.code else ()
         name = f"added-{strike.id}-{strike.left}"
         world.put(strike.target, Parcel(name, strike.target, codes, settings.length_mm, 1000), mm, now)

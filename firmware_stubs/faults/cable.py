@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from firmware_stubs.bad_line import Faults
+from firmware_stubs.cables import Cables, Direction
 from firmware_stubs.faults.kind import Ground, Kind, Strike
 from firmware_stubs.results import one_of, within
-
-DIRECTIONS = ("from_stub", "from_host")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class Share:
 
     def __post_init__(self) -> None:
         within("share", self.share, 0.0001, 1)
-        one_of("direction", self.direction, "both", *DIRECTIONS)
+        one_of("direction", self.direction, "both", "from_stub", "from_host")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,96 +32,132 @@ class Timed(Share):
     def __post_init__(self) -> None:
         within("share", self.share, 0.0001, 1)
         within("ms", self.ms, 1, 60_000)
-        one_of("direction", self.direction, "both", *DIRECTIONS)
+        one_of("direction", self.direction, "both", "from_stub", "from_host")
 
 
 class Bad(Kind):
-    """`chance`: what it is called among the faults of a bad line, `time`: the setting that is how long it takes."""
+    """What is sent on a cable is struck, both directions or one; `faults` says how."""
 
-    on, target, Settings = "cable", "stub", Share
-    chance, time = "", ""
+    on, target, counts = "cable", "stub", True
+    Settings: type = Share
 
     def begin(self, ground: Ground, strike: Strike, now: float) -> None:
-        """It gets worse."""
-        settings = strike.settings
-        faults = {self.chance: settings.share} | ({self.time: settings.ms} if self.time else {})
-        self._set(ground, strike, faults)
+        """From now on."""
+        direction: Direction = getattr(strike.settings, "direction", "both")
+        faults = self.faults(strike.settings)
+        ground.cables.set(strike.target, direction, faults, now, by=strike.id, most=strike.left)
+        strike.kept = ground.cables
 
     def end(self, ground: Ground, strike: Strike, now: float) -> None:
-        """It gets better."""
-        self._set(ground, strike, None)
+        """What is on its way comes all the same."""
+        ground.cables.clear(strike.target, now, by=strike.id)
 
-    def _set(self, ground: Ground, strike: Strike, faults: dict[str, float] | None) -> None:
-        wanted = strike.settings.direction
-        changed: dict[tuple[str, str], tuple[dict[str, dict[str, float]], Faults]] = {}
-        for direction in DIRECTIONS if wanted == "both" else (wanted,):
-            key = strike.target, direction
-            all_ = {**ground.bad.get(key, {}), strike.id: faults or {}}
-            if faults is None:
-                del all_[strike.id]
-            changed[key] = all_, _together(list(all_.values()))
-        for key, (all_, sum_) in changed.items():
-            ground.bad[key] = all_
-            if all_:
-                ground.cables.set(*key, sum_)
-            else:
-                ground.cables.clear(*key)
+    def left(self, strike: Strike) -> int | None:
+        """What was not struck yet, of both directions."""
+        cables: Cables = strike.kept
+        return None if strike.left is None else strike.left - cables.struck(strike.target, by=strike.id)
 
-
-def _together(several: list[dict[str, float]]) -> Faults:
-    """The chances of all of them. Raises ValueError where that is more than 1."""
-    sums: dict[str, Any] = {}
-    for faults in several:
-        sums |= faults
-    return Faults(**sums)
+    def faults(self, settings: Any) -> Faults:
+        """What happens to a piece."""
+        raise NotImplementedError
 
 
 class Loss(Bad):
     """Pieces are lost."""
 
-    name, chance = "loss", "lost"
+    name = "loss"
     what = "a share of what is sent on a cable does not arrive"
     shows = "repeats on the wire; of a reader parcels without result: SCANNER_LATE, exception lane"
+
+    def faults(self, settings: Any) -> Faults:
+        """Lost."""
+        return Faults(lost=settings.share)
 
 
 class Noise(Bad):
     """Bits flip."""
 
-    name, chance = "noise", "flipped"
-    what = "in a share of what is sent on a cable one bit flips"
+    name = "noise"
+    what = "in a share of what is sent on a cable a bit flips, or bytes come in between; not on a broker"
     shows = "garbled messages in floord status --device, alarm garbled-… when nothing is understood"
+
+    def faults(self, settings: Any) -> Faults:
+        """A bit flips, or bytes come in between."""
+        return Faults(flipped=settings.share / 2, inserted=settings.share / 2)
 
 
 class Cut(Bad):
     """Half frames."""
 
-    name, chance = "cut", "half"
+    name = "cut"
     what = "of a share of what is sent on a cable only the first part arrives"
     shows = "garbled messages in floord status --device"
+
+    def faults(self, settings: Any) -> Faults:
+        """Cut."""
+        return Faults(half=settings.share)
 
 
 class Double(Bad):
     """Twice."""
 
-    name, chance = "double", "doubled"
+    name = "double"
     what = "a share of what is sent on a cable arrives twice"
     shows = "nothing: repeats are known, a read is told once more"
+
+    def faults(self, settings: Any) -> Faults:
+        """Twice."""
+        return Faults(doubled=settings.share)
 
 
 class Delay(Bad):
     """Late."""
 
-    name, chance, time, Settings = "delay", "delayed", "delay_ms", Timed
-    what = "a share of what is sent on a cable arrives up to so many ms late"
+    name, Settings = "delay", Timed
+    what = "a share of what is sent on a cable arrives so many ms late (on a broker up to that)"
     shows = "decisions after their deadline, reads that find nobody"
+
+    def faults(self, settings: Any) -> Faults:
+        """Late."""
+        return Faults(delayed=settings.share, delay_ms=settings.ms)
 
 
 class Stall(Bad):
     """A standstill."""
 
-    name, chance, time, Settings = "stall", "stalled", "stall_ms", Timed
+    name, Settings = "stall", Timed
     what = "a cable stands still now and then, and then delivers all at once"
     shows = "decisions after their deadline, reads that find nobody"
+
+    def faults(self, settings: Any) -> Faults:
+        """It stands."""
+        return Faults(stalled=settings.share, stall_ms=settings.ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The baud rate of the stub and the one of the host, which differ."""
+
+    stub: int = 9600
+    host: int = 115_200
+
+    def __post_init__(self) -> None:
+        within("stub", self.stub, 300, 10_000_000)
+        within("host", self.host, 300, 10_000_000)
+        if self.stub == self.host:
+            raise ValueError(f"stub and host are both {self.host}: give two rates")
+
+
+class Baud(Bad):
+    """Wrong rate."""
+
+    name, counts, Settings = "baud", False, Rates
+    what = "the two ends of a cable have different baud rates; not on a broker"
+    shows = "garbled messages, alarm garbled-… with what to look at; a PLC: device/degraded"
+
+    def faults(self, settings: Any) -> Faults:
+        """Rubbish."""
+        return Faults(bauds=(settings.stub, settings.host))
 
 
 class Xoff(Kind):
@@ -157,4 +192,4 @@ class Unplug(Kind):
         ground.medium.plug(strike.target)
 
 
-KINDS: tuple[Kind, ...] = (Loss(), Noise(), Cut(), Double(), Delay(), Stall(), Xoff(), Unplug())
+KINDS: tuple[Kind, ...] = (Loss(), Noise(), Cut(), Double(), Delay(), Stall(), Baud(), Xoff(), Unplug())

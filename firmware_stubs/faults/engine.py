@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from firmware_stubs.faults.kind import DAY_S, Cables, FaultError, Ground, Kind, Medium, Strike
+from firmware_stubs.cables import Cables
+from firmware_stubs.faults.kind import DAY_S, FaultError, Ground, Kind, Medium, Strike
 from firmware_stubs.faults.registry import FAULTS
 from firmware_stubs.sections import FloorError, known, make_settings
 from firmware_stubs.world import World
@@ -68,8 +69,7 @@ class Engine:
         if found := self._standing_of(group, target):
             raise FaultError(f"{target}: {found.kind.name} stands there already ({found.id}); end it first")
         world.advance(now)
-        self._number += 1
-        number = f"f{self._number}"
+        number = f"f{self._number + 1}"
         lasts = for_s or (kind.for_s if count is None else kind.for_s_counted)
         left = (count or kind.count) if kind.counts else None
         rng = Random(f"{self._seed}/{number}/{name}/{target}")
@@ -79,6 +79,7 @@ class Engine:
             kind.begin(self._ground, strike, now)
         except ValueError as error:
             raise FaultError(f"{name}: {error}") from error
+        self._number += 1
         self._strikes[number] = strike
         self._tell(strike, "begun", now)
         self.advance(now)

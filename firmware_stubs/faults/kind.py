@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, fields
 from random import Random
 from typing import Any, Literal, Protocol
 
-from firmware_stubs.bad_line import Faults
+from firmware_stubs.cables import Cables
 from firmware_stubs.world import World
 
 DAY_S = 86_400.0
@@ -17,16 +17,6 @@ DAY_S = 86_400.0
 
 class FaultError(ValueError):
     """A fault that cannot be; the text says why, and what to write instead."""
-
-
-class Cables(Protocol):
-    """The cables of all stubs (cables.py)."""
-
-    def set(self, stub: str, direction: str, faults: Faults) -> None:
-        """From now on this direction of the stub's cable is as bad as that."""
-
-    def clear(self, stub: str, direction: str) -> None:
-        """It is well again."""
 
 
 class Medium(Protocol):
@@ -55,8 +45,6 @@ class Ground:
     cables: Cables
     medium: Medium
     stands: Callable[[str, str], bool]
-    bad: dict[tuple[str, str], dict[str, dict[str, float]]] = field(default_factory=dict)
-    """(stub, direction) -> strike -> what it does there"""
 
 
 @dataclass(slots=True, eq=False)
