@@ -7,19 +7,19 @@ or it has struck as often as it was to; nothing lasts longer than a day.
 from __future__ import annotations
 
 import dataclasses
-import math
+import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from firmware_stubs.cables import Cables
-from firmware_stubs.faults.kind import DAY_S, FaultError, Ground, Kind, Medium, Strike
-from firmware_stubs.faults.registry import FAULTS
-from firmware_stubs.sections import FloorError, known, make_settings
+from firmware_stubs.faults.kind import FaultError, Ground, Medium, Strike
+from firmware_stubs.faults.registry import check, check_kind
+from firmware_stubs.faults.scenario import Scenario, Step
+from firmware_stubs.sections import make_settings
 from firmware_stubs.world import World
 
-COUNT_MOST = 100_000
 _REVEALING = ("mishap", "struck")
 """Entries of the ledger that tell what a hidden fault does."""
 
@@ -49,6 +49,7 @@ class Engine:
         self._seed = seed
         self._strikes: dict[str, Strike] = {}
         self._number = 0
+        self._planned: list[tuple[float, int, Step]] = []  # a heap
 
     def strike(
         self,
@@ -64,17 +65,17 @@ class Engine:
     ) -> str:
         """A fault begins; its id. `hidden`: of a drill, so it is not shown to the outside. Raises FaultError."""
         world = self._ground.world
-        kind = check(world, name, target, for_s=for_s, count=count, settings=settings)
+        kind = check_kind(name, for_s=for_s, count=count, settings=settings)
+        check(name, target, kind, kind.targets(world))
         group = kind.group or name
         if found := self._standing_of(group, target):
             raise FaultError(f"{target}: {found.kind.name} stands there already ({found.id}); end it first")
         world.advance(now)
         number = f"f{self._number + 1}"
-        lasts = for_s or (kind.for_s if count is None else kind.for_s_counted)
         left = (count or kind.count) if kind.counts else None
         rng = Random(f"{self._seed}/{number}/{name}/{target}")
         made = make_settings(kind.Settings, name, settings)
-        strike = Strike(number, kind, target, made, now, now + lasts * 1000, left, by, hidden, rng)
+        strike = Strike(number, kind, target, made, now, now + kind.lasts_s(for_s, count) * 1000, left, by, hidden, rng)
         try:
             kind.begin(self._ground, strike, now)
         except ValueError as error:
@@ -97,12 +98,25 @@ class Engine:
         for id in list(self._strikes):
             self.end(id, now)
 
+    def schedule(self, scenario: Scenario, now: float) -> None:
+        """A scenario begins now. Raises FaultError, with file and line, for what is not on this floor."""
+        for number, step in enumerate(scenario.steps):
+            kind = check_kind(step.fault, for_s=step.for_s, count=step.count, settings=step.settings)
+            try:
+                check(step.fault, step.target, kind, kind.targets(self._ground.world))
+            except FaultError as error:
+                raise FaultError(f"{scenario.path}:{step.line}: [step] target: {error}") from error
+            heapq.heappush(self._planned, (now + step.at_s * 1000, number, step))
+
     def advance(self, now: float) -> None:
         """Do what is due until now, each at its time."""
-        while (strike := self._next()) and (at := _due(strike)) <= now:
-            at = max(at, self._ground.world.now)
+        while (due := self.next_at()) is not None and due <= now:
+            at = max(due, self._ground.world.now)
             self._ground.world.advance(at)
-            if strike.until <= at:
+            strike = self._next()
+            if strike is None or (self._planned and self._planned[0][0] < _due(strike)):
+                self._begin(heapq.heappop(self._planned)[2], at)
+            elif strike.until <= at:
                 self._end(strike, at)
             else:
                 strike.kind.act(self._ground, strike, at)
@@ -111,9 +125,9 @@ class Engine:
                 self._end(strike, now)
 
     def next_at(self) -> float | None:
-        """When something is due; None = no fault stands. One that is counted may be over sooner."""
-        strike = self._next()
-        return _due(strike) if strike else None
+        """When something is due; None = nothing will be. A fault that is counted may be over sooner."""
+        dues = [_due(strike)] if (strike := self._next()) else []
+        return min([*dues, *(at for at, _, _ in self._planned[:1])], default=None)
 
     def standing(self, now: float, *, hidden: bool = False) -> list[Standing]:
         """What stands, the oldest first; `hidden`: those that are not shown to the outside, too."""
@@ -137,6 +151,15 @@ class Engine:
         if entry["what"] == "fault":
             return not entry["hidden"]
         return entry["what"] not in _REVEALING or not any(one.hidden for one in self._strikes.values())
+
+    def _begin(self, step: Step, now: float) -> None:
+        """A step of a scenario; one that cannot be now, because somebody else struck there, is told and left out."""
+        own: dict[str, Any] = {"for_s": step.for_s, "count": step.count, "hidden": step.hidden, "by": "scenario"}
+        try:
+            self.strike(step.fault, step.target, now=now, **own, **step.settings)
+        except FaultError as error:
+            entry = {"what": "fault", "t": round(now, 3), "fault": step.fault, "target": step.target}
+            self._record({**entry, "state": "refused", "why": str(error), "by": "scenario", "hidden": step.hidden})
 
     def _stands(self, group: str, target: str) -> bool:
         return self._standing_of(group, target) is not None
@@ -173,30 +196,6 @@ class Engine:
                 "hidden": strike.hidden,
             }
         )
-
-
-def check(
-    world: World, name: str, target: str, *, for_s: float | None, count: int | None, settings: dict[str, Any]
-) -> Kind:
-    """The kind of a fault that can strike there. Raises FaultError."""
-    try:
-        known(name, FAULTS, "fault", "fault")
-        kind = FAULTS[name]
-        known(target, kind.targets(world), name, kind.target)
-        make_settings(kind.Settings, name, settings)
-    except FloorError as error:
-        raise FaultError(str(error)) from error
-    if for_s is not None and not (_is_number(for_s) and 0 < for_s <= DAY_S):
-        raise FaultError(f"{name}: for_s = {for_s!r}: give seconds, more than 0 and at most {DAY_S:g}")
-    if count is not None and not kind.counts:
-        raise FaultError(f"{name} is not counted: give for_s instead of count")
-    if count is not None and not (isinstance(count, int) and _is_number(count) and 1 <= count <= COUNT_MOST):
-        raise FaultError(f"{name}: count = {count!r}: give a whole number from 1 to {COUNT_MOST}")
-    return kind
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _due(strike: Strike) -> float:

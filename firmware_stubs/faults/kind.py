@@ -107,6 +107,10 @@ class Kind:
     def end(self, ground: Ground, strike: Strike, now: float) -> None:
         """All is well again."""
 
+    def lasts_s(self, for_s: float | None, count: int | None) -> float:
+        """How long one lasts at most that was given this time and count, or not."""
+        return for_s or (self.for_s if count is None else self.for_s_counted)
+
     def left(self, strike: Strike) -> int | None:
         """How often it is still to come; None = it is not counted."""
         return strike.left
