@@ -1,4 +1,4 @@
-"""What a PLC says of its elements that are neither the line nor a lane: a point whose eye is covered, a drive, a carrier.
+"""What a PLC says of its elements that are neither the line nor a lane: a point with its eye, a drive, a carrier.
 
 One that is jammed or faulty is an alarm until it is well again: it says where to look, which the state of the line does
 not.

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
+from firmware_stubs import ledger_entries as entries
 from firmware_stubs.belt import Belt
 from firmware_stubs.desk import Desk
 from firmware_stubs.floor_file import StubSection
@@ -56,6 +57,7 @@ class Cell:
         self.news: list[tuple[str, Parcel, str, float]] = []  # announced, came, lane: for the centre and for desks
         self.watched: set[str] = set()  # lanes, what falls there is news
         self.panel = ""  # JAM or ESTP while somebody must clear it
+        self.manual = False  # the line's switch is turned to manual
         self._line = line
         self._record = record
         self._whereabouts = whereabouts
@@ -281,8 +283,7 @@ class Cell:
                 self._read(name, None if name in self._mute else text)
         for name, hand in self._hands.items():
             for one in hand.verdicts():
-                code, whose = one.code.decode("latin-1"), {"reader": name, "device": one.device}
-                self._write("told", one.at, **whose, code=code, verdict=one.verdict, words=one.words, local=one.local)
+                self._write("told", one.at, **entries.told(name, one))
         if self.plc:
             self._note(self.plc)
         if self._centre:
@@ -317,19 +318,7 @@ class Cell:
         for epoch, track, at in plc.sent_arrivals():
             self._write("arrived", max(at, self._now), epoch=epoch, track=track, parcel=self._parcel(epoch, track))
         for taken in plc.taken():
-            self._write(
-                "dest",
-                taken.at,
-                epoch=taken.epoch,
-                track=taken.track,
-                parcel=self._parcel(taken.epoch, taken.track),
-                decision=taken.decision,
-                reason=taken.reason,
-                lanes=list(taken.lanes),
-                if_none=taken.if_none,
-                no_default=taken.no_default,
-                refusal=taken.refusal,
-            )
+            self._write("dest", taken.at, **entries.dest(taken, self._parcel(taken.epoch, taken.track)))
 
     def _told(self, told: Told) -> None:
         """The belt says what happened."""
@@ -365,30 +354,15 @@ class Cell:
                 self._came_on(told, ride)
 
     def _came_on(self, told: Told, ride: Ride) -> None:
-        parcel, came = ride.parcel, ride.came
         assert self.belt is not None  # it says so
         assert self._line is not None
-        self._whereabouts.moved(parcel.parcel, "belt", self._line.name)
-        fields: dict[str, Any] = {
-            "parcel": parcel.parcel,
-            "point": told.place,
-            "epoch": ride.epoch,
-            "track": ride.track,
-        }
-        if carriers := self.belt.senses.on_carriers(ride):
-            fields["carriers"] = carriers
-        if ride.leader:
-            fields["touches"] = ride.leader.parcel.parcel
-        if came:
-            origin = {"lane": came.lane, "from_line": came.from_line}
-            fields |= origin | {"from_epoch": came.epoch, "from_track": came.track}
-        else:
+        self._whereabouts.moved(ride.parcel.parcel, "belt", self._line.name)
+        carriers = self.belt.senses.on_carriers(ride)
+        fields = entries.came_on(ride, told.place, carriers, told.at + self._utc_offset)
+        if not ride.came:
             self.inducted += 1
-            fields["utc_ms"] = round(told.at + self._utc_offset)
-            fields["codes"] = [code.decode("latin-1") for code in parcel.codes]
-            fields["length_mm"] = parcel.length_mm
-            if parcel.goods:
-                self.news.append(("came", parcel, "", told.at))
+            if ride.parcel.goods:
+                self.news.append(("came", ride.parcel, "", told.at))
         self._write(told.what, told.at, **fields)
 
     def _shown(self, parcel: Parcel, at: float) -> None:
