@@ -119,7 +119,8 @@ class Rig:
         self.world = World(self.floor, self._record, seed=7, now=self.clock.now(), utc_offset_ms=0.0)
         names = [stub.name for stub in self.floor.stubs]
         self.medium = Medium()
-        self.engine = Engine(self.world, Cables(names, seed=7), self.medium, self._record, 7)
+        self.cables = Cables(names, seed=7)
+        self.engine = Engine(self.world, self.cables, self.medium, self._record, 7)
         self.run = Run(
             floor=self.floor,
             world=self.world,
