@@ -64,6 +64,9 @@ class Stub(Protocol):
         Once it is admitted, `feed` and `take` are of this connection, and the first is closed without a `closed`.
         """
 
+    def hush(self, on: bool) -> bool:
+        """Its sign of life stands still, or not any more, while it does all else; False = it has none."""
+
     def subscriptions(self) -> list[tuple[str, int]]:
         """On a broker: what it listens to, filter and QoS."""
 
@@ -92,6 +95,10 @@ class Quiet:
     def knock(self, data: bytes, now: float, *, new: bool) -> Knock:
         """The second connection replaces the first as it comes."""
         return Knock(admitted=True)
+
+    def hush(self, on: bool) -> bool:
+        """It has no sign of life."""
+        return False
 
     def subscriptions(self) -> list[tuple[str, int]]:
         """None."""
@@ -238,6 +245,13 @@ class PlcStub(Stub, Protocol):
         A lane of which nothing was ever told here has what it needs.
         """
 
+    def eye(self, point: str, covered: bool, now: float) -> None:
+        """The eye of a point sees something all the time from now on, and no edges; or nothing any more.
+
+        One that is covered for too long while the belt runs is a JAM: the PLC says so of the point and of the line and
+        stops the drive (`stop_wanted`). The point is `RUN` again when its eye is free, the line when the belt runs.
+        """
+
     def line_state(self, state: str, now: float) -> None:
         """The line is `RUN`, `STOP`, `JAM`, `ESTP`, `MANU` …: what its operator's panel or its sensors say.
 
@@ -266,6 +280,10 @@ class PlcStub(Stub, Protocol):
 
     def belt_speed(self, mm_s: int, now: float) -> None:
         """The belt runs with this speed from now on; 0 = stopped."""
+
+    def destined(self, track: int) -> str | None:
+        """The lane that an item obeys a DEST into, as things stand; None = none, so it goes to the default lane, or
+        there is no such item. For who looks at the simulator only, never for the wire."""
 
     def taken(self) -> list[Taken]:
         """DESTs judged since the last call, in order: for the simulator's ledger only, never for the wire."""

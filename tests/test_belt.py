@@ -78,6 +78,8 @@ class Plc(Quiet):
 
     def container(self, lane: str, code: bytes, now: float) -> None: ...
 
+    def eye(self, point: str, covered: bool, now: float) -> None: ...
+
     def line_state(self, state: str, now: float) -> None: ...
 
     def removed(self, track: int, now: float) -> None: ...
@@ -97,6 +99,9 @@ class Plc(Quiet):
 
     def belt_speed(self, mm_s: int, now: float) -> None:
         self.seen.append((f"{mm_s} mm/s", now))
+
+    def destined(self, track: int) -> str | None:
+        return None
 
     def taken(self) -> list[Taken]:
         return []
