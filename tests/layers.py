@@ -41,6 +41,7 @@ EDGES = (
     *(f"controller/{name}.py" for name in "journal journal_file journal_reader journal_writer recording_file".split()),
     *(f"controller/journal_{name}.py" for name in "identity opening reserve retention salvage sift".split()),
     *("controller/commands/", "firmware_stubs/commands/"),
+    *(f"controller/view/{name}.py" for name in "app dialogs feed health interface pane places".split()),
     *(f"firmware_stubs/{name}.py" for name in "__main__ serve wires tcp_wires mqtt_wire rfc2217_wire".split()),
 )
 EDGE_NAMES = tuple(path.removesuffix(".py").rstrip("/").replace("/", ".") for path in EDGES)
@@ -50,7 +51,7 @@ DOORS = (*(f"controller/config{part}.py" for part in ("", "_files", "_links")), 
 MAKES_TASKS = {"create_task", "ensure_future", "TaskGroup", "gather"}
 WORLD = tuple(
     "aiohttp aiomqtt asyncio fcntl multiprocessing os paho pty resource secrets select selectors serial signal socket "
-    "sqlite3 subprocess termios threading time".split()
+    "sqlite3 subprocess termios textual threading time".split()
 )
 CLOCKS = {"datetime": {"now", "utcnow", "today"}, "date": {"today"}, "uuid": {"uuid1", "uuid4"}}
 
