@@ -12,6 +12,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests import transcripts
+
 T = 500_000.0
 UTC = 1_764_176_400_000.0  # 17:00:00
 SPEED = 2500
@@ -128,27 +130,18 @@ KINDS = [
     kind("lane_full", "belt", "lane", what="the eye of a chute says full", shows="lane/full, lane/free"),
 ]
 
-WIRE = [
-    {"t": T - 900, "stub": "tunnel-1", "from": "device", "hex": "02303038324142433132330d0a03"},
-    {
-        "t": T - 700,
-        "stub": "plc-1",
-        "from": "host",
-        "hex": "02314855422e504c4331535945535230303033303030313031383030303030303037303031413030303431313836383303",
-    },
-    {
-        "t": T - 688,
-        "stub": "plc-1",
-        "from": "device",
-        "hex": "0231504c43314855422e535945534130303033303030313030304337353803",
-    },
-    {
-        "t": T - 500,
-        "stub": "plc-1",
-        "from": "device",
-        "hex": "0231504c43314855422e535945534130303033303030313030304337353903",
-    },
+_TELEGRAMS = [one.raw for one in transcripts.read("telegram")[8:12]]  # ARRV, DEST and the answers to both
+_READ = b"\x02RB123456785GB\x03"
+_TALK: list[tuple[float, str, str, bytes]] = [
+    (-980, "tunnel-1", "device", _READ),
+    (-700, "plc-1", "device", _TELEGRAMS[0]),
+    (-699, "plc-1", "host", _TELEGRAMS[2]),
+    (-697, "plc-1", "host", _TELEGRAMS[1]),
+    (-688, "plc-1", "device", _TELEGRAMS[3]),
+    (-500, "plc-1", "device", _TELEGRAMS[3].replace(b"A", b"B", 1)),
 ]
+WIRE = [{"t": T + at, "stub": stub, "from": side, "hex": data.hex()} for at, stub, side, data in _TALK]
+"""A parcel is read and decided upon; then an answer arrives damaged."""
 
 
 @dataclass

@@ -66,6 +66,7 @@ class View(App[None]):
         Binding("slash", "text"),
         Binding("exclamation_mark", "only_bad"),
         Binding("p", "hold"),
+        Binding("h", "shows"),
         Binding("c", "clear"),
         Binding("t", "theme"),
         Binding("question_mark", "help"),
@@ -188,6 +189,11 @@ class View(App[None]):
     def action_hold(self) -> None:
         """Hold the picture of the wire."""
         self.board.log.pause()
+        self.action_front("wire")
+
+    def action_shows(self) -> None:
+        """Words and hex, or one of them with more room."""
+        self.board.log.next_shows()
         self.action_front("wire")
 
     def action_clear(self) -> None:

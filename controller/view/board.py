@@ -97,7 +97,7 @@ class Board:
         self.back["floor"] = page % pages
         if pages > 1:
             more = f" page {self.back['floor'] + 1} of {pages}: PgUp PgDn "
-            rows[-1] = spread(rows[-1], [(more, "pick")], width)
+            rows[-1] = cropped([(more, "pick"), ("  ", "plain"), *rows[-1]], width)
         return [*rows, *below]
 
     def wire(self, width: int, height: int) -> list[Row]:

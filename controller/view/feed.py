@@ -14,7 +14,7 @@ from controller.view.health import Daemon
 from controller.view.interface import Interface, InterfaceError
 from controller.view.places import FLOORSIM, floor_files, state_dirs
 
-RETRY_S = 1.0
+RETRY_S = 0.5
 
 
 class Feed:

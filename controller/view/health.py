@@ -15,7 +15,7 @@ from typing import Any
 from controller.commands._story import line_of, name_of
 from controller.view.notes import FAMILIES
 
-EVERY_S, RETRY_S = 1.0, 2.0
+EVERY_S, RETRY_S = 1.0, 1.0
 MOST = 1 << 24
 """Bytes of one answer; the status of a large floor is some 100 kB."""
 KEPT = 200

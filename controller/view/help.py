@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from controller.view.glyphs import LEGEND, LIGHTS
 from controller.view.ink import Row
 from controller.view.menus import SHORTCUTS
@@ -13,32 +15,29 @@ KEYS = (
     ("Space  .", "time stands, or goes on; . one step of 100 ms"),
     ("f  x", "strike a fault; end one before its time"),
     ("  ".join(SHORTCUTS), ", ".join(words for _, words in SHORTCUTS.values())),
-    ("d D / ! p c", "wire: machine, text, only errors, pause, clear all of it"),
+    ("d D / ! c  p  h", "wire: machine, text, only errors, all; hold; words or hex"),
     ("t  ?  q", "dark or light; this help; leave (the floor goes on)"),
 )
 SIGNS = (
     ("parcels", LEGEND),
-    ("lanes", "3/40 lies there, of 40; 0-9 tenths taken; F full L locked J jam, * customs"),
-    ("lines", "► runs  ▼ slow  ■ stands, and why; head: m/s, parcels, waiting ones"),
+    ("lanes", "3/40 lies there, of 40; 0-9 tenths taken; F full L locked J jam"),
+    ("lines", "► runs  ▼ slow  ■ stands, and why"),
     ("machines", "  ".join(f"{sign} {name}" for name, (sign, _) in LIGHTS.items()) + ";  ! at a point: wrong there"),
-    ("wire", "> the machine says, < the host says; ! garbled, an error or a no-read"),
+    ("wire", "> the machine says  < the host says  ! garbled, error, no-read"),
 )
 
 
 def rows() -> list[Row]:
-    """At most 78 columns wide."""
+    """At most 76 columns wide."""
     out: list[Row] = [[("Keys", "title")]]
-    out += [[(f"  {keys:<18}", "pick"), (f" {what}", "plain")] for keys, what in KEYS]
-    out += [[], [("Signs", "title")]]
+    for keys, what in KEYS:
+        out += _two(f"  {keys:<19}", "pick", what)
+    out += [[("Signs", "title")]]
     for name, what in SIGNS:
-        first, _, rest = _cut(what, 64)
-        out.append([(f"  {name:<9}", "device"), (f" {first}", "plain")])
-        out += [[(" " * 12 + rest, "plain")]] if rest else []
-    return [*out, [], [("Faults are simulated, logged, and end by themselves. Esc leaves.", "dim")]]
+        out += _two(f"  {name:<9}", "device", what)
+    return [*out, [("Faults are simulated, logged, and end by themselves. Esc leaves.", "dim")]]
 
 
-def _cut(text: str, width: int) -> tuple[str, str, str]:
-    if len(text) <= width:
-        return text, "", ""
-    at = text.rindex(" ", 0, width)
-    return text[:at], " ", text[at:].strip()
+def _two(first: str, ink: str, what: str) -> list[Row]:
+    lines = textwrap.wrap(what, 76 - len(first))
+    return [[(first if not at else " " * len(first), ink), (line, "plain")] for at, line in enumerate(lines)]

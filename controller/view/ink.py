@@ -5,6 +5,7 @@ A row is a list of (text, ink). Ink is the meaning of a text (`fault`, `held`, â
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import TypeAlias
 
@@ -94,8 +95,6 @@ class Canvas:
 
 def wrapped(words: str, width: int, ink: str, first: str = "", most: int = 3) -> list[Row]:
     """A long text in at most `most` rows; `first` stands before it, and spaces below that."""
-    import textwrap
-
     room = max(10, width - len(first))
     lines = textwrap.wrap(safe(words), room, max_lines=most, placeholder=" â€¦", break_on_hyphens=False) or [""]
     return [[(first if not number else " " * len(first), ink), (line, ink)] for number, line in enumerate(lines)]

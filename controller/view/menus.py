@@ -17,7 +17,7 @@ SHORTCUTS = {
     "e": ("eye_stuck", "photo-eye stuck"),
     "j": ("jam", "jam"),
     "n": ("no_read", "no reads"),
-    "u": ("unplug", "cable cut (unplugged)"),
+    "u": ("unplug", "cable out"),
     "l": ("lane_full", "lane full"),
     "s": ("estop", "emergency stop"),
 }

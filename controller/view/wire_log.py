@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.view.hearing import DEVICE, Ear, printable
-from controller.view.ink import Row, cropped, safe
+from controller.view.ink import Row, cropped, safe, width_of
 from controller.view.notes import clock
 
 KEPT = 5000
 """Pieces that are kept."""
 SHOWN = 64
 """Bytes of a piece that are shown as hex."""
+INDENT = " " * 14
+SHOWS = ("both", "words", "hex")
 ONE_ROW = 110
 """From so many columns on a piece takes one row, with the hex beside the meaning."""
 
@@ -49,6 +51,8 @@ class WireLog:
     only_bad: bool = False
     paused: bool = False
     missed: int = 0
+    shows: str = "both"
+    """one of SHOWS"""
     _all: deque[Entry] = field(default_factory=lambda: deque(maxlen=KEPT))
     _frozen: list[Entry] = field(default_factory=list)
     _last: dict[str, float] = field(default_factory=dict)
@@ -73,6 +77,10 @@ class WireLog:
         """Hold the picture, or let it go on."""
         self.paused = not self.paused
         self._frozen = list(self._all) if self.paused else []
+
+    def next_shows(self) -> None:
+        """Words and hex, only words, only hex: what is alone has more room."""
+        self.shows = SHOWS[(SHOWS.index(self.shows) + 1) % len(SHOWS)]
 
     def next_stub(self, names: list[str], step: int = 1) -> None:
         """Only the next machine; after the last one all."""
@@ -100,6 +108,7 @@ class WireLog:
         parts = [f"only {self.stub}"] if self.stub else ["all machines"]
         parts += [f"with “{self.text}”"] if self.text else []
         parts += ["only errors and no-reads"] if self.only_bad else []
+        parts += [f"only {self.shows}"] if self.shows != "both" else []
         parts += [f"{self.missed} missed: this terminal is too slow"] if self.missed else []
         return ("PAUSED  " if self.paused else "") + ", ".join(parts)
 
@@ -111,11 +120,14 @@ def draw(log: WireLog, utc_offset: float, width: int, height: int, back: int = 0
     found = log.shown()
     end = max(min(len(found), count), len(found) - back)
     name = max((len(one) for one in log.ears), default=8)
-    rows = [row for one in found[max(0, end - count) : end] for row in _rows(one, utc_offset, width, min(16, name))]
+    rows = [
+        row for one in found[max(0, end - count) : end] for row in _rows(one, log, utc_offset, width, min(16, name))
+    ]
     return rows or [[(" Nothing was said yet that passes the filter.", "dim")]]
 
 
-def _rows(one: Entry, utc_offset: float, width: int, name: int) -> list[Row]:
+def _rows(one: Entry, log: WireLog, utc_offset: float, width: int, name: int) -> list[Row]:
+    """One piece in one row where there is room for both, else in two."""
     ink = "fault" if one.bad else "device" if one.side == DEVICE else "host"
     gap = "" if one.gap is None else f"+{one.gap:.0f}" if one.gap < 100_000 else f"+{one.gap / 1000:.0f}s"
     sign = ">" if one.side == DEVICE else "<"
@@ -124,15 +136,19 @@ def _rows(one: Entry, utc_offset: float, width: int, name: int) -> list[Row]:
         (f"{one.stub[:name]:<{name}} {sign} ", ink),
     ]
     topic = f"{one.topic} " if one.topic is not None else ""
-    words = safe(topic + (one.words or ("…" if one.side == DEVICE else printable(one.data))))
-    said: Row = [("! " if one.bad else "", ink), (words, "fault" if one.bad else "plain")]
-    hexed = _hex(one.data)
+    words = ("! " if one.bad else "") + safe(topic + (one.words or "…"))
+    said = (words, "fault" if one.bad else "plain")
+    room = width - width_of(head)
+    if log.shows != "both":
+        text, ink = said if log.shows == "words" else (_hex(one.data), "dim")
+        first, rest = text[:room], text[room:]
+        second: list[Row] = [] if width >= ONE_ROW else [cropped([(INDENT, "plain"), (rest, ink)], width)]
+        return [cropped([*head, (text if width >= ONE_ROW else first, ink)], width), *second]
     if width < ONE_ROW:
-        return [cropped([*head, *said], width), cropped([(" " * 14, "plain"), (hexed, "dim")], width)]
-    half = (width - sum(len(part) for part, _ in head)) * 3 // 5
-    left = cropped(said, half - 1)
-    space = " " * (half - sum(len(part) for part, _ in left))
-    return [cropped([*head, *left, (space + hexed, "dim")], width)]
+        return [cropped([*head, said], width), cropped([(INDENT, "plain"), (_hex(one.data), "dim")], width)]
+    half = room * 3 // 5
+    left = cropped([said], half - 1)
+    return [cropped([*head, *left, (" " * (half - width_of(left)) + _hex(one.data), "dim")], width)]
 
 
 def _hex(data: bytes) -> str:
