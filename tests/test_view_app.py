@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner
 
 from controller.__main__ import main
-from controller.commands import view as command
 from controller.view.interface import Interface, InterfaceError
 from controller.view.places import floor_files, folder_of, state_dirs
 from tests.view_app import press, screen, until, viewing
@@ -280,12 +279,12 @@ def test_the_command_needs_textual_and_a_terminal(monkeypatch: pytest.MonkeyPatc
     found = CliRunner().invoke(main, ["view"])
     assert found.exit_code == 1
     assert "needs a terminal" in found.output
-    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     found = CliRunner().invoke(main, ["view"])
     assert "pip install 'hubfloor[view]'" in found.output
 
 
-def test_no_other_command_needs_textual() -> None:
+def test_the_list_of_commands_loads_no_library_of_the_view() -> None:
     assert "textual" not in json.loads(
         __import__("subprocess")
         .run(

@@ -160,7 +160,7 @@ def test_the_head_shows_figures_what_stands_and_how_floord_does() -> None:
     rows = texts(board(now, Node(WELL, "")).head(80))
     assert rows[0].startswith(" two lines  17:00:00 UTC")
     assert rows[1] == " 4,980 parcels/h  412 inducted  391 in lanes  17 on belts  4 waiting  3 late"
-    assert rows[2] == " ■ S2 EMERGENCY STOP   + 4 ok  ! 1 simulated  + floord demo"
+    assert rows[2] == " ■ S2 EMERGENCY STOP  + 4 ok  ! 1 simulated  + floord demo"
     assert "TIME STANDS" in texts(board(state(plant(), paused=True)).head(80))[0]
 
 

@@ -181,7 +181,7 @@ class FakeSimulator:
         return response
 
     async def _do(self, request: web.Request) -> web.Response:
-        body = await request.json() if request.can_read_body else None
+        body: Any = await request.json() if request.can_read_body else None
         self.asked.append((request.method, request.path, body))
         if self.refusal:
             return web.json_response({"error": self.refusal}, status=409)

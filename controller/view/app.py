@@ -25,6 +25,7 @@ from controller.view.pane import Pane
 
 Ask: TypeAlias = Callable[[Interface], Awaitable[Any]]
 STEP_MS = 100
+NOTE_S = 6
 WIDE, TALL = 120, 36
 """From so many columns and rows on every pane is seen at once."""
 
@@ -42,10 +43,11 @@ class View(App[None]):
     #wire { width: 1fr; } #machines, #alarms { height: 1fr; }
     .wide #side { width: 46; }
     .wide #floor, .wide #wire, .wide #machines, .wide #alarms { border-top: solid $foreground 40%; }
-    .wide .front { border-top: heavy $foreground; }
+    .wide #floor.front, .wide #wire.front, .wide #machines.front, .wide #alarms.front {
+        border-top: heavy $foreground; border-title-style: bold; }
     #filter { display: none; height: 1; border: none; }
     Dialog { align: center middle; }
-    #dialog { width: 78; max-width: 100%; height: 22; border: round $foreground; background: $background; }
+    #dialog { width: 80; max-width: 100%; height: 22; border: round $foreground; background: $background; }
     .plain, .plain Screen, .plain Pane, .plain #dialog { background: ansi_default; color: ansi_default; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -93,6 +95,7 @@ class View(App[None]):
         self.board = Board()
         self._feed = Feed(self.board, floor, folder, self.run_worker, self._redraw, self._arrange)
         self._zoomed = False
+        self._note = ("", 0)
 
     # --- what is shown ---
 
@@ -112,7 +115,7 @@ class View(App[None]):
     def on_mount(self) -> None:
         """Begin to follow."""
         self._feed.begin()
-        self.set_interval(1.0, self._redraw)
+        self.set_interval(1.0, self._tick)
         self._arrange()
 
     def on_resize(self, event: Resize) -> None:
@@ -129,17 +132,24 @@ class View(App[None]):
         everything, front = self._sees_all, self.board.front
         screen = self.screen_stack[0]
         screen.set_class(everything, "wide")
-        for name in PANES:
+        for number, name in enumerate(PANES, 1):
             pane = screen.query_one(f"#{name}", Pane)
             pane.display = everything or name == front
             pane.set_class(name == front, "front")
-            pane.border_title = name
+            pane.border_title = f"{number} {name}"
         screen.query_one("#lower").display = everything or front != "floor"
         screen.query_one("#side").display = everything or front in ("machines", "alarms")
         lines = self.board.plant.lines.values()
         need = sum(2 * FULL + 2 + (line.kind == "loop") for line in lines) + 3
         floor = screen.query_one("#floor", Pane)
         floor.styles.height = min(need, self.size.height * 3 // 5) if everything else "1fr"
+        self._redraw()
+
+    def _tick(self) -> None:
+        """Once a second; what the last key did gives its place to the keys after some of them."""
+        self._note = (self.board.note, self._note[1] + 1 if self.board.note == self._note[0] else 0)
+        if self._note[1] >= NOTE_S:
+            self.board.note = ""
         self._redraw()
 
     def _redraw(self) -> None:
@@ -168,7 +178,6 @@ class View(App[None]):
     def action_level(self) -> None:
         """Lines larger or smaller."""
         self.board.next_level()
-        self.board.note = ""
         self._redraw()
 
     def action_scroll(self, step: int) -> None:

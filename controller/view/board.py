@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.view import floor_page, notes, wire_log
+from controller.view import floor_page, notes, wire_rows
 from controller.view.facts import Kind, Moment, Plant
 from controller.view.hearing import ears
 from controller.view.ink import Row, cropped, spread
 from controller.view.lines import LEVELS
+from controller.view.menus import SHORTCUTS
 from controller.view.notes import Health
 from controller.view.wire_log import WireLog
 
@@ -18,6 +19,9 @@ PANES = ("floor", "wire", "machines", "alarms")
 TROUBLE = 4
 """Rows below the floor for faults and alarms, where their own pane is not seen."""
 KEYS = " ? help  q leave  Space pause  . step  f fault  x end  e j n u l s at once"
+MORE_KEYS = (
+    KEYS[: KEYS.index("  e j")] + "  at once: " + "  ".join(f"{key} {words}" for key, (_, words) in SHORTCUTS.items())
+)
 
 
 @dataclass
@@ -74,7 +78,7 @@ class Board:
         title += [(" TIME STANDS ", "pick")] if moment.paused else []
         statuses = [daemon.status for daemon in self.daemons if daemon.status]
         stands = floor_page.standing(self.plant, moment)
-        wrong: Row = [(f" ■ {', '.join(stands)} ", "fault"), ("  ", "plain")] if stands else [(" ", "plain")]
+        wrong: Row = [(f" ■ {', '.join(stands)} ", "fault"), (" ", "plain")] if stands else [(" ", "plain")]
         wrong += notes.lights(self.plant, moment)
         wrong += [(f"! {len(moment.faults)} simulated  ", "warn")] if moment.faults else []
         wrong += notes.daemons(self.daemons)
@@ -84,7 +88,8 @@ class Board:
 
     def foot(self, width: int) -> list[Row]:
         """The keys, or what the last one did."""
-        return [cropped([(f" {self.note}", "warn") if self.note else (KEYS, "dim")], width)]
+        keys = KEYS if width < len(MORE_KEYS) else MORE_KEYS
+        return [cropped([(f" {self.note}", "warn") if self.note else (keys, "dim")], width)]
 
     def floor(self, width: int, height: int, alone: bool) -> list[Row]:
         """The floor; `alone` = with faults and alarms below it."""
@@ -104,7 +109,7 @@ class Board:
         """What is shown, in words, and below it the pieces."""
         offset = self.moment.utc_ms - self.moment.t - self._stood_ms
         title = cropped([(f" > machine says  < host says   {self.log.filters()}", "dim")], width)
-        return [title, *wire_log.draw(self.log, offset, width, height - 1, self.back.get("wire", 0))]
+        return [title, *wire_rows.draw(self.log, offset, width, height - 1, self.back.get("wire", 0))]
 
     def machines(self, width: int, height: int) -> list[Row]:
         """Machines, trouble first."""

@@ -24,7 +24,7 @@ LONGEST = 4096
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a piece says, in words; `bad`: it is garbled, an error, or nothing that the machine can say."""
+    """One thing that a piece says, in words; `bad`: it is garbled, an error or a no-read."""
 
     words: str
     bad: bool = False
@@ -48,11 +48,11 @@ class Ear:
         except (UnknownKind, TypeError, ValueError):
             self._ears = {}
 
-    def hear(self, side: str, data: bytes, topic: str | None, at: float) -> Meaning:
-        """What a piece completes; words are empty while a frame is not whole."""
+    def hear(self, side: str, data: bytes, topic: str | None, at: float) -> list[Meaning]:
+        """What a piece completes; nothing while a frame is not whole."""
         ear = self._ears.get(side)
         if ear is None or len(data) > LONGEST:
-            return Meaning(printable(data))
+            return [Meaning(printable(data))]
         try:
             if topic is not None and hasattr(ear, "subscriptions"):
                 items: Sequence[Item] = ear.feed(Message(topic, data), at)
@@ -61,8 +61,8 @@ class Ear:
             if hasattr(ear, "take"):
                 ear.take()
         except Exception as error:  # a driver never raises; if one does, the view goes on
-            return Meaning(f"{type(error).__name__}: {error}", bad=True)
-        return Meaning("; ".join(map(said, items)), any(_is_bad(item) for item in items))
+            return [Meaning(f"{type(error).__name__}: {error}", bad=True)]
+        return [Meaning(said(item), _is_bad(item)) for item in items]
 
 
 def said(item: Item) -> str:

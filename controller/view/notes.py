@@ -86,7 +86,7 @@ def lights(plant: Plant, moment: Moment) -> Row:
         if found := by.get(light):
             sign, ink = glyphs.LIGHTS[light]
             named = f" ({', '.join(found[:2])}{' …' * (len(found) > 2)})" if light in ("off", "fault") else ""
-            row.append((f"{sign} {len(found)} {light}{named}  ", ink))
+            row += [(f"{sign} {len(found)} {light}{named}", ink), ("  ", "plain")]
     return row
 
 

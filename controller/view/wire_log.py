@@ -1,4 +1,4 @@
-"""The wire: what machines and host said, with time, gap and meaning, filtered. Pure."""
+"""The wire: what machines and host said, with time, gap and meaning, and which of it is shown. Pure."""
 
 from __future__ import annotations
 
@@ -7,18 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.view.hearing import DEVICE, Ear, printable
-from controller.view.ink import Row, cropped, safe, width_of
-from controller.view.notes import clock
+from controller.view.hearing import Ear, Meaning, printable
 
 KEPT = 5000
 """Pieces that are kept."""
-SHOWN = 64
-"""Bytes of a piece that are shown as hex."""
-INDENT = " " * 14
 SHOWS = ("both", "words", "hex")
-ONE_ROW = 110
-"""From so many columns on a piece takes one row, with the hex beside the meaning."""
+"""What of a piece is shown; what is alone has more room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +25,17 @@ class Entry:
     side: str
     data: bytes
     topic: str | None
-    words: str
-    bad: bool
+    said: tuple[Meaning, ...]
+
+    @property
+    def bad(self) -> bool:
+        """Whether anything in it is."""
+        return any(one.bad for one in self.said)
+
+    @property
+    def words(self) -> str:
+        """All that it says."""
+        return "; ".join(one.words for one in self.said)
 
     @property
     def searched(self) -> str:
@@ -65,13 +68,10 @@ class WireLog:
         t, stub, side, topic = float(wire["t"]), str(wire["stub"]), str(wire["from"]), wire.get("topic")
         data = bytes.fromhex(wire["hex"] if topic is None else wire["payload_hex"])
         ear = self.ears.get(stub)
-        words, bad = printable(data), False
-        if ear is not None:
-            meaning = ear.hear(side, data, topic, t)
-            words, bad = meaning.words, meaning.bad
+        said = [Meaning(printable(data))] if ear is None else ear.hear(side, data, topic, t)
         before = self._last.get(stub)
         self._last[stub] = t
-        self._all.append(Entry(t, None if before is None else t - before, stub, side, data, topic, words, bad))
+        self._all.append(Entry(t, None if before is None else t - before, stub, side, data, topic, tuple(said)))
 
     def pause(self) -> None:
         """Hold the picture, or let it go on."""
@@ -111,46 +111,3 @@ class WireLog:
         parts += [f"only {self.shows}"] if self.shows != "both" else []
         parts += [f"{self.missed} missed: this terminal is too slow"] if self.missed else []
         return ("PAUSED  " if self.paused else "") + ", ".join(parts)
-
-
-def draw(log: WireLog, utc_offset: float, width: int, height: int, back: int = 0) -> list[Row]:
-    """The last pieces, the newest at the bottom; `back` = so many pieces before. `utc_offset` = UTC minus `t`."""
-    tall = 1 if width >= ONE_ROW else 2
-    count = max(1, height // tall)
-    found = log.shown()
-    end = max(min(len(found), count), len(found) - back)
-    name = max((len(one) for one in log.ears), default=8)
-    rows = [
-        row for one in found[max(0, end - count) : end] for row in _rows(one, log, utc_offset, width, min(16, name))
-    ]
-    return rows or [[(" Nothing was said yet that passes the filter.", "dim")]]
-
-
-def _rows(one: Entry, log: WireLog, utc_offset: float, width: int, name: int) -> list[Row]:
-    """One piece in one row where there is room for both, else in two."""
-    ink = "fault" if one.bad else "device" if one.side == DEVICE else "host"
-    gap = "" if one.gap is None else f"+{one.gap:.0f}" if one.gap < 100_000 else f"+{one.gap / 1000:.0f}s"
-    sign = ">" if one.side == DEVICE else "<"
-    head: Row = [
-        (f" {clock(one.t + utc_offset, 3)} {gap:>6} ", "dim"),
-        (f"{one.stub[:name]:<{name}} {sign} ", ink),
-    ]
-    topic = f"{one.topic} " if one.topic is not None else ""
-    words = ("! " if one.bad else "") + safe(topic + (one.words or "…"))
-    said = (words, "fault" if one.bad else "plain")
-    room = width - width_of(head)
-    if log.shows != "both":
-        text, ink = said if log.shows == "words" else (_hex(one.data), "dim")
-        first, rest = text[:room], text[room:]
-        second: list[Row] = [] if width >= ONE_ROW else [cropped([(INDENT, "plain"), (rest, ink)], width)]
-        return [cropped([*head, (text if width >= ONE_ROW else first, ink)], width), *second]
-    if width < ONE_ROW:
-        return [cropped([*head, said], width), cropped([(INDENT, "plain"), (_hex(one.data), "dim")], width)]
-    half = room * 3 // 5
-    left = cropped([said], half - 1)
-    return [cropped([*head, *left, (" " * (half - width_of(left)) + _hex(one.data), "dim")], width)]
-
-
-def _hex(data: bytes) -> str:
-    more = f" … {len(data)} bytes" if len(data) > SHOWN else ""
-    return f"{data[:SHOWN].hex(' ')}{more}  {printable(data[:SHOWN])}"
