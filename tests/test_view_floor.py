@@ -86,7 +86,9 @@ def test_why_a_line_stands_is_the_fault_or_what_floord_says_of_it() -> None:
     assert stands(floor, now, "S2") == "JAM"
     assert stands(floor, now, "S1") == ""
     assert why(floor, now, "S2", {"disk": "no room"}) == "no fault told"
-    assert why(floor, now, "S2", {"jam-S2": "items do not move"}) == "floord: items do not move"
+    assert why(floor, now, "S2", {"element-S2": "line S2: items do not move"}) == "floord: items do not move"
+    stuck = Moment.model_validate(state(TWO, faults=[standing("1", "eye_stuck", "S2-DEC")]))
+    assert why(floor, stuck, "S2", {}) == "eye_stuck S2-DEC, ends in 24 s"
 
 
 def test_a_belt_that_does_not_move_stands_unless_time_does() -> None:

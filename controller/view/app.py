@@ -270,7 +270,10 @@ class View(App[None]):
 
     def _end(self, fault: str | None) -> None:
         if fault is not None:
-            self._ask(lambda there: there.end(None if fault == ALL else fault), f"{fault}: ended")
+            self._ask(
+                lambda there: there.end(None if fault == ALL else fault),
+                "every fault has ended" if fault == ALL else f"fault {fault} has ended",
+            )
 
     def _ask(self, ask: Ask, done: str) -> None:
         self.run_worker(self._asked(ask, done))

@@ -50,11 +50,12 @@ def stands(plant: Plant, moment: Moment, line: str) -> str:
 
 
 def why(plant: Plant, moment: Moment, line: str, alarms: Mapping[str, str]) -> str:
-    """Of a line that stands: the fault that does it, else what floord says of it."""
-    for fault in on_line(plant, moment, line):
+    """Of a line that stands: the fault that makes it, else what floord says of it, else any fault at it."""
+    faults = on_line(plant, moment, line)
+    for fault in faults:
         if fault.fault in HALTS:
             return f"{fault.fault}, {ends(fault)}"
     for name, what in alarms.items():
         if re.search(rf"\b{re.escape(line)}\b", f"{name} {what}"):
-            return f"floord: {what}"
-    return "no fault told"
+            return f"floord: {what.removeprefix(f'line {line}: ')}"
+    return f"{faults[0].fault} {faults[0].target}, {ends(faults[0])}" if faults else "no fault told"
