@@ -1,5 +1,5 @@
 """The floor file as the simulator reads it: `[line] [point] [lane]`, and its own `[belt] [induction] [chute] [transfer]
-[scale] [plc_scanner] [bagging] [stub]`.
+[scale] [reader] [bagging] [stub]`.
 
 Of the three shared tables it takes the keys that physics needs; the daemon judges the others. In its own tables an
 unknown key is an error. Every error is a `FloorError` with the section, the key and what to write instead.
@@ -27,7 +27,7 @@ __all__ = ["ChuteSettings", "Floor", "Induction", "Line", "Point", "Scale", "Stu
 
 _FAMILIES = {"scanner": (firmware_stubs.scanners, firmware_stubs.scales), "plc": (firmware_stubs.plcs,)}
 """What a stub is for the floor -> the packages of its kinds. A machine that reads and measures is a scanner."""
-_OWN_TABLES = ("belt", "induction", "chute", "transfer", "scale", "plc_scanner", "bagging", "stub")
+_OWN_TABLES = ("belt", "induction", "chute", "transfer", "scale", "reader", "bagging", "stub")
 
 
 @dataclass(frozen=True, slots=True)

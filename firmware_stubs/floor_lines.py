@@ -96,7 +96,7 @@ def read_lines(tables: Tables, points: Mapping[str, Point]) -> dict[str, Line]:
     inductions = {name: _induction(name, own, points, tables["line"]) for name, own in tables["induction"].items()}
     transfers = {lane: _transfer(lane, own, points, tables) for lane, own in tables["transfer"].items()}
     scales = {name: _scale(name, own, points) for name, own in tables["scale"].items()}
-    plc_scanners = {name: _plc_scanner(name, own, points) for name, own in tables["plc_scanner"].items()}
+    plc_scanners = {name: _plc_scanner(name, own, points) for name, own in tables["reader"].items()}
     lines = {}
     for name in tables["line"]:
         line = _line(name, tables, {point: place for point, place in points.items() if place.line == name})
@@ -245,7 +245,7 @@ def _bagging(lane: str, section: Mapping[str, Any], tables: Tables) -> Bagging:
 
 
 def _plc_scanner(name: str, section: Mapping[str, Any], points: Mapping[str, Point]) -> str:
-    where = f"plc_scanner.{name}"
+    where = f"reader.{name}"
     only(section, where, ["point"])
     return _on_a_line(where, section, points)[0]
 

@@ -44,7 +44,7 @@ def texts(place: Place) -> dict[str, str]:
     )
     text = head(f"old-cell: {TITLE}", [*figures(C1, sorted_), wire], starting("floor.toml", place))
     text += node(place, "old-cell") + C1.text("import")
-    text += section("plc_scanner.C1-T", point="C1-T1")
+    text += section("reader.C1-T", point="C1-T1")
     text += machine("plc", "plc-1", "telegram", place.serial("plc-1", BAUD), {"line": "C1"},
                     {"plc": "PLC1", "controller": "HUB", "baud": BAUD})  # fmt: skip
     return {
