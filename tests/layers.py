@@ -41,7 +41,10 @@ EDGES = (
     *(f"controller/{name}.py" for name in "journal journal_file journal_reader journal_writer recording_file".split()),
     *(f"controller/journal_{name}.py" for name in "identity opening reserve retention salvage sift".split()),
     *("controller/commands/", "firmware_stubs/commands/"),
-    *(f"firmware_stubs/{name}.py" for name in "__main__ serve wires tcp_wires mqtt_wire rfc2217_wire".split()),
+    *(
+        f"firmware_stubs/{name}.py"
+        for name in "__main__ serve wires tcp_wires mqtt_wire rfc2217_wire rehearsed_child".split()
+    ),
 )
 EDGE_NAMES = tuple(path.removesuffix(".py").rstrip("/").replace("/", ".") for path in EDGES)
 # They reach the world only when called to, to read a file or to open a link. Others take data and types from them,
