@@ -67,11 +67,13 @@ class Reports:
             certainty=item.certainty,
             codes=fit,
         )
-        item.codes = ()
+        nothing, item.codes = item.codes == (), None
+        if nothing and not codes:
+            self.read(item, item.point, ())
         self._read_later(item, rest)
 
     def read(self, item: Item, point: str, codes: tuple[bytes, ...]) -> None:
-        """CODE, behind ARRV."""
+        """CODE, behind ARRV; without codes it says that nothing was read."""
         if codes:
             self._read_later(item, codes)
         else:
