@@ -68,6 +68,9 @@ class Cell:
         self._spins = 0
         self._inhibited: frozenset[str] = frozenset()
         self._stubs: dict[str, Stub] = {}
+        self._made: dict[str, tuple[StubSection, int]] = {}  # readers: of what, with which seed
+        self._mute: set[str] = set()  # stubs that neither say nor hear
+        self._connected: set[str] = set()
         self._scanners: dict[str, ScannerStub] = {}
         self._gated: dict[str, deque[str]] = {}  # by scanner: whose each result will be
         self._parcels: dict[tuple[int, int], str] = {}  # by epoch and track
@@ -84,11 +87,9 @@ class Cell:
                 centre = cast(CentreStub, section.module.Centre(section.settings, stub_seed, now, utc_offset_ms))
                 self._centre = self._stubs[section.name] = centre
             else:
-                scanner = cast(ScannerStub, section.module.Scanner(section.settings, stub_seed, now))
-                self._stubs[section.name] = self._scanners[section.name] = scanner
+                self._made[section.name] = section, stub_seed
+                scanner = self._start(section.name, now)
                 self._gated[section.name] = deque()
-                if hasattr(scanner, "verdicts"):
-                    self._hands[section.name] = cast(HandStub, scanner)
                 by_carrier = getattr(section.settings, "index", "") == "carrier"
                 mm = line.points[section.place].mm if line else 0
                 readers.append(Reader(section.name, scanner, mm, by_carrier=by_carrier))
@@ -104,6 +105,7 @@ class Cell:
             self.belt = Belt(line, self.plc, readers, self._told, line_seed, now)
         elif readers:
             self.desk = Desk(readers, self._shown, now)
+        self._readers = {reader.name: reader for reader in readers}
         self.heed()
 
     def add(self, parcel: Parcel, now: float) -> None:
@@ -183,13 +185,15 @@ class Cell:
     def feed(self, stub: str, data: Piece, now: float) -> None:
         """Bytes or a message for a stub from its wire."""
         self.advance(now, now)
-        self._stubs[stub].feed(data, now)
+        if stub not in self._mute:
+            self._stubs[stub].feed(data, now)
         self.heed()
 
     def connected(self, stub: str, there: bool, now: float) -> None:
         """The connection of a stub's wire came, or is gone."""
         self.advance(now, now)
         (self._stubs[stub].opened if there else self._stubs[stub].closed)(now)
+        (self._connected.add if there else self._connected.discard)(stub)
         if there:
             self._unconnected.discard(stub)
         self.heed()
@@ -197,13 +201,44 @@ class Cell:
     def knock(self, stub: str, data: bytes, now: float, *, new: bool) -> Knock:
         """Bytes on a second connection of a stub's wire."""
         self.advance(now, now)
-        knock = self._stubs[stub].knock(data, now, new=new)
+        knock = Knock() if stub in self._mute else self._stubs[stub].knock(data, now, new=new)
         self.heed()
         return knock
 
     def stub(self, name: str) -> Stub:
         """One of the cell's machines."""
         return self._stubs[name]
+
+    def is_plc(self, name: str) -> bool:
+        """Whether this machine is the line's PLC."""
+        return self._stubs[name] is self.plc
+
+    def silence(self, name: str, *, on: bool) -> None:
+        """A machine says and hears nothing from now on, and if it is a reader it sees nothing; or does again."""
+        (self._mute.add if on else self._mute.discard)(name)
+        if reader := self._readers.get(name):
+            reader.dead = on
+        self.heed()
+
+    def power(self, name: str, *, on: bool) -> None:
+        """A reader's power goes, or comes back: then it is a new one, and what the old one had not said never was."""
+        self.silence(name, on=not on)
+        for _ in range(len(self._gated[name])):
+            self._read(name, None)
+        self._readers[name].scanner = self._start(name, self._clock)
+        if not on:
+            self.hung_up[name] = None
+        elif name in self._connected:
+            self._stubs[name].opened(self._clock)
+        self.heed()
+
+    def _start(self, name: str, now: float) -> ScannerStub:
+        section, seed = self._made[name]
+        scanner = cast(ScannerStub, section.module.Scanner(section.settings, seed, now))
+        self._stubs[name] = self._scanners[name] = scanner
+        if hasattr(scanner, "verdicts"):
+            self._hands[name] = cast(HandStub, scanner)
+        return scanner
 
     @property
     def attended(self) -> bool:
@@ -242,13 +277,13 @@ class Cell:
         if self.belt and self.plc:
             self._obey(self.belt, self.plc)
         for name, stub in self._stubs.items():
-            if said := stub.take():
+            if (said := stub.take()) and name not in self._mute:
                 self.output += [(name, said)] if isinstance(said, bytes) else [(name, message) for message in said]
-            if stub.hang_up():
+            if stub.hang_up() and name not in self._mute:
                 self.hung_up[name] = None
         for name, scanner in self._scanners.items():
             for text in scanner.said():
-                self._read(name, text)
+                self._read(name, None if name in self._mute else text)
         for name, hand in self._hands.items():
             for one in hand.verdicts():
                 code, whose = one.code.decode("latin-1"), {"reader": name, "device": one.device}
@@ -365,7 +400,7 @@ class Cell:
 
     def _shown(self, parcel: Parcel, at: float) -> None:
         """The desk shows an item to all readers."""
-        for gated in self._gated.values():
+        for gated in (gated for name, gated in self._gated.items() if name not in self._mute):
             gated.extend([parcel.parcel] * max(1, len(parcel.codes)))
         if parcel.goods:
             self.news.append(("came", parcel, "", at))

@@ -14,6 +14,7 @@ from functools import partial
 from firmware_stubs.bagging import Bagger
 from firmware_stubs.floor_lines import ChuteSettings, Line
 from firmware_stubs.rides import HandedOver, Ride, Told
+from firmware_stubs.spells import Spell
 from firmware_stubs.stub import PlcStub
 
 KEPT = 10_000  # parcels of a lane that are still known
@@ -36,6 +37,7 @@ class Lane:
     shown: str = "FREE"
     container: str | None = None
     fails: int = 0
+    spells: list[Spell] = field(default_factory=list)  # in which its gate does not obey
     content: deque[tuple[str, str | None]] = field(default_factory=lambda: deque(maxlen=KEPT))  # parcel, its container
 
     @property

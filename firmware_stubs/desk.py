@@ -70,6 +70,8 @@ class Desk:
         self._last = at
         self._tell(parcel, at)
         for reader in self._readers:
+            if reader.dead:
+                continue
             if reader.measure:
                 reader.measure(_measures(parcel), at)
             reader.scanner.gate(list(parcel.codes), at)

@@ -64,6 +64,9 @@ class Stub(Protocol):
         Once it is admitted, `feed` and `take` are of this connection, and the first is closed without a `closed`.
         """
 
+    def hush(self, on: bool) -> bool:
+        """Its sign of life stands still, or not any more, while it does all else; False = it has none."""
+
     def subscriptions(self) -> list[tuple[str, int]]:
         """On a broker: what it listens to, filter and QoS."""
 
@@ -92,6 +95,10 @@ class Quiet:
     def knock(self, data: bytes, now: float, *, new: bool) -> Knock:
         """The second connection replaces the first as it comes."""
         return Knock(admitted=True)
+
+    def hush(self, on: bool) -> bool:
+        """It has no sign of life."""
+        return False
 
     def subscriptions(self) -> list[tuple[str, int]]:
         """None."""
@@ -243,6 +250,13 @@ class PlcStub(Stub, Protocol):
 
         `unlabelled` with an empty code: one was put there whose label nobody read (CONT P without a code).
         A lane of which nothing was ever told here has what it needs.
+        """
+
+    def eye(self, point: str, covered: bool, now: float) -> None:
+        """The eye of a point sees something all the time from now on, and no edges; or nothing any more.
+
+        One that is covered for too long while the belt runs is a JAM: the PLC says so of the point and of the line and
+        stops the drive (`stop_wanted`). The point is `RUN` again when its eye is free, the line when the belt runs.
         """
 
     def line_state(self, state: str, now: float) -> None:

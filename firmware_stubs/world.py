@@ -39,7 +39,6 @@ class World(Mishaps):
         together, None = without end. Raises FloorError."""
         super().__init__(now)
         self._cells: list[Cell] = []
-        self._by_stub: dict[str, Cell] = {}
         self._came: list[HandedOver] = []  # left a lane for another line, which does not know yet
         self._by_point: dict[str, Cell] = {}  # presence points
         for (name, point), sections in _by_cell(floor).items():

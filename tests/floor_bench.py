@@ -84,6 +84,9 @@ class Plc(Quiet):
     def container(self, lane: str, code: bytes, now: float, *, unlabelled: bool = False) -> None:
         self.told.append(("unlabelled" if unlabelled else "container", lane, code, now))
 
+    def eye(self, point: str, covered: bool, now: float) -> None:
+        self.told.append(("eye", point, covered, now))
+
     def line_state(self, state: str, now: float) -> None:
         self.told.append(("line_state", state, now))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,11 @@ from firmware_stubs.stub import Message
 
 GOOD = Faults()
 MS = 10_000 / 9600  # a character at 9600 baud
+
+
+def faulty(fault: str, chance: float, **settings: Any) -> Faults:
+    chances: dict[str, Any] = {fault: chance}
+    return Faults(**chances, **settings)
 
 
 def drain(line: BadLine) -> list[tuple[float, bytes]]:
@@ -118,7 +124,7 @@ def test_a_slow_line_keeps_so_much_and_no_more() -> None:
 
 @pytest.mark.parametrize(
     ("faults", "baud", "message"),
-    [(Faults(delayed=0.1), 0, "messages"), (Faults(reordered=0.1), 9600, "messages"), (GOOD, -1, "baud")],
+    [(Faults(reordered=0.1), 9600, "messages"), (GOOD, -1, "baud")],
 )
 def test_a_cable_that_cannot_be_is_refused(faults: Faults, baud: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -163,13 +169,13 @@ def test_a_good_way_changes_nothing() -> None:
 
 @pytest.mark.parametrize("fault", ["delayed", "reordered", "stalled"])
 def test_what_comes_late_comes_all_the_same_and_only_messages_change_their_order(fault: str) -> None:
-    out, way = over(Faults(**{fault: 0.2}, delay_ms=35.0, stall_ms=35.0), numbered(400))
+    out, way = over(faulty(fault, 0.2, delay_ms=35.0, stall_ms=35.0), numbered(400))
     sent = [one.payload for one in numbered(400)]
     assert 40 < way.counts[fault] < 120
     assert sorted(out) == sent
     moved = sum(after < before for before, after in itertools.pairwise(out))
     assert moved == 0 if fault == "stalled" else moved > 20
-    assert out == over(Faults(**{fault: 0.2}, delay_ms=35.0, stall_ms=35.0), numbered(400))[0]
+    assert out == over(faulty(fault, 0.2, delay_ms=35.0, stall_ms=35.0), numbered(400))[0]
 
 
 def test_who_is_to_come_behind_the_next_one_does_not_wait_for_ever() -> None:
@@ -185,7 +191,7 @@ def test_who_is_to_come_behind_the_next_one_does_not_wait_for_ever() -> None:
 
 @pytest.mark.parametrize(("fault", "length"), [("lost", None), ("doubled", 4), ("half", 3), ("flipped", 4)])
 def test_the_other_faults_happen_to_whole_messages(fault: str, length: int | None) -> None:
-    out, way = over(Faults(**{fault: 0.25}), numbered(400))
+    out, way = over(faulty(fault, 0.25), numbered(400))
     count = way.counts[fault]
     assert 60 < count < 140
     assert len(out) == 400 + {"lost": -count, "doubled": count}.get(fault, 0)
@@ -197,7 +203,7 @@ def test_the_other_faults_happen_to_whole_messages(fault: str, length: int | Non
 
 def test_an_empty_payload_takes_every_fault() -> None:
     for fault in ("lost", "doubled", "half", "flipped", "stalled", "delayed", "reordered"):
-        way = BadMessages(Faults(**{fault: 1.0}), 1)
+        way = BadMessages(faulty(fault, 1.0), 1)
         way.feed(Message("a", b""), 0.0)
         assert len(way.take(1000.0)) == {"lost": 0, "doubled": 2}.get(fault, 1)
 

@@ -16,6 +16,7 @@ from firmware_stubs.scales import cubiscan, mda
 from firmware_stubs.scanners import line, sick_cola
 from firmware_stubs.stub import Measures, ScannerStub
 from tests import transcripts
+from tests.test_bad_lines import faulty
 
 # SICK CoLa telegrams by number: heard by the device, or said by it.
 V = {
@@ -284,11 +285,11 @@ def test_a_good_line_changes_nothing() -> None:
     [("lost", 100, {0, 5}), ("doubled", 100, {5, 10}), ("half", 100, {0, 1, 2, 3, 4, 5}), ("flipped", 100, {5})],
 )
 def test_each_fault_happens_about_as_often_as_wanted(fault: str, count: int, lengths: set[int]) -> None:
-    out, cable = through(Faults(**{fault: 0.25}), 5, PIECES)
+    out, cable = through(faulty(fault, 0.25), 5, PIECES)
     assert sum(cable.counts.values()) == cable.counts[fault] == pytest.approx(count, rel=0.3)
     assert {len(piece) for piece in out[:-1]} == lengths
     assert sum(got != sent for got, sent in zip(out, PIECES, strict=False)) == cable.counts[fault]
-    assert (out, cable.counts) == ((again := through(Faults(**{fault: 0.25}), 5, PIECES))[0], again[1].counts)
+    assert (out, cable.counts) == ((again := through(faulty(fault, 0.25), 5, PIECES))[0], again[1].counts)
 
 
 def test_a_stalled_line_keeps_the_order_and_delivers_all() -> None:

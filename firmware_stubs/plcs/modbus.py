@@ -40,6 +40,7 @@ class Settings:
     `late_ms`, `tolerance_mm`, `evidence`: a command must be there so long before the gate; an edge belongs to the item
     expected within ± this; DIVC knows by `E` eye in the lane or `G` gate sensor. `head` and `commands` say how many
     records and commands were written and done with in this epoch, mod 65536; `next_track` where tracks go on.
+    `jam_ms`: an eye that is covered for longer while the belt runs is a jam.
     """
 
     transport: str = "tcp"
@@ -57,6 +58,7 @@ class Settings:
     head: int = 0
     commands: int = 0
     next_track: int = 1
+    jam_ms: float = 3000.0
 
     def __post_init__(self) -> None:
         if self.transport not in ("tcp", "rtu"):
@@ -127,6 +129,7 @@ class Plc(Quiet, FullLine):
             late_ms=settings.late_ms,
             tolerance_mm=settings.tolerance_mm,
             evidence=settings.evidence,
+            jam_ms=settings.jam_ms,
             now=now,
             split_codes=lambda codes, kind: ((), ()),
         )
@@ -207,6 +210,11 @@ class Plc(Quiet, FullLine):
         self._channel.power_cycle(self.tracking.now, retentive=retentive)
         if not retentive:
             self.new_epoch(self.tracking.now, counted=False)
+
+    def hush(self, on: bool) -> bool:
+        """The life register stands still."""
+        self._channel.hush(on, self.tracking.now)
+        return True
 
     @property
     def in_session(self) -> bool:
