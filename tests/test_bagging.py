@@ -117,10 +117,8 @@ def test_a_scanner_on_the_plc_ahead_of_the_decision_speaks_with_the_arrival() ->
     bench.run(3, (b"A", b"B"))
     assert [event.values["codes"] for event in bench.told("ARRV")] == [(b"A", b"B")] * 3
     assert not bench.told("CODE")
-    assert [(entry["parcel"], entry["text"]) for entry in bench.of("read") if entry["reader"] == "wired"][:2] == [
-        ("p0", "A"),
-        ("p0", "B"),
-    ]
+    wired = [(entry["parcel"], entry["text"]) for entry in bench.of("read") if entry["reader"] == "wired"]
+    assert wired[:2] == [("p0", "A"), ("p0", "B")]
 
 
 def test_what_it_did_not_read_and_what_comes_later_is_told_by_itself() -> None:
