@@ -22,6 +22,7 @@ from firmware_stubs.floor_file import StubSection
 from firmware_stubs.floor_lines import Line
 from firmware_stubs.mixes.supply import Supply
 from firmware_stubs.plc_making import make_plc
+from firmware_stubs.plc_scanner import PlcScanner
 from firmware_stubs.readers import Reader
 from firmware_stubs.rides import HandedOver, Parcel, Ride, Told
 from firmware_stubs.stub import CentreStub, HandStub, Knock, Piece, PlcStub, ScannerStub, Stub
@@ -98,6 +99,10 @@ class Cell:
                     self._place = {"point": section.place}
                     self._unconnected |= {section.name} if getattr(section.module, "ON_BROKER", False) else set()
         if line and self.plc:
+            for name, point in line.plc_scanners.items():
+                wired = self._scanners[name] = PlcScanner(self.plc, point)
+                self._gated[name] = deque()
+                readers.append(Reader(name, wired, line.points[point].mm, by_carrier=False))
             line_seed = f"{line.seed if seed is None else seed}/{line.name}"
             self.belt = Belt(line, self.plc, readers, self._told, line_seed, now)
         elif readers:
@@ -330,6 +335,8 @@ class Cell:
             self._write("missed", told.at, lane=told.place, track=told.track)
         elif told.what == "speed":
             self._write("speed", told.at, mm_s=told.mm_s)
+        elif told.what == "bag":
+            self._write("bag", told.at, lane=told.place, container=told.container, said=told.said)
         else:  # a lane is full, free or locked
             self._write(told.what, told.at, lane=told.place)
 
