@@ -47,7 +47,7 @@ class Picture:
             await self._redraw(Screen(terminal, coloured="NO_COLOR" not in os.environ))
         while True:
             await asyncio.sleep(LINE_EVERY_S)
-            print(self.line(), file=sys.stderr, flush=True)
+            print(self.line(_now()), file=sys.stderr, flush=True)
 
     async def _redraw(self, screen: Screen) -> None:
         try:
@@ -65,9 +65,9 @@ class Picture:
         options = demo.options
         return State(demo.ledger, lines, options.rate, options.parcels, self._began, demo.restarts, demo.stopping)
 
-    def line(self) -> str:
+    def line(self, now: float) -> str:
         """The run in one line."""
-        ledger, late = self._demo.ledger, figures(self._demo.ledger, _now())
+        ledger, late = self._demo.ledger, figures(self._demo.ledger, now)
         p50 = "-" if late.p50 is None else f"{late.p50:.2f} ms"
         return (
             f"{len(ledger.physical)} inducted, {ledger.in_lanes} in lanes, {len(ledger.terminals)} reported, "

@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 
 from firmware_stubs.stub import Piece
 
+CENTRE = "hub/v1/"
+"""Topics of the centre's contract begin so; no machine speaks there."""
+
 
 class LockstepError(Exception):
     """World and daemons do not fit; the text says what, and what to write instead."""

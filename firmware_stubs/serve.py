@@ -10,25 +10,31 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TextIO
 
+from firmware_stubs.cables import Cables
+from firmware_stubs.coupling import CENTRE, Listener
+from firmware_stubs.events_wire import EventsWire
 from firmware_stubs.floor_file import Floor
 from firmware_stubs.manifest import Manifest
-from firmware_stubs.stub import Knock, Piece
-from firmware_stubs.wire import BUFFER, Side, Wire, say
+from firmware_stubs.medium import WireMedium
+from firmware_stubs.stub import Knock, Message, Piece
+from firmware_stubs.wire import BUFFER, Job, PortError, Side, Wire, say
 from firmware_stubs.wires import open_wire
 from firmware_stubs.world import World
 
 WAIT_S = 30.0  # for controllers, before parcels come anyway
 LINGER_S = 1.0  # after the last parcel, so that the PLCs can report it and hands are answered
 DRAIN_EXTRA_S = 10.0
+EVENTS_S = 5.0  # within which the centre's broker lets us listen
 _QUEUE_HIGH, _QUEUE_LOW = 10_000, 5_000  # parcels read ahead of the belts
 
 
 class Source:
     """The manifest's file or pipe, read without blocking and no further ahead than the belts need."""
 
-    def __init__(self, fd: int, manifest: Manifest, world: World, turn: Callable[[], None]) -> None:
-        self.ended = False
-        self._fd = fd
+    def __init__(self, fd: int | None, manifest: Manifest, world: World, turn: Callable[[], None]) -> None:
+        """`fd` None = there is none."""
+        self.ended = fd is None
+        self._fd = -1 if fd is None else fd
         self._manifest = manifest
         self._world = world
         self._turn = turn
@@ -81,11 +87,23 @@ class Source:
 class Simulation:
     """One floor, from the first link to the end of the ledger. One loop, one timer; used once."""
 
-    def __init__(self, floor: Floor, ledger: TextIO | None, *, seed: int | None, utc_ms: float) -> None:
-        """`utc_ms`: now. Raises FloorError."""
+    def __init__(
+        self,
+        floor: Floor,
+        ledger: TextIO | None,
+        *,
+        seed: int | None,
+        utc_ms: float,
+        parcels: int | None = None,
+        tap: Listener | None = None,
+        events: str | None = None,
+    ) -> None:
+        """`utc_ms`: now. `parcels`: so many come of all mixes, None = until it is stopped. `tap` hears what passes on
+        every wire; `events`: a broker where it also hears what floord publishes, and the centre. Raises FloorError."""
         self._loop = asyncio.get_running_loop()
         self._ledger = ledger
         self._wires: dict[str, Wire] = {}  # by stub
+        self._open_wires: list[Wire] = []
         self._others: dict[str, list[str]] = {}  # by stub: who hangs on its wire beside it
         self._floor = floor
         self._source: Source | None = None
@@ -93,12 +111,16 @@ class Simulation:
         self._turned = asyncio.Event()
         self._error: Exception | None = None
         self._stopping = self._quitting = self._closed = False
-        self._jobs: list[asyncio.Task[None]] = []
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._tap, self._events = tap or Listener(), events
         now = self._now()
-        self._world = World(floor, self._record, seed=seed, now=now, utc_offset_ms=utc_ms - now)
+        self._world = World(floor, self._record, seed=seed, now=now, utc_offset_ms=utc_ms - now, parcels=parcels)
+        self.cables = Cables((stub.name for stub in floor.stubs), floor.on_broker(), seed=seed)
+        self.medium = WireMedium(self._wires, self._others, self.cables, self._start)
 
-    async def run(self, manifest_fd: int, *, wait: bool, real: bool) -> int:
-        """The exit code. Raises PortError, and OSError when the ledger cannot be written."""
+    async def run(self, manifest_fd: int | None, *, wait: bool, real: bool) -> int:
+        """The exit code; `manifest_fd` None = there is no manifest. Raises PortError, and OSError when the ledger
+        cannot be written."""
         manifest = Manifest(self._floor.places())
         try:
             await self._open(real)
@@ -131,16 +153,38 @@ class Simulation:
             wire = await open_wire(link, self._side(names), real=real)
             self._wires.update(dict.fromkeys(names, wire))
             self._others.update({name: [other for other in names if other != name] for name in names})
-            for job in wire.jobs():
-                task = self._loop.create_task(job, name=f"wire of {', '.join(names)}")
-                task.add_done_callback(self._job_ended)
-                self._jobs.append(task)
+            self._begin(wire, f"wire of {', '.join(names)}")
+        if self._events is not None:
+            await self._listen(self._events)
         links = {name: wire.where for name, wire in self._wires.items()}
         self._record({"what": "ready", "t": round(self._now(), 3), "links": links})
         say("ready: " + ", ".join(f"{name} at {where}" for name, where in links.items()))
 
+    async def _listen(self, broker: str) -> None:
+        """To what floord publishes, from before it can be ready on."""
+        wire = EventsWire(broker, self._tap, self._now)
+        self._begin(wire, "events")
+        try:
+            async with asyncio.timeout(EVENTS_S):
+                await wire.there.wait()
+        except TimeoutError:
+            raise PortError(f"{broker}: no broker lets us listen there; it is tried for {EVENTS_S:g} s") from None
+
+    def _passed(self, name: str, side: str, piece: Piece) -> None:
+        """For the tap. What the centre hears is none of a machine, and what it says is heard at the broker, if that
+        is listened to."""
+        if not (isinstance(piece, Message) and piece.topic.startswith(CENTRE)):
+            self._tap.wire(self._now(), name, side, piece)
+        elif side == "device" and self._events is None:
+            self._tap.centre(self._now(), piece.topic, piece.payload, piece.retain)
+
+    def _begin(self, wire: Wire, name: str) -> None:
+        self._open_wires.append(wire)
+        for job in wire.jobs():
+            self._start(job, name)
+
     async def _wait(self) -> None:
-        """Until every PLC and every hand has its controller, but not for ever."""
+        """Until every PLC and every hand has its controller and the centre its node, but not for ever."""
         if self._world.in_session:
             return
         say(f"waiting up to {WAIT_S:g} s for floord at every PLC and handheld (--no-wait: not at all)")
@@ -160,6 +204,8 @@ class Simulation:
         empty = await self._until(lambda: not world.on_belts, world.longest_ms / 1000 + DRAIN_EXTRA_S)
         if not empty:
             say(f"{world.on_belts} parcels are still on the belts")
+        # what fell last is still to be shown at its desk
+        await self._until(lambda: self._stopping or not world.waiting, world.desk_ms / 1000 + DRAIN_EXTRA_S)
         said = await self._until(lambda: not world.unsaid, DRAIN_EXTRA_S)
         if not said:
             say(f"{world.unsaid} results of readers that no belt passes are not said, or not acknowledged")
@@ -182,7 +228,7 @@ class Simulation:
             self._timer.cancel()
         if self._source:
             self._source.close()
-        for wire in dict.fromkeys(self._wires.values()):
+        for wire in self._open_wires:
             wire.close()
 
     def _side(self, names: Sequence[str]) -> Side:
@@ -191,13 +237,18 @@ class Simulation:
         world, now = self._world, self._now
 
         def heard(data: Piece) -> None:
+            self._passed(names[0], "host", data)
             for name in names:
-                self._guarded(partial(world.feed, name, data, now()))
+                self._guarded(partial(self.cables.from_host, name, data, now()))
             self._turn()
 
         def connected(there: bool) -> None:
+            if not world.stub(names[0]).subscriptions():  # of a client's own connection to a broker nobody else knows
+                self._tap.link(now(), names[0], there, "" if there else "the connection is gone")
             for name in names:
                 self._guarded(partial(world.connected, name, there, now()))
+                if not there:
+                    self.cables.cut_off(name)
             self._loop.call_soon(self._turn)
 
         def knock(data: bytes, new: bool) -> Knock:
@@ -215,7 +266,13 @@ class Simulation:
         stub = world.stub(names[0])
         return Side(heard, connected, knock, tuple(stub.subscriptions()), stub.will())
 
+    def _start(self, job: Job, name: str) -> None:
+        task = self._loop.create_task(job, name=name)
+        task.add_done_callback(self._job_ended)
+        self._jobs.add(task)
+
     def _job_ended(self, task: asyncio.Task[None]) -> None:
+        self._jobs.discard(task)
         if not task.cancelled() and (error := task.exception()):
             self._error = error if isinstance(error, Exception) else RuntimeError(str(error))
             self._turned.set()
@@ -225,21 +282,36 @@ class Simulation:
             self._guarded(self._move)
 
     def _move(self) -> None:
-        self._world.advance(self._now())
-        while said := self._world.output():
-            for name, piece in said:
-                self._wires[name].write(piece)
-                for other in self._others[name]:
-                    self._world.feed(other, piece, self._now())
+        now = self._now()
+        self._world.advance(now)
+        while self._carry(now):
+            pass
         for name in self._world.hang_ups():
             self._wires[name].hang_up()
         if self._source:
             self._source.resume()
         if self._timer:
             self._timer.cancel()
-        at = self._world.next_at()
+        at = min((at for at in (self._world.next_at(), self.cables.next_at()) if at is not None), default=None)
         self._timer = None if at is None else self._loop.call_at(at / 1000, self._turn)
         self._turned.set()
+
+    def _carry(self, now: float) -> bool:
+        """Everything that has come over the cables by now, both ways; False = nothing."""
+        come = self.cables.to_stub(now)
+        for name, piece in come:
+            if self.medium.carries(name):
+                self._world.feed(name, piece, now)
+        for name, piece in self._world.output():
+            self.cables.from_stub(name, piece, now)
+        gone = self.cables.to_host(now)
+        for name, piece in gone:
+            if self.medium.carries(name):
+                self._passed(name, "device", piece)
+                self._wires[name].write(piece)
+                for other in self._others[name]:
+                    self.cables.from_host(other, piece, now)
+        return bool(come or gone)
 
     def _guarded(self, act: Callable[[], None]) -> None:
         """An error inside a callback of the loop ends the run instead of being logged and forgotten."""

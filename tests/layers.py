@@ -37,13 +37,15 @@ EDGES = (
     ),
     *(f"controller/{name}.py" for name in "state_dir uplink wellbeing".split()),
     *(f"controller/{name}.py" for name in "cluster jetstream run_cluster".split()),
-    *(f"controller/{name}.py" for name in "demo demo_centre demo_picture".split()),
+    *(f"controller/{name}.py" for name in "demo demo_centre demo_journals demo_own demo_picture demo_ready".split()),
     *(f"controller/{name}.py" for name in "journal journal_file journal_reader journal_writer recording_file".split()),
     *(f"controller/journal_{name}.py" for name in "identity opening reserve retention salvage sift".split()),
     *("controller/commands/", "firmware_stubs/commands/"),
     *(
         f"firmware_stubs/{name}.py"
-        for name in "__main__ serve wires tcp_wires mqtt_wire rfc2217_wire rehearsed_child".split()
+        for name in (
+            "__main__ serve wires fd_wire tcp_wires mqtt_wire rfc2217_wire medium rehearsed_child events_wire".split()
+        )
     ),
 )
 EDGE_NAMES = tuple(path.removesuffix(".py").rstrip("/").replace("/", ".") for path in EDGES)

@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller import demo_floor
-from controller.demo import Demo, Options
+from controller.demo import Options
 from controller.demo_drawing import GATES, KEYS, LEGEND, POINTS, SIMULATED, State, draw, figures
 from controller.demo_ledger import Ledger
+from controller.demo_own import OwnFloor
 from controller.demo_picture import HIDE_CURSOR, SHOW_CURSOR, Picture, Screen, find_terminal, paint
 
 T0 = 1_000_000.0
@@ -288,8 +289,9 @@ def test_colours_only_repeat_what_is_there() -> None:
 
 
 def test_a_plain_line_says_the_same(tmp_path: Path) -> None:
-    demo = Demo(Options(None, 5.0, 1, 7, "nats", tmp_path, quiet=False))
+    demo = OwnFloor(Options(None, 5.0, 1, 7, "nats", tmp_path, quiet=False))
     demo.ledger, demo.restarts = busy(1), 2
     assert (
-        Picture(demo).line() == "40 inducted, 28 in lanes, 0 reported, scan to divert p50 -, full: S1-L03, restarts 2"
+        Picture(demo).line(T0 + 120_000)
+        == "40 inducted, 28 in lanes, 0 reported, scan to divert p50 -, full: S1-L03, restarts 2"
     )
