@@ -35,6 +35,7 @@ class Case:
     count: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     quiet: bool = False
+    settle_s: float = SETTLE_S
 
     def __str__(self) -> str:
         return "-".join((self.fault, self.target, self.plc, *map(str, self.settings.values())))
@@ -174,7 +175,7 @@ def test_what_floord_shows_of_a_fault(case: Case) -> None:
     if case.quiet:
         floor.world.release(floor.now)
     over = floor.now
-    floor.run(SETTLE_S)
+    floor.run(case.settle_s)
     late = floor.now
     floor.run(LATE_S)
 
