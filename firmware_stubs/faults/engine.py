@@ -110,12 +110,13 @@ class Engine:
 
     def schedule(self, scenario: Scenario, now: float) -> None:
         """A scenario begins now. Raises FaultError, with file and line, for what is not on this floor."""
-        for number, step in enumerate(scenario.steps):
+        for step in scenario.steps:
             kind = check_kind(step.fault, for_s=step.for_s, count=step.count, settings=step.settings)
             try:
                 check(step.fault, step.target, kind, kind.targets(self._ground.world))
             except FaultError as error:
                 raise FaultError(f"{scenario.path}:{step.line}: [step] target: {error}") from error
+        for number, step in enumerate(scenario.steps):
             heapq.heappush(self._planned, (now + step.at_s * 1000, number, step))
 
     def advance(self, now: float) -> None:

@@ -166,7 +166,10 @@ def _drill(section: Any) -> Drill:
     ):
         raise FaultError('[drill] answers: write a list of { fault = "…", target = "…" }')
     for answer in answers:
-        check_kind(answer["fault"], for_s=None, count=None, settings={})
+        try:
+            check_kind(answer["fault"], for_s=None, count=None, settings={})
+        except FaultError as error:
+            raise FaultError(f"[drill] answers: {error}") from error
     drill: Drill = make_settings(Drill, "drill", {key: value for key, value in section.items() if key != "answers"})
     if drill.par_s <= 0:
         raise FaultError("[drill] par_s: give the seconds that a good technician needs")
