@@ -20,6 +20,7 @@ from firmware_stubs.floor_file import StubSection
 from firmware_stubs.floor_lines import Line
 from firmware_stubs.mixes.supply import Supply
 from firmware_stubs.plc_making import make_plc
+from firmware_stubs.plc_scanner import PlcScanner
 from firmware_stubs.readers import Reader
 from firmware_stubs.rides import HandedOver, Parcel, Ride
 from firmware_stubs.stub import CentreStub, HandStub, Knock, Piece, PlcStub, ScannerStub, Stub
@@ -49,6 +50,7 @@ class Cell:
         self.hung_up: dict[str, None] = {}  # stubs that want their connection closed
         self.handed: list[HandedOver] = []
         self.panel = ""  # JAM or ESTP while somebody must clear it
+        self.manual = False  # the line's switch is turned to manual
         self._whereabouts = whereabouts
         self._now = self._clock = now  # of the outside, and of what is being done
         self.due = math.inf  # when the next thing happens; infinity = nothing will
@@ -65,8 +67,8 @@ class Cell:
         self._unconnected: set[str] = set()  # readers of a desk that are on a broker, or shall be
         readers: list[Reader] = []
         sections = list(sections)
-        point = {"point": sections[0].place} if sections[0].family == "scanner" else {}
-        place = {"line": line.name} if line else point
+        desk = {"point": sections[0].place} if sections[0].family == "scanner" else {}
+        place = {"line": line.name} if line else desk
         self.ledger = ledger = CellLedger(line, place, record, whereabouts, utc_offset_ms)
         for section in sections:
             stub_seed = zlib.crc32(f"{seed or 0}/{section.name}".encode())
@@ -86,6 +88,10 @@ class Cell:
                 if not line:
                     self._unconnected |= {section.name} if getattr(section.module, "ON_BROKER", False) else set()
         if line and self.plc:
+            for name, point in line.plc_scanners.items():
+                wired = self._scanners[name] = PlcScanner(self.plc, point)
+                ledger.gated[name] = deque()
+                readers.append(Reader(name, wired, line.points[point].mm, by_carrier=False))
             line_seed = f"{line.seed if seed is None else seed}/{line.name}"
             self.belt = Belt(line, self.plc, readers, ledger.told, line_seed, now)
             ledger.on_carriers = self.belt.senses.on_carriers

@@ -65,6 +65,8 @@ class CellLedger:
             self.write("missed", told.at, lane=told.place, track=told.track)
         elif told.what == "speed":
             self.write("speed", told.at, mm_s=told.mm_s)
+        elif told.what == "bag":
+            self.write("bag", told.at, lane=told.place, container=told.container, said=told.said)
         else:  # a lane is full, free or locked
             self.write(told.what, told.at, lane=told.place)
 

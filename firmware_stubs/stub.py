@@ -6,7 +6,7 @@ All times are monotonic milliseconds. A stub does no I/O; `serve.py` puts it on 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -236,12 +236,19 @@ class PlcStub(Stub, Protocol):
     def measured(self, point: str, track: int, measures: Measures, now: float) -> None:
         """The scale and the dimensioner at a point are done with an item (MEAS); not told of an unknown track."""
 
+    def read(self, point: str, track: int, codes: Sequence[bytes], now: float) -> None:
+        """A scanner at a point that hangs on the PLC is done with an item; no codes = nothing was read.
+
+        Told with its next ARRV, or by CODE where no decision point follows; not told of an unknown track.
+        """
+
     def button(self, lane: str, button: str, now: float) -> None:
         """Somebody pressed `CLOS`, `LOCK` or `FREE` at a lane (BUTN); `LOCK` and `FREE` change its state, too."""
 
-    def container(self, lane: str, code: bytes, now: float) -> None:
+    def container(self, lane: str, code: bytes, now: float, *, unlabelled: bool = False) -> None:
         """A container with this code was put at a lane (CONT P); empty = it is gone (CONT G), and the lane is NCON.
 
+        `unlabelled` with an empty code: one was put there whose label nobody read (CONT P without a code).
         A lane of which nothing was ever told here has what it needs.
         """
 
@@ -280,6 +287,10 @@ class PlcStub(Stub, Protocol):
 
     def belt_speed(self, mm_s: int, now: float) -> None:
         """The belt runs with this speed from now on; 0 = stopped."""
+
+    def destined(self, track: int) -> str | None:
+        """The lane that an item obeys a DEST into, as things stand; None = none, so it goes to the default lane, or
+        there is no such item. For who looks at the simulator only, never for the wire."""
 
     def taken(self) -> list[Taken]:
         """DESTs judged since the last call, in order: for the simulator's ledger only, never for the wire."""

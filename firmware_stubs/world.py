@@ -7,7 +7,7 @@ can be done that far ahead of the slowest, and then parcels are handed over: non
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from firmware_stubs.arrivals import Arrivals
 from firmware_stubs.belt import Belt
@@ -128,6 +128,11 @@ class World(Mishaps):
         """Nothing more comes onto any belt, or is shown; what is on them goes on."""
         for cell in self._cells:
             cell.hold()
+
+    @property
+    def cells(self) -> Mapping[str, Cell]:
+        """The lines with a belt, for who looks at them."""
+        return self._by_line
 
     def where(self, parcel: str) -> Where | None:
         """Where a parcel really is: state (`waiting` `belt` `falling` `lane` `removed`) and place; None = unknown."""

@@ -78,7 +78,7 @@ class Line:
             elif not decides:
                 self._reports.inducted(item)
         if decides:
-            self._reports.arrived(item, self._gates.left_ms(item), tuple(codes))
+            self._reports.arrived(item, self._gates.left_ms(item), tuple(codes) or item.codes or ())
         self._settle(item)
         return item.track
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from firmware_stubs.plcs._elements import LINE
@@ -188,6 +188,12 @@ class Plc(Quiet, FullLine):
         if not self._numbers.has_line(from_line):
             raise ValueError(f"lines: {from_line!r} hands over to this line; give it a number from 1 to {WORD_MOST}")
         return super().handed_over(point, length, from_line, epoch, track, now, carrier, carriers)
+
+    def read(self, point: str, track: int, codes: Sequence[bytes], now: float) -> None:
+        """CODE does not exist on Modbus, nor has ARRV codes: counted only."""
+        self._check_place(point, 0)
+        self.advance(now)
+        self.counts["read_untold"] += 1
 
     def measured(self, point: str, track: int, measures: Measures, now: float) -> None:
         """Scale and dimensioner at a point are done with an item: there is no MEAS on Modbus, nobody is told."""
