@@ -88,11 +88,11 @@ CASES = [
     Case("silent", "tunnel-1", DEAF, HEARD, alarm="device-tunnel-1: "),
     *(Case("silent", "plc-1", (NO_SESSION,), (SESSION,), plc=plc) for plc in ("telegram", "mqtt_json")),
     Case("no_heartbeat", "tunnel-1", DEAF, HEARD, alarm="device-tunnel-1: ", quiet=True),
-    Case("frozen_life", "plc-1", (NO_SESSION, SESSION), plc="modbus"),
+    Case("frozen_life", "plc-1", (NO_SESSION, SESSION), plc="modbus", for_s=4.0, settle_s=3.0),
     Case("boot", "tunnel-1", (("device/offline", SCANNER), *DEAF), HEARD, alarm="device-tunnel-1: "),
     *(
         Case("plc_restart", "plc-1", (NO_SESSION,), (SESSION, ("line/started", LINE)), plc=plc)
-        for plc in ("telegram", "modbus", "mqtt_json")
+        for plc in ("telegram", "mqtt_json")
     ),
     *(
         Case(
@@ -101,6 +101,7 @@ CASES = [
             (NO_SESSION,),
             (SESSION, ended("lost", reason="the PLC lost its memory"), ended("inducted", via="GHST")),
             plc=plc,
+            for_s=4.0,
             settings={"retentive": False},
         )
         for plc in ("telegram", "modbus")
@@ -124,6 +125,7 @@ CASES = [
             (("line/jammed", LINE), ("alarm/raised", {"alarm": f"element-S1-{point}", "priority": "high"})),
             (("line/started", LINE), ("alarm/cleared", {"alarm": f"element-S1-{point}"})),
             plc=plc,
+            for_s=4.0,
             alarm=f"element-S1-{point}: line S1: {point} is jammed; look at its eye",
         )
         for point, plc in (("S1-DEC", "telegram"), ("S1-IND", "modbus"), ("S1-DEC", "mqtt_json"))
