@@ -185,7 +185,10 @@ def _hidden(answer: Any, steps: Iterable[Step]) -> Hidden:
     for name in names:
         if not isinstance(name, str):
             raise FaultError(f"[drill] answers: fault is a name or a list of names, not {name!r}")
-        check_kind(name, for_s=None, count=None, settings={})
+        try:
+            check_kind(name, for_s=None, count=None, settings={})
+        except FaultError as error:
+            raise FaultError(f"[drill] answers: {error}") from error
     begins = [one.at_s for one in steps if one.hidden and [one.fault] == names[:1] and one.target == answer["target"]]
     if not begins:
         what = f"{names[0] if names else 'nothing'} at {answer['target']}"
