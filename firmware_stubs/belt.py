@@ -90,6 +90,12 @@ class Belt:
         self._soonest = None
         return induction
 
+    def fill(self, feeder: Feeder, now: float) -> None:
+        """The queue of an induction with a mix is as long again as it shall be."""
+        supply = feeder.supply
+        while supply and len(feeder.queue) < supply.depth and (parcel := supply.next(now)):
+            self.add(parcel, now)
+
     def receive(self, came: HandedOver) -> None:
         """A parcel comes from another line."""
         self.feeders[came.lane].add(Waiting(came.parcel, came), came.ready)
@@ -252,6 +258,7 @@ class Belt:
             self.coming -= len(group)
         else:
             self.waiting -= len(group)
+            self.fill(feeder, at)
         rides = [Ride(waiting.parcel, origin, feeder.point, waiting.came) for waiting in group]
         for ahead, behind in itertools.pairwise(rides):
             behind.origin = ahead.origin + ahead.parcel.length_mm

@@ -19,10 +19,11 @@ from firmware_stubs.belt import Belt
 from firmware_stubs.desk import Desk
 from firmware_stubs.floor_file import StubSection
 from firmware_stubs.floor_lines import Line
+from firmware_stubs.mixes.supply import Supply
+from firmware_stubs.plc_making import make_plc
 from firmware_stubs.readers import Reader
 from firmware_stubs.rides import HandedOver, Parcel, Ride, Told
-from firmware_stubs.sections import FloorError
-from firmware_stubs.stub import HandStub, Knock, Piece, PlcStub, ScannerStub, Stub
+from firmware_stubs.stub import CentreStub, HandStub, Knock, Piece, PlcStub, ScannerStub, Stub
 from firmware_stubs.whereabouts import Whereabouts
 
 Record = Callable[[dict[str, Any]], None]
@@ -52,6 +53,8 @@ class Cell:
         self.hung_up: dict[str, None] = {}  # stubs that want their connection closed
         self.inducted = self.in_lanes = self.removed = 0
         self.handed: list[HandedOver] = []
+        self.news: list[tuple[str, Parcel, str, float]] = []  # announced, came, lane: for the centre and for desks
+        self.watched: set[str] = set()  # lanes, what falls there is news
         self.panel = ""  # JAM or ESTP while somebody must clear it
         self._line = line
         self._record = record
@@ -68,13 +71,17 @@ class Cell:
         self._gated: dict[str, deque[str]] = {}  # by scanner: whose each result will be
         self._parcels: dict[tuple[int, int], str] = {}  # by epoch and track
         self._hands: dict[str, HandStub] = {}
+        self._centre: CentreStub | None = None
         self._unconnected: set[str] = set()  # readers of a desk that are on a broker, or shall be
         readers: list[Reader] = []
         for section in sections:
             stub_seed = zlib.crc32(f"{seed or 0}/{section.name}".encode())
             if section.family == "plc":
                 assert line is not None  # the floor file refuses a PLC without
-                self.plc = self._stubs[section.name] = _plc(section, line, stub_seed, now)
+                self.plc = self._stubs[section.name] = make_plc(section, line, stub_seed, now)
+            elif section.family == "centre":
+                centre = cast(CentreStub, section.module.Centre(section.settings, stub_seed, now, utc_offset_ms))
+                self._centre = self._stubs[section.name] = centre
             else:
                 scanner = cast(ScannerStub, section.module.Scanner(section.settings, stub_seed, now))
                 self._stubs[section.name] = self._scanners[section.name] = scanner
@@ -90,7 +97,7 @@ class Cell:
         if line and self.plc:
             line_seed = f"{line.seed if seed is None else seed}/{line.name}"
             self.belt = Belt(line, self.plc, readers, self._told, line_seed, now)
-        elif not line:
+        elif readers:
             self.desk = Desk(readers, self._shown, now)
         self.heed()
 
@@ -102,6 +109,35 @@ class Cell:
             assert self.belt is not None  # the manifest refuses parcels for a line without
             self._whereabouts.moved(parcel.parcel, "waiting", self.belt.add(parcel, now))
         self._look()
+
+    def supply(self, place: str, supply: Supply) -> None:
+        """The queue of an induction, or of the desk, is filled from a mix."""
+        if self.belt:
+            self.belt.feeders[place].supply = supply
+        elif self.desk:
+            self.desk.supply = supply
+
+    def fill(self, now: float) -> None:
+        """The first parcels of the mixes wait."""
+        if self.belt:
+            for feeder in self.belt.feeders.values():
+                self.belt.fill(feeder, now)
+        elif self.desk:
+            self.desk.fill(now)
+        self._look()
+
+    def show_again(self, parcel: Parcel, ready: float) -> None:
+        """The desk shows an item that fell into a lane, then or later."""
+        assert self.desk is not None  # it has a table
+        self.desk.bring(parcel, ready)
+        self._look()
+
+    def tell_centre(self, what: str, parcel: Parcel, at: float) -> None:
+        """The centre hears that a parcel is `announced`, or that it `came`."""
+        assert self._centre is not None  # this cell is its
+        tell = self._centre.announced if what == "announced" else self._centre.came
+        tell(parcel, max(at, self._clock))
+        self.heed()
 
     def receive(self, came: HandedOver) -> None:
         """A parcel is on its way here from another line."""
@@ -172,6 +208,8 @@ class Cell:
         """
         if self.plc:
             return self.plc.in_session
+        if self._centre:
+            return self._centre.attended
         return not self.desk or (not self._unconnected and all(hand.attended for hand in self._hands.values()))
 
     @property
@@ -212,6 +250,9 @@ class Cell:
                 self._write("told", one.at, **whose, code=code, verdict=one.verdict, words=one.words, local=one.local)
         if self.plc:
             self._note(self.plc)
+        if self._centre:
+            for parcel, status, at in self._centre.left():
+                self._write("customs", at, parcel=parcel, status=status)
         self._look()
 
     def _look(self) -> None:
@@ -279,6 +320,8 @@ class Cell:
             more = {"leads_to": transfer.point} if transfer else {}
             self.in_lanes += not transfer
             self._whereabouts.moved(name, "lane", told.place)
+            if told.place in self.watched:
+                self.news.append((what, ride.parcel, told.place, told.at))
             fields = {"lane": told.place, "overfilled": told.overfilled, "container": told.container}
             self._write("lane", told.at, parcel=name, **fields, **more)
         else:  # an eye, or it came onto the belt
@@ -309,12 +352,16 @@ class Cell:
             fields["utc_ms"] = round(told.at + self._utc_offset)
             fields["codes"] = [code.decode("latin-1") for code in parcel.codes]
             fields["length_mm"] = parcel.length_mm
+            if parcel.goods:
+                self.news.append(("came", parcel, "", told.at))
         self._write(told.what, told.at, **fields)
 
     def _shown(self, parcel: Parcel, at: float) -> None:
         """The desk shows an item to all readers."""
         for gated in self._gated.values():
             gated.extend([parcel.parcel] * max(1, len(parcel.codes)))
+        if parcel.goods:
+            self.news.append(("came", parcel, "", at))
         codes = [code.decode("latin-1") for code in parcel.codes]
         self._write("shown", at, parcel=parcel.parcel, utc_ms=round(at + self._utc_offset), codes=codes)
 
@@ -340,25 +387,3 @@ class Cell:
 
     def _write(self, what: str, at: float, **fields: Any) -> None:
         self._record({"what": what, "t": round(at, 3), **self._place, **fields})
-
-
-def _plc(section: StubSection, line: Line, seed: int, now: float) -> PlcStub:
-    loop = {"kind": "loop", "carriers": line.carriers} if line.loop else {}
-    try:
-        geometry = section.module.Geometry(
-            points={name: point.mm for name, point in line.points.items()},
-            inductions=tuple(name for name, point in line.points.items() if point.induction),
-            decisions=tuple(name for name, point in line.points.items() if point.decision),
-            lanes=dict(line.lanes),
-            default_lane=line.default_lane,
-            speed_mm_s=line.speed_mm_s,
-            length_mm=line.length_mm,
-            encoder_um=line.encoder_um,
-            **loop,
-        )
-    except ValueError as error:
-        raise FloorError(f"[line.{line.name}]: {error}") from error
-    try:
-        return cast(PlcStub, section.module.Plc(section.settings, geometry, seed, now))
-    except ValueError as error:
-        raise FloorError(f"[stub.{section.name}] {error}") from error

@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from firmware_stubs.mixes.supply import Supply
 from firmware_stubs.readers import Reader
 from firmware_stubs.rides import Parcel
 from firmware_stubs.stub import Measures
@@ -21,6 +22,9 @@ class Desk:
         """`tell`: an item is shown now, and all readers are told next."""
         self.queue: deque[Parcel] = deque()
         self.shown = 0
+        self.again: deque[tuple[float, Parcel]] = deque()  # fell into a lane, and when they may be shown
+        self.shown_again = 0
+        self.supply: Supply | None = None  # fills the queue by itself
         self._readers = readers
         self._tell = tell
         self._held = True
@@ -33,6 +37,15 @@ class Desk:
             self._since = max(self._since, now)
         self.queue.append(parcel)
 
+    def bring(self, parcel: Parcel, ready: float) -> None:
+        """An item that fell into a lane is shown then, or later."""
+        self.again.append((ready, parcel))
+
+    def fill(self, now: float) -> None:
+        """With a mix the queue is as long again as it shall be."""
+        while self.supply and len(self.queue) < self.supply.depth and (parcel := self.supply.next(now)):
+            self.add(parcel, now)
+
     def release(self, now: float) -> None:
         """The first one may be shown."""
         self._held, self._since = False, max(self._since, now)
@@ -43,20 +56,32 @@ class Desk:
 
     def next_at(self) -> float:
         """When the next one is shown; infinity = not as things stand."""
-        if self._held or not self.queue:
-            return math.inf
-        return max(self._since, self._last + self.queue[0].after_ms)
+        return math.inf if self._held else min(self._next(), self._next_again())
 
     def step(self, at: float) -> None:
         """Show the next one to every reader here."""
-        parcel = self.queue.popleft()
+        if self._next_again() < self._next():
+            _, parcel = self.again.popleft()
+            self.shown_again += 1
+        else:
+            parcel = self.queue.popleft()
+            self.shown += 1
+            self.fill(at)
         self._last = at
-        self.shown += 1
         self._tell(parcel, at)
         for reader in self._readers:
             if reader.measure:
                 reader.measure(_measures(parcel), at)
             reader.scanner.gate(list(parcel.codes), at)
+
+    def _next(self) -> float:
+        return max(self._since, self._last + self.queue[0].after_ms) if self.queue else math.inf
+
+    def _next_again(self) -> float:
+        if not self.again:
+            return math.inf
+        ready, parcel = self.again[0]
+        return max(self._since, self._last + parcel.after_ms, ready)
 
 
 def _measures(parcel: Parcel) -> Measures:

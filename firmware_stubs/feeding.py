@@ -14,6 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from firmware_stubs.carriers import Carriers
+from firmware_stubs.mixes.supply import Supply
 from firmware_stubs.motion import Motion
 from firmware_stubs.rides import HandedOver, Parcel, Rides
 
@@ -38,6 +39,7 @@ class Feeder:
         self.queue: deque[Waiting] = deque()
         self.held = rate_per_s is not None  # until `release`; what comes from another line does not wait for that
         self.inhibited = False
+        self.supply: Supply | None = None  # fills the queue by itself
         self.touching: set[str] = set()  # parcels that the next one follows without a gap
         self._gap = gap_mm
         self._rate = rate_per_s

@@ -1,5 +1,5 @@
 """The floor file as the simulator reads it: `[line] [point] [lane]`, and its own `[belt] [induction] [chute] [transfer]
-[scale] [stub]`.
+[scale] [mix] [desk] [stub]`.
 
 Of the three shared tables it takes the keys that physics needs; the daemon judges the others. In its own tables an
 unknown key is an error. Every error is a `FloorError` with the section, the key and what to write instead.
@@ -12,22 +12,40 @@ import pkgutil
 import tomllib
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import firmware_stubs.centres
 import firmware_stubs.plcs
 import firmware_stubs.scales
 import firmware_stubs.scanners
-from firmware_stubs.floor_lines import ChuteSettings, Induction, Line, Point, Scale, Transfer, read_lines, read_points
+from firmware_stubs.desk_tables import DeskSettings, read_desks
+from firmware_stubs.floor_lines import (
+    ChuteSettings,
+    Induction,
+    Line,
+    Point,
+    Scale,
+    Transfer,
+    read_lines,
+    read_mixes,
+    read_points,
+)
 from firmware_stubs.manifest import Places
 from firmware_stubs.sections import FloorError, all_known, close, get, known, line_number, make_settings, table
 
 __all__ = ["ChuteSettings", "Floor", "Induction", "Line", "Point", "Scale", "StubSection", "Transfer", "load", "read"]
 
-_FAMILIES = {"scanner": (firmware_stubs.scanners, firmware_stubs.scales), "plc": (firmware_stubs.plcs,)}
+_FAMILIES = {
+    "scanner": (firmware_stubs.scanners, firmware_stubs.scales),
+    "plc": (firmware_stubs.plcs,),
+    "centre": (firmware_stubs.centres,),
+}
 """What a stub is for the floor -> the packages of its kinds. A machine that reads and measures is a scanner."""
-_OWN_TABLES = ("belt", "induction", "chute", "transfer", "scale", "stub")
+_PLACES = {"scanner": "point", "plc": "line"}  # the key that says where it stands; the centre stands nowhere
+_OWN_TABLES = ("belt", "induction", "chute", "transfer", "scale", "mix", "desk", "stub")
+AHEAD_S = 4.0  # so long before a parcel of a mix comes it is announced, where no centre says otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +53,10 @@ class StubSection:
     """One `[stub.<name>]`: the module to import, where it stands, its own settings ready to use."""
 
     name: str
-    family: str  # "scanner" or "plc"
+    family: str  # "scanner", "plc" or "centre"
     module: types.ModuleType
     link: str
-    place: str  # a scanner's point, a PLC's line
+    place: str  # a scanner's point, a PLC's line; empty = the centre
     settings: Any
 
 
@@ -49,6 +67,23 @@ class Floor:
     lines: dict[str, Line]
     points: dict[str, Point]
     stubs: tuple[StubSection, ...]
+    desks: Mapping[str, DeskSettings] = field(default_factory=dict)  # by point
+
+    @property
+    def mixed(self) -> bool:
+        """Whether parcels come by themselves."""
+        inductions = (one for line in self.lines.values() for one in line.inductions.values())
+        return any(one.mix for one in inductions) or any(desk.mix for desk in self.desks.values())
+
+    @property
+    def ahead_s(self) -> float:
+        """So long before a parcel of a mix comes it is announced, at its place's rate."""
+        said = [stub.settings.ahead_s for stub in self.stubs if stub.family == "centre"]
+        return max(said, default=AHEAD_S)
+
+    def line_of(self, lane: str) -> str:
+        """Where a lane is."""
+        return next(line.name for line in self.lines.values() if lane in line.lanes)
 
     def wires(self) -> list[tuple[str, list[str]]]:
         """Each wire's link and the stubs on it: one, but several on a bus. A broker has one wire for each."""
@@ -102,18 +137,25 @@ def read(document: Mapping[str, Any]) -> Floor:
     points = read_points(tables)
     all_known(tables["belt"], "belt", tables["line"], "line")
     all_known(tables["chute"], "chute", tables["lane"], "lane")
-    lines = read_lines(tables, points)
+    mixes = read_mixes(tables)
+    lines = read_lines(tables, points, mixes)
     stubs = tuple(_stub(name, section, lines, points) for name, section in tables["stub"].items())
-    _one_each(stubs, lines)
-    return Floor(lines, points, stubs)
+    one_each(stubs, lines)
+    desks = read_desks(tables, points, mixes)
+    readers = {stub.place for stub in stubs if stub.family == "scanner"}
+    for point in desks:
+        if point not in readers:
+            raise FloorError(f"[desk.{point}]: nothing reads there; write a [stub.ID] with point = {point!r}")
+    return Floor(lines, points, stubs, desks)
 
 
 def _stub(name: str, section: Mapping[str, Any], lines: Mapping[str, Line], points: Mapping[str, Point]) -> StubSection:
     where = f"stub.{name}"
     family, module = load_kind(get(section, where, "kind", str), f"[{where}] kind")
-    key = "point" if family == "scanner" else "line"
-    place = get(section, where, key, str)
-    known(place, points if family == "scanner" else lines, f"[{where}] {key}", key)
+    place, key = "", _PLACES.get(family)
+    if key:
+        place = get(section, where, key, str)
+        known(place, points if family == "scanner" else lines, f"[{where}] {key}", key)
     link = get(section, where, "link", str)
     on_broker = getattr(module, "ON_BROKER", False)
     if on_broker != link.startswith("mqtt:"):
@@ -125,7 +167,7 @@ def _stub(name: str, section: Mapping[str, Any], lines: Mapping[str, Line], poin
     return StubSection(name, family, module, link, place, make_settings(module.Settings, where, own))
 
 
-def _one_each(stubs: Iterable[StubSection], lines: Mapping[str, Line]) -> None:
+def one_each(stubs: Iterable[StubSection], lines: Mapping[str, Line]) -> None:
     """One stub a link, or each with an address of its own on it, one PLC a line, and a PLC wherever parcels come onto a
     belt."""
     links: dict[str, StubSection] = {}
@@ -150,6 +192,8 @@ def _one_each(stubs: Iterable[StubSection], lines: Mapping[str, Line]) -> None:
 
 def _topics(stub: StubSection) -> list[str]:
     """Which topics are the stub's own, for a broker has room for many; one empty text on a cable."""
+    if site := getattr(stub.settings, "site", ""):
+        return [f" with site {site!r}"]
     base, devices = getattr(stub.settings, "base", ""), getattr(stub.settings, "devices", ())
     if not base:
         return [""]

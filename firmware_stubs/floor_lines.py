@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from firmware_stubs.sections import FloorError, get, known, only
+from firmware_stubs.mixes.mix import Mix
+from firmware_stubs.sections import FloorError, get, known, make_settings, only
 
 Tables = Mapping[str, Mapping[str, Any]]
 STATUSES = ("A", "U", "E")
@@ -33,6 +34,7 @@ class Induction:
     point: str
     gap_mm: float
     rate_per_s: float
+    mix: Mix | None = None  # its parcels come by themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,16 @@ def read_points(tables: Tables) -> dict[str, Point]:
     return {name: _point(name, section, tables["line"]) for name, section in tables["point"].items()}
 
 
-def read_lines(tables: Tables, points: Mapping[str, Point]) -> dict[str, Line]:
+def read_mixes(tables: Tables) -> dict[str, Mix]:
+    """`[mix]`."""
+    return {name: make_settings(Mix, f"mix.{name}", section) for name, section in tables["mix"].items()}
+
+
+def read_lines(tables: Tables, points: Mapping[str, Point], mixes: Mapping[str, Mix]) -> dict[str, Line]:
     """`[line]` with all that belongs to each."""
-    inductions = {name: _induction(name, own, points, tables["line"]) for name, own in tables["induction"].items()}
+    inductions = {
+        name: _induction(name, own, points, tables["line"], mixes) for name, own in tables["induction"].items()
+    }
     transfers = {lane: _transfer(lane, own, points, tables) for lane, own in tables["transfer"].items()}
     scales = {name: _scale(name, own, points) for name, own in tables["scale"].items()}
     lines = {}
@@ -185,7 +194,11 @@ def _gap(where: str, section: Mapping[str, Any]) -> float:
 
 
 def _induction(
-    name: str, section: Mapping[str, Any], points: Mapping[str, Point], lines: Mapping[str, Any]
+    name: str,
+    section: Mapping[str, Any],
+    points: Mapping[str, Point],
+    lines: Mapping[str, Any],
+    mixes: Mapping[str, Mix],
 ) -> Induction:
     where = f"induction.{name}"
     only(section, where, [key.name for key in dataclasses.fields(Induction)])
@@ -197,7 +210,10 @@ def _induction(
     gap, rate = _gap(where, section), get(section, where, "rate_per_s", float)
     if rate <= 0:
         raise FloorError(f"[{where}] rate_per_s: must be above 0")
-    return Induction(point, gap, rate)
+    mix = get(section, where, "mix", str, None)
+    if mix is not None:
+        known(mix, mixes, f"[{where}] mix", "mix")
+    return Induction(point, gap, rate, None if mix is None else mixes[mix])
 
 
 def _transfer(lane: str, section: Mapping[str, Any], points: Mapping[str, Point], tables: Tables) -> Transfer:

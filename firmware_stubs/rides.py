@@ -10,6 +10,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from firmware_stubs.mixes.stream import Goods
+
 CLOSE_MM = 0.01  # nearer than a rounding error; times of a machine that ran for months have one of some nm
 
 
@@ -18,7 +20,7 @@ class Parcel:
     """What a parcel is before it is on any belt. `induction` empty = the line's first one.
 
     With a `point` it is shown to the readers there and never comes onto a belt: `line` is empty, and it is shown
-    `after_ms` behind the one before it.
+    `after_ms` behind the one before it. `goods`: what a mix made of it, None = it comes from the manifest.
     """
 
     parcel: str
@@ -31,6 +33,7 @@ class Parcel:
     induction: str = ""
     point: str = ""
     after_ms: float = 0.0
+    goods: Goods | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,10 @@ _QUEUE_HIGH, _QUEUE_LOW = 10_000, 5_000  # parcels read ahead of the belts
 class Source:
     """The manifest's file or pipe, read without blocking and no further ahead than the belts need."""
 
-    def __init__(self, fd: int, manifest: Manifest, world: World, turn: Callable[[], None]) -> None:
-        self.ended = False
-        self._fd = fd
+    def __init__(self, fd: int | None, manifest: Manifest, world: World, turn: Callable[[], None]) -> None:
+        """`fd` None = there is none."""
+        self.ended = fd is None
+        self._fd = -1 if fd is None else fd
         self._manifest = manifest
         self._world = world
         self._turn = turn
@@ -83,8 +84,10 @@ class Source:
 class Simulation:
     """One floor, from the first link to the end of the ledger. One loop, one timer; used once."""
 
-    def __init__(self, floor: Floor, ledger: TextIO | None, *, seed: int | None, utc_ms: float) -> None:
-        """`utc_ms`: now. Raises FloorError."""
+    def __init__(
+        self, floor: Floor, ledger: TextIO | None, *, seed: int | None, utc_ms: float, parcels: int | None = None
+    ) -> None:
+        """`utc_ms`: now. `parcels`: so many come of all mixes, None = until it is stopped. Raises FloorError."""
         self._loop = asyncio.get_running_loop()
         self._ledger = ledger
         self._wires: dict[str, Wire] = {}  # by stub
@@ -97,12 +100,13 @@ class Simulation:
         self._stopping = self._quitting = self._closed = False
         self._jobs: set[asyncio.Task[None]] = set()
         now = self._now()
-        self._world = World(floor, self._record, seed=seed, now=now, utc_offset_ms=utc_ms - now)
+        self._world = World(floor, self._record, seed=seed, now=now, utc_offset_ms=utc_ms - now, parcels=parcels)
         self.cables = Cables((stub.name for stub in floor.stubs), floor.on_broker(), seed=seed)
         self.medium = WireMedium(self._wires, self._others, self.cables, self._start)
 
-    async def run(self, manifest_fd: int, *, wait: bool, real: bool) -> int:
-        """The exit code. Raises PortError, and OSError when the ledger cannot be written."""
+    async def run(self, manifest_fd: int | None, *, wait: bool, real: bool) -> int:
+        """The exit code; `manifest_fd` None = there is no manifest. Raises PortError, and OSError when the ledger
+        cannot be written."""
         manifest = Manifest(self._floor.places())
         try:
             await self._open(real)
@@ -142,7 +146,7 @@ class Simulation:
         say("ready: " + ", ".join(f"{name} at {where}" for name, where in links.items()))
 
     async def _wait(self) -> None:
-        """Until every PLC and every hand has its controller, but not for ever."""
+        """Until every PLC and every hand has its controller and the centre its node, but not for ever."""
         if self._world.in_session:
             return
         say(f"waiting up to {WAIT_S:g} s for floord at every PLC and handheld (--no-wait: not at all)")
@@ -162,6 +166,8 @@ class Simulation:
         empty = await self._until(lambda: not world.on_belts, world.longest_ms / 1000 + DRAIN_EXTRA_S)
         if not empty:
             say(f"{world.on_belts} parcels are still on the belts")
+        # what fell last is still to be shown at its desk
+        await self._until(lambda: self._stopping or not world.waiting, world.desk_ms / 1000 + DRAIN_EXTRA_S)
         said = await self._until(lambda: not world.unsaid, DRAIN_EXTRA_S)
         if not said:
             say(f"{world.unsaid} results of readers that no belt passes are not said, or not acknowledged")

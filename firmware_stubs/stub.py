@@ -10,6 +10,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+from firmware_stubs.rides import Parcel
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -162,6 +164,23 @@ class HandStub(ScannerStub, Protocol):
 
     def verdicts(self) -> list[Verdict]:
         """What the hands were told since the last call: for the simulator's ledger only."""
+
+
+class CentreStub(Stub, Protocol):
+    """The hub's IT: it hears beforehand what comes, and tells the hub and what customs says."""
+
+    @property
+    def attended(self) -> bool:
+        """True = a node is there that believes its customs feed."""
+
+    def announced(self, parcel: Parcel, now: float) -> None:
+        """A parcel of a mix will come."""
+
+    def came(self, parcel: Parcel, now: float) -> None:
+        """It came onto a belt, or was shown; again each time that it is shown."""
+
+    def left(self) -> list[tuple[str, str, float]]:
+        """Parcel, status and when, of each customs record that left since the last call: for the ledger only."""
 
 
 class PlcStub(Stub, Protocol):

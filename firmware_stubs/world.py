@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from firmware_stubs.arrivals import Arrivals
 from firmware_stubs.belt import Belt
 from firmware_stubs.cell import Cell, Record
 from firmware_stubs.desk import Desk
@@ -24,8 +25,18 @@ _LAPS = 10  # that a loop gets to run empty
 class World(Mishaps):
     """Everything of one floor file, and what can go wrong there (see `Mishaps`)."""
 
-    def __init__(self, floor: Floor, record: Record, *, seed: int | None, now: float, utc_offset_ms: float) -> None:
-        """`seed` None = as the floor file says. `utc_offset_ms`: UTC minus `now`. Raises FloorError."""
+    def __init__(
+        self,
+        floor: Floor,
+        record: Record,
+        *,
+        seed: int | None,
+        now: float,
+        utc_offset_ms: float,
+        parcels: int | None = None,
+    ) -> None:
+        """`seed` None = as the floor file says. `utc_offset_ms`: UTC minus `now`. `parcels`: so many come of all mixes
+        together, None = without end. Raises FloorError."""
         super().__init__(now)
         self._cells: list[Cell] = []
         self._by_stub: dict[str, Cell] = {}
@@ -40,13 +51,19 @@ class World(Mishaps):
                 self._by_line[line.name] = cell
             elif cell.desk:
                 self._by_point[point] = cell
+        centres = [self._by_stub[section.name] for section in floor.stubs if section.family == "centre"]
+        self._arrivals = Arrivals(floor, self._by_line, self._by_point, centres, record, seed=seed, parcels=parcels)
         transfers = [transfer for line in floor.lines.values() for transfer in line.transfers.values()]
-        self._ahead_ms = min((transfer.after_ms for transfer in transfers), default=math.inf)
+        waits = [desk.after_s * 1000 for desk in floor.desks.values() if desk.from_lanes]
+        self._ahead_ms = min((*(transfer.after_ms for transfer in transfers), *waits), default=math.inf)
+        self.desk_ms = max(waits, default=0.0)  # from a lane to the desk that is shown what fell there
         self._leads_to = {lane: name for name, line in floor.lines.items() for lane in line.feeders}
 
     def advance(self, now: float) -> None:
         """Do everything that happens until now."""
         self.now = max(self.now, now)
+        if self._arrivals.unfilled:
+            self._arrivals.begin(now)
         while (soonest := self._soonest()) <= now:
             until = min(now, soonest + self._ahead_ms)
             for cell in self._cells:
@@ -55,12 +72,14 @@ class World(Mishaps):
                 if cell.handed:
                     self._came += cell.handed
                     cell.handed.clear()
+                if cell.news:
+                    self._arrivals.spread(cell)
             if self._came:
                 self._hand_over()
 
     def next_at(self) -> float | None:
         """When the next thing happens; None = only after input."""
-        at = self._soonest()
+        at = self.now if self._arrivals.unfilled else self._soonest()
         return None if at == math.inf else at
 
     def feed(self, stub: str, data: Piece, now: float) -> None:
@@ -125,13 +144,13 @@ class World(Mishaps):
 
     @property
     def waiting(self) -> int:
-        """Parcels not yet inducted, or shown."""
-        return self._not_inducted + self._not_shown
+        """Parcels not yet inducted, or shown; those from lanes that are to be shown again, too."""
+        return self._not_inducted + self._not_shown + sum(len(desk.again) for desk in self._desks())
 
     @property
     def shown(self) -> int:
-        """Items that readers at presence points were shown."""
-        return sum(desk.shown for desk in self._desks())
+        """Items that readers at presence points were shown, those from lanes too."""
+        return sum(desk.shown + desk.shown_again for desk in self._desks())
 
     @property
     def unsaid(self) -> int:
@@ -158,7 +177,7 @@ class World(Mishaps):
 
     def counts(self) -> dict[str, int]:
         """Conservation: each parcel that was ever given or put on is in exactly one of all but the first; `removed`,
-        and `shown` with `not_shown`, are there when some were."""
+        and `shown` with `not_shown`, are there when some were. `shown_again`: of those in lanes."""
         inducted = sum(cell.inducted for cell in self._cells)
         in_lanes = sum(cell.in_lanes for cell in self._cells)
         removed = sum(cell.removed for cell in self._cells)
@@ -168,8 +187,11 @@ class World(Mishaps):
             "on_belts": self.on_belts,
             "not_inducted": self._not_inducted,
         }
-        shown = {"shown": self.shown, "not_shown": self._not_shown}
-        return counts | ({"removed": removed} if removed else {}) | (shown if any(shown.values()) else {})
+        shown = {"shown": sum(desk.shown for desk in self._desks()), "not_shown": self._not_shown}
+        again = sum(desk.shown_again for desk in self._desks())
+        counts |= {"removed": removed} if removed else {}
+        counts |= shown if any(shown.values()) else {}
+        return counts | ({"shown_again": again} if again else {})
 
     @property
     def _not_inducted(self) -> int:
@@ -199,9 +221,12 @@ class World(Mishaps):
 
 
 def _by_cell(floor: Floor) -> dict[tuple[str, str], list[StubSection]]:
-    """The stubs of each line and of each presence point: (line, empty), or (empty, point)."""
+    """The stubs of each line and of each presence point: (line, empty), or (empty, point); a centre has its own."""
     cells: dict[tuple[str, str], list[StubSection]] = {}
     for section in floor.stubs:
+        if section.family == "centre":
+            cells["", f"[stub.{section.name}]"] = [section]  # no point is called so
+            continue
         line = section.place if section.family == "plc" else floor.points[section.place].line
         cells.setdefault((line, "") if line else ("", section.place), []).append(section)
     return cells

@@ -125,7 +125,13 @@ class Plc(Quiet):
 class Bench:
     """A world with such PLCs; time goes from event to event."""
 
-    def __init__(self, document: dict[str, Any], route: Route = lambda point, track: "", seed: int = 1) -> None:
+    def __init__(
+        self,
+        document: dict[str, Any],
+        route: Route = lambda point, track: "",
+        seed: int = 1,
+        parcels: int | None = None,
+    ) -> None:
         self.plcs: dict[str, Plc] = {}
         self.ledger: list[dict[str, Any]] = []
         self.now = 0.0
@@ -138,7 +144,7 @@ class Bench:
         floor = floor_file.read(document)
         stubs = [dataclasses.replace(one, module=module) if one.family == "plc" else one for one in floor.stubs]
         floor = dataclasses.replace(floor, stubs=tuple(stubs))
-        self.world = World(floor, self.ledger.append, seed=seed, now=0.0, utc_offset_ms=0.0)
+        self.world = World(floor, self.ledger.append, seed=seed, now=0.0, utc_offset_ms=0.0, parcels=parcels)
 
     def give(self, *names: str, line: str = "S1", length: int = 300, induction: str = "", wait: bool = False) -> None:
         """They wait at an induction; `wait`: it does not begin yet."""
