@@ -14,8 +14,10 @@ from firmware_stubs.cables import Cables
 from firmware_stubs.floor_file import Floor
 from firmware_stubs.manifest import Manifest
 from firmware_stubs.medium import WireMedium
+from firmware_stubs.notice import notices
 from firmware_stubs.stub import Knock, Piece
 from firmware_stubs.wire import BUFFER, Job, Side, Wire, say
+from firmware_stubs.wire_print import Seen
 from firmware_stubs.wires import open_wire
 from firmware_stubs.world import World
 
@@ -91,6 +93,7 @@ class Simulation:
         self._loop = asyncio.get_running_loop()
         self._ledger = ledger
         self._wires: dict[str, Wire] = {}  # by stub
+        self._notices = notices(floor.stubs)
         self._others: dict[str, list[str]] = {}  # by stub: who hangs on its wire beside it
         self._floor = floor
         self._source: Source | None = None
@@ -103,6 +106,9 @@ class Simulation:
         self._world = World(floor, self._record, seed=seed, now=now, utc_offset_ms=utc_ms - now, parcels=parcels)
         self.cables = Cables((stub.name for stub in floor.stubs), floor.on_broker(), seed=seed)
         self.medium = WireMedium(self._wires, self._others, self.cables, self._start)
+        self.seen: Callable[[Seen], None] = lambda seen: None  # told of everything on the wires
+        self.hurried = False  # the first signal ends it at once
+        self.flowing = False  # parcels come
 
     async def run(self, manifest_fd: int | None, *, wait: bool, real: bool) -> int:
         """The exit code; `manifest_fd` None = there is no manifest. Raises PortError, and OSError when the ledger
@@ -125,22 +131,30 @@ class Simulation:
 
     def stop(self) -> None:
         """No more parcels, run empty, end; the second time: end now."""
-        if not self._stopping:
+        if not self._stopping and not self.hurried:
             say(f"stopping: {self._world.on_belts} parcels run out, {self._world.waiting} do not come any more")
-        self._quitting = self._stopping
+        self._quitting = self._stopping or self.hurried
         self._stopping = True
         self._world.hold()
         self._turned.set()
+
+    @property
+    def stopped(self) -> bool:
+        """Somebody ended it."""
+        return self._stopping
 
     async def _open(self, real: bool) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.add_signal_handler(number, self.stop)
         for link, names in self._floor.wires():
-            wire = await open_wire(link, self._side(names), real=real)
+            allowed = self._notices[link].allowed if link in self._notices else None
+            wire = await open_wire(link, self._side(names), real=real, allowed=allowed)
             self._wires.update(dict.fromkeys(names, wire))
             self._others.update({name: [other for other in names if other != name] for name in names})
             for job in wire.jobs():
                 self._start(job, f"wire of {', '.join(names)}")
+        for link, notice in self._notices.items():
+            self._start(notice.run(), f"notice at {link}")
         links = {name: wire.where for name, wire in self._wires.items()}
         self._record({"what": "ready", "t": round(self._now(), 3), "links": links})
         say("ready: " + ", ".join(f"{name} at {where}" for name, where in links.items()))
@@ -160,6 +174,7 @@ class Simulation:
         """Parcels over the belts and to the readers until the source has ended and all is done; False = some is not."""
         world = self._world
         if not self._stopping:
+            self.flowing = True
             world.release(self._now())
             self._turn()
         await self._until(lambda: self._stopping or (source.ended and not world.waiting))
@@ -192,6 +207,8 @@ class Simulation:
             self._source.close()
         for wire in dict.fromkeys(self._wires.values()):
             wire.close()
+        for notice in self._notices.values():
+            notice.close()
 
     def _side(self, names: Sequence[str]) -> Side:
         """The stubs of a wire as it sees them: all of them hear what comes. What they answer at once leaves in a turn
@@ -201,11 +218,13 @@ class Simulation:
         def heard(data: Piece) -> None:
             for name in names:
                 self._guarded(partial(self.cables.from_host, name, data, now()))
+                self.seen(Seen(name, now(), "hears", data))
             self._turn()
 
         def connected(there: bool) -> None:
             for name in names:
                 self._guarded(partial(world.connected, name, there, now()))
+                self.seen(Seen(name, now(), "connected" if there else "gone"))
                 if not there:
                     self.cables.cut_off(name)
             self._loop.call_soon(self._turn)
@@ -266,7 +285,9 @@ class Simulation:
         gone = self.cables.to_host(now)
         for name, piece in gone:
             if self.medium.carries(name):
+                dropped = self._wires[name].dropped
                 self._wires[name].write(piece)
+                self.seen(Seen(name, now, "says" if self._wires[name].dropped == dropped else "lost", piece))
                 for other in self._others[name]:
                     self.cables.from_host(other, piece, now)
         return bool(come or gone)

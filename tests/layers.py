@@ -43,7 +43,7 @@ EDGES = (
     *("controller/commands/", "firmware_stubs/commands/"),
     *(
         f"firmware_stubs/{name}.py"
-        for name in "__main__ serve wires fd_wire tcp_wires mqtt_wire rfc2217_wire medium".split()
+        for name in "__main__ serve wires fd_wire tcp_wires mqtt_wire rfc2217_wire medium notice items".split()
     ),
 )
 EDGE_NAMES = tuple(path.removesuffix(".py").rstrip("/").replace("/", ".") for path in EDGES)
