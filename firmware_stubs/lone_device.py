@@ -6,14 +6,15 @@ six sort lanes, a bond lane and an exception lane, so that whoever is at its oth
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
 from firmware_stubs import floor_file
-from firmware_stubs.sections import FloorError, known
+from firmware_stubs.sections import FloorError, known, only
 
 Document = dict[str, Any]
 
@@ -53,12 +54,15 @@ position_mm = {mm}
     )
 )
 _WANTED: dict[str, Document] = {
+    "line": {"prefix": "\x02", "suffix": "\x03"},
+    "keyence_sr": {"framing": "stx"},
+    "honeywell": {"code_id": "aim"},
     "telegram": {"plc": "PL01", "controller": "HUB"},
     "modbus": {"numbers": {f"{LINE}-{place}": number for number, place in enumerate(_PLACES, 2)}},
     "mqtt_json": {"base": "floorsim/plc"},
     "zebra_fx": {"base": "floorsim/portal"},
 }
-"""What a stub alone is set to where `--set` says nothing."""
+"""What a stub alone is set to where `--set` says nothing: a reader so that a host can tell whether a code is whole."""
 _TOLD: dict[str, Sequence[str]] = {
     "line": ("prefix", "suffix", "no_read", "heartbeat", "index_digits", "encoder_digits"),
     "datalogic": ("header", "terminator", "separator", "no_read", "local_no_read", "index_digits", "heartbeat"),
@@ -126,15 +130,16 @@ def setting(text: str, kind: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not key:
-        raise FloorError(f"--set {text}: write key=value")
+        raise FloorError(f"[--set] {text}: write key=value")
     _, module = floor_file.load_kind(kind, "floorsim device")
-    hint = str(module.Settings.__annotations__.get(key, ""))
-    if hint.startswith("str") and not value.lstrip().startswith('"'):
+    hints = get_type_hints(module.Settings)
+    only([key], "--set", [field.name for field in dataclasses.fields(module.Settings)])
+    if hints[key] is str and not value.lstrip().startswith('"'):
         return key, value
     try:
         return key, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError as error:
-        raise FloorError(f"--set {key}: {value!r} is no value of TOML: a number, true, a list […], a text") from error
+        raise FloorError(f"[--set] {key}: {value!r} is no value of TOML: a number, true, a list […], a text") from error
 
 
 def with_mix(document: Document, every_s: float) -> Document:
@@ -157,7 +162,7 @@ def floord_sections(document: Document, kind: str, built_in: bool) -> str:
         if key in _LISTS and key not in stub:
             continue
         rows.append(f"{key} = {_toml([value] if key in _LISTS else value)}")
-    around = _LINE.strip() if place == "line" else f"[point.{POINT}]"
+    around = _LINE.strip() if place == "line" else f'[point.{POINT}]\nkind = "presence"'
     return "\n".join(rows) + "\n" + (f"\n{around}\n" if built_in else "")
 
 

@@ -82,7 +82,8 @@ class Notice:
             await client.publish(self._topic, self._notice, qos=1, retain=True)
             self.allowed.set()
             try:
-                await self._watch(client, None)
+                if not self._closed:
+                    await self._watch(client, None)
             finally:
                 with contextlib.suppress(aiomqtt.MqttError):
                     await client.publish(self._topic, b"", qos=1, retain=True, timeout=_LEAVE_S)
@@ -93,7 +94,7 @@ class Notice:
             (code,) = await client.subscribe(STATES, 0)
             if (code if isinstance(code, int) else code.value) >= 0x80:
                 raise PortError(f"{self._where}: it does not say whether production is there; let it read {STATES}")
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(seconds) as self._connection:
                 async for message in client.messages:
                     if in_production(message.payload):
@@ -102,6 +103,10 @@ class Notice:
                             f"{self._where}: node {node} of site {site} runs in production there; "
                             "simulated machines never speak at its broker"
                         )
+        except TimeoutError:
+            pass
+        finally:
+            self._connection = None
 
 
 def notices(stubs: Iterable[StubSection]) -> dict[str, Notice]:
