@@ -48,6 +48,8 @@ class Options:
     plc: str = demo_floor.PLCS[0]
     floor: str | None = None
     view: bool = False
+    record: Path | None = None
+    """where all wires are recorded"""
 
 
 class DemoFailed(RuntimeError):
@@ -117,7 +119,7 @@ class Demo:
             centre = Centre(url, site, [node.node for node in nodes.values()], self.ledger.event)
             ending.callback(centre.stop)
             await centre.start(READY_S)
-            await self._start_simulator(list(nodes))
+            await self._start_simulator(list(nodes), url)
             async with asyncio.TaskGroup() as self._tasks:
                 for path in nodes:
                     self.beside(self._keep_floord(path), "floord")
@@ -177,11 +179,13 @@ class Demo:
         self._broker = start_mosquitto(folder) if wanted == "mosquitto" else start_nats(folder)
         return self._broker.url
 
-    async def _start_simulator(self, floors: list[Path]) -> None:
+    async def _start_simulator(self, floors: list[Path], broker: str) -> None:
+        record = self.options.record
+        recorded = ("--record", str(record), "--events", broker) if record else ()
         with (self.options.folder / "floorsim.log").open("ab") as log:
             self._simulator = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "firmware_stubs", "run", *map(str, floors), "--ledger", "-"),
-                *("--seed", str(self.options.seed), *self.arguments()),
+                *("--seed", str(self.options.seed), *recorded, *self.arguments()),
                 *(("--real",) if self.options.broker.startswith("mqtt") else ()),  # yours may be anywhere
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,

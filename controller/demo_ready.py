@@ -57,6 +57,7 @@ class ReadyFloor(Demo):
     def entry(self, centre: Centre, entry: dict[str, Any]) -> None:
         """What the simulated centre knows and says stands in the ledger, too."""
         if entry["what"] == "announced":
-            self.parcels[entry["parcel"]] = Announced(entry["goods"])
+            goods = entry["goods"]
+            self.parcels[entry["parcel"]] = Announced(None if goods["customs"] == "unknown" else goods)
         elif entry["what"] == "customs" and entry["parcel"] in self.parcels:
             self.parcels[entry["parcel"]].said.append((entry["t"], entry["status"]))

@@ -13,6 +13,7 @@ from controller import (
     container_events,
     deciding,
     doubt,
+    element_events,
     ending,
     inhibiting,
     lane_events,
@@ -241,6 +242,8 @@ def _status(floor: FloorState, line: LineState, item: said.Status, now: float, l
             doubt.everything(floor, line, now, look)
         for travel in list(line.travels.values()):
             deciding.consider(floor, line, travel, now, look)
+    else:
+        element_events.changed(floor, line, item, at)
 
 
 def _garbled(floor: FloorState, line: LineState, item: said.Garbled, now: float, look: Look) -> None:

@@ -43,6 +43,7 @@ class Arrivals:
         self._seed = seed
         self._budget = Budget(parcels)
         self._shown_at: dict[str, list[tuple[Cell, DeskSettings]]] = {}  # by lane
+        self._deepest = 0  # as the longest queue shall be
         self.unfilled: list[Cell] = []  # until `begin`
         for name, cell in lines.items():
             self._feed(floor.lines[name], cell)
@@ -50,11 +51,12 @@ class Arrivals:
             self._show(desk, points[point], lines)
 
     def begin(self, now: float) -> None:
-        """The first ones wait."""
+        """The first ones wait: every place gets one before any gets its next, however few there are."""
         cells, self.unfilled = self.unfilled, []
-        for cell in cells:
-            cell.fill(now)
-            self.spread(cell)
+        for most in range(1, self._deepest + 1):
+            for cell in dict.fromkeys(cells):
+                cell.fill(now, most)
+                self.spread(cell)
 
     def spread(self, cell: Cell) -> None:
         """The news of a cell go to the centre and the desks."""
@@ -88,6 +90,7 @@ class Arrivals:
 
     def _supply(self, cell: Cell, name: str, stream: Stream, rate_per_s: float, make: Callable[[Item], Parcel]) -> None:
         depth = max(2, math.ceil(rate_per_s * self._floor.ahead_s))
+        self._deepest = max(self._deepest, depth)
         cell.supply(name, Supply(stream, depth, self._budget, make, partial(self._announced, cell)))
         self.unfilled.append(cell)
 

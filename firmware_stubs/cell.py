@@ -15,12 +15,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
+from firmware_stubs import ledger_entries as entries
 from firmware_stubs.belt import Belt
 from firmware_stubs.desk import Desk
 from firmware_stubs.floor_file import StubSection
 from firmware_stubs.floor_lines import Line
 from firmware_stubs.mixes.supply import Supply
 from firmware_stubs.plc_making import make_plc
+from firmware_stubs.plc_scanner import PlcScanner
 from firmware_stubs.readers import Reader
 from firmware_stubs.rides import HandedOver, Parcel, Ride, Told
 from firmware_stubs.stub import CentreStub, HandStub, Knock, Piece, PlcStub, ScannerStub, Stub
@@ -56,6 +58,7 @@ class Cell:
         self.news: list[tuple[str, Parcel, str, float]] = []  # announced, came, lane: for the centre and for desks
         self.watched: set[str] = set()  # lanes, what falls there is news
         self.panel = ""  # JAM or ESTP while somebody must clear it
+        self.manual = False  # the line's switch is turned to manual
         self._line = line
         self._record = record
         self._whereabouts = whereabouts
@@ -67,6 +70,9 @@ class Cell:
         self._spins = 0
         self._inhibited: frozenset[str] = frozenset()
         self._stubs: dict[str, Stub] = {}
+        self._made: dict[str, tuple[StubSection, int]] = {}  # readers: of what, with which seed
+        self._mute: set[str] = set()  # stubs that neither say nor hear
+        self._connected: set[str] = set()
         self._scanners: dict[str, ScannerStub] = {}
         self._gated: dict[str, deque[str]] = {}  # by scanner: whose each result will be
         self._parcels: dict[tuple[int, int], str] = {}  # by epoch and track
@@ -83,11 +89,9 @@ class Cell:
                 centre = cast(CentreStub, section.module.Centre(section.settings, stub_seed, now, utc_offset_ms))
                 self._centre = self._stubs[section.name] = centre
             else:
-                scanner = cast(ScannerStub, section.module.Scanner(section.settings, stub_seed, now))
-                self._stubs[section.name] = self._scanners[section.name] = scanner
+                self._made[section.name] = section, stub_seed
+                scanner = self._start(section.name, now)
                 self._gated[section.name] = deque()
-                if hasattr(scanner, "verdicts"):
-                    self._hands[section.name] = cast(HandStub, scanner)
                 by_carrier = getattr(section.settings, "index", "") == "carrier"
                 mm = line.points[section.place].mm if line else 0
                 readers.append(Reader(section.name, scanner, mm, by_carrier=by_carrier))
@@ -95,10 +99,15 @@ class Cell:
                     self._place = {"point": section.place}
                     self._unconnected |= {section.name} if getattr(section.module, "ON_BROKER", False) else set()
         if line and self.plc:
+            for name, point in line.plc_scanners.items():
+                wired = self._scanners[name] = PlcScanner(self.plc, point)
+                self._gated[name] = deque()
+                readers.append(Reader(name, wired, line.points[point].mm, by_carrier=False))
             line_seed = f"{line.seed if seed is None else seed}/{line.name}"
             self.belt = Belt(line, self.plc, readers, self._told, line_seed, now)
         elif readers:
             self.desk = Desk(readers, self._shown, now)
+        self._readers = {reader.name: reader for reader in readers}
         self.heed()
 
     def add(self, parcel: Parcel, now: float) -> None:
@@ -117,13 +126,13 @@ class Cell:
         elif self.desk:
             self.desk.supply = supply
 
-    def fill(self, now: float) -> None:
-        """The first parcels of the mixes wait."""
+    def fill(self, now: float, most: int) -> None:
+        """The first parcels of the mixes wait, at most so many at each place."""
         if self.belt:
             for feeder in self.belt.feeders.values():
-                self.belt.fill(feeder, now)
+                self.belt.fill(feeder, now, most)
         elif self.desk:
-            self.desk.fill(now)
+            self.desk.fill(now, most)
         self._look()
 
     def show_again(self, parcel: Parcel, ready: float) -> None:
@@ -178,13 +187,15 @@ class Cell:
     def feed(self, stub: str, data: Piece, now: float) -> None:
         """Bytes or a message for a stub from its wire."""
         self.advance(now, now)
-        self._stubs[stub].feed(data, now)
+        if stub not in self._mute:
+            self._stubs[stub].feed(data, now)
         self.heed()
 
     def connected(self, stub: str, there: bool, now: float) -> None:
         """The connection of a stub's wire came, or is gone."""
         self.advance(now, now)
         (self._stubs[stub].opened if there else self._stubs[stub].closed)(now)
+        (self._connected.add if there else self._connected.discard)(stub)
         if there:
             self._unconnected.discard(stub)
         self.heed()
@@ -192,13 +203,44 @@ class Cell:
     def knock(self, stub: str, data: bytes, now: float, *, new: bool) -> Knock:
         """Bytes on a second connection of a stub's wire."""
         self.advance(now, now)
-        knock = self._stubs[stub].knock(data, now, new=new)
+        knock = Knock() if stub in self._mute else self._stubs[stub].knock(data, now, new=new)
         self.heed()
         return knock
 
     def stub(self, name: str) -> Stub:
         """One of the cell's machines."""
         return self._stubs[name]
+
+    def is_plc(self, name: str) -> bool:
+        """Whether this machine is the line's PLC."""
+        return self._stubs[name] is self.plc
+
+    def silence(self, name: str, *, on: bool) -> None:
+        """A machine says and hears nothing from now on, and if it is a reader it sees nothing; or does again."""
+        (self._mute.add if on else self._mute.discard)(name)
+        if reader := self._readers.get(name):
+            reader.dead = on
+        self.heed()
+
+    def power(self, name: str, *, on: bool) -> None:
+        """A reader's power goes, or comes back: then it is a new one, and what the old one had not said never was."""
+        self.silence(name, on=not on)
+        for _ in range(len(self._gated[name])):
+            self._read(name, None)
+        self._readers[name].scanner = self._start(name, self._clock)
+        if not on:
+            self.hung_up[name] = None
+        elif name in self._connected:
+            self._stubs[name].opened(self._clock)
+        self.heed()
+
+    def _start(self, name: str, now: float) -> ScannerStub:
+        section, seed = self._made[name]
+        scanner = cast(ScannerStub, section.module.Scanner(section.settings, seed, now))
+        self._stubs[name] = self._scanners[name] = scanner
+        if hasattr(scanner, "verdicts"):
+            self._hands[name] = cast(HandStub, scanner)
+        return scanner
 
     @property
     def attended(self) -> bool:
@@ -237,17 +279,16 @@ class Cell:
         if self.belt and self.plc:
             self._obey(self.belt, self.plc)
         for name, stub in self._stubs.items():
-            if said := stub.take():
+            if (said := stub.take()) and name not in self._mute:
                 self.output += [(name, said)] if isinstance(said, bytes) else [(name, message) for message in said]
-            if stub.hang_up():
+            if stub.hang_up() and name not in self._mute:
                 self.hung_up[name] = None
         for name, scanner in self._scanners.items():
             for text in scanner.said():
-                self._read(name, text)
+                self._read(name, None if name in self._mute else text)
         for name, hand in self._hands.items():
             for one in hand.verdicts():
-                code, whose = one.code.decode("latin-1"), {"reader": name, "device": one.device}
-                self._write("told", one.at, **whose, code=code, verdict=one.verdict, words=one.words, local=one.local)
+                self._write("told", one.at, **entries.told(name, one))
         if self.plc:
             self._note(self.plc)
         if self._centre:
@@ -282,19 +323,7 @@ class Cell:
         for epoch, track, at in plc.sent_arrivals():
             self._write("arrived", max(at, self._now), epoch=epoch, track=track, parcel=self._parcel(epoch, track))
         for taken in plc.taken():
-            self._write(
-                "dest",
-                taken.at,
-                epoch=taken.epoch,
-                track=taken.track,
-                parcel=self._parcel(taken.epoch, taken.track),
-                decision=taken.decision,
-                reason=taken.reason,
-                lanes=list(taken.lanes),
-                if_none=taken.if_none,
-                no_default=taken.no_default,
-                refusal=taken.refusal,
-            )
+            self._write("dest", taken.at, **entries.dest(taken, self._parcel(taken.epoch, taken.track)))
 
     def _told(self, told: Told) -> None:
         """The belt says what happened."""
@@ -306,6 +335,8 @@ class Cell:
             self._write("missed", told.at, lane=told.place, track=told.track)
         elif told.what == "speed":
             self._write("speed", told.at, mm_s=told.mm_s)
+        elif told.what == "bag":
+            self._write("bag", told.at, lane=told.place, container=told.container, said=told.said)
         else:  # a lane is full, free or locked
             self._write(told.what, told.at, lane=told.place)
 
@@ -330,35 +361,20 @@ class Cell:
                 self._came_on(told, ride)
 
     def _came_on(self, told: Told, ride: Ride) -> None:
-        parcel, came = ride.parcel, ride.came
         assert self.belt is not None  # it says so
         assert self._line is not None
-        self._whereabouts.moved(parcel.parcel, "belt", self._line.name)
-        fields: dict[str, Any] = {
-            "parcel": parcel.parcel,
-            "point": told.place,
-            "epoch": ride.epoch,
-            "track": ride.track,
-        }
-        if carriers := self.belt.senses.on_carriers(ride):
-            fields["carriers"] = carriers
-        if ride.leader:
-            fields["touches"] = ride.leader.parcel.parcel
-        if came:
-            origin = {"lane": came.lane, "from_line": came.from_line}
-            fields |= origin | {"from_epoch": came.epoch, "from_track": came.track}
-        else:
+        self._whereabouts.moved(ride.parcel.parcel, "belt", self._line.name)
+        carriers = self.belt.senses.on_carriers(ride)
+        fields = entries.came_on(ride, told.place, carriers, told.at + self._utc_offset)
+        if not ride.came:
             self.inducted += 1
-            fields["utc_ms"] = round(told.at + self._utc_offset)
-            fields["codes"] = [code.decode("latin-1") for code in parcel.codes]
-            fields["length_mm"] = parcel.length_mm
-            if parcel.goods:
-                self.news.append(("came", parcel, "", told.at))
+            if ride.parcel.goods:
+                self.news.append(("came", ride.parcel, "", told.at))
         self._write(told.what, told.at, **fields)
 
     def _shown(self, parcel: Parcel, at: float) -> None:
         """The desk shows an item to all readers."""
-        for gated in self._gated.values():
+        for gated in (gated for name, gated in self._gated.items() if name not in self._mute):
             gated.extend([parcel.parcel] * max(1, len(parcel.codes)))
         if parcel.goods:
             self.news.append(("came", parcel, "", at))

@@ -10,12 +10,13 @@ from firmware_stubs.stub import Message, Piece
 Event = Literal["says", "hears", "lost", "connected", "gone"]
 
 _ROW = 16  # bytes
-_MARKS = {"says": ">", "hears": "<", "lost": "!"}
+_MARKS = {"says": ">", "hears": "<"}
+_WORDS = {"lost": "! nobody took it", "connected": "= connected", "gone": "= the connection is gone"}
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One thing on a stub's wire. `lost`: it was said, and nobody took it; `gone` and `connected` have no piece.
+    """One thing on a stub's wire. `lost`: nobody took what it said last; that, `gone` and `connected` have no piece.
 
     `at`: monotonic ms.
     """
@@ -30,7 +31,7 @@ def rows(seen: Seen, time: str) -> list[str]:
     """Lines of a terminal with 80 columns, each message of a broker one line however long. `time`: 12 characters."""
     piece = seen.piece
     if piece is None:
-        return [f"{time} = {seen.what}"]
+        return [f"{time} {_WORDS[seen.what]}"]
     mark = _MARKS[seen.what]
     if isinstance(piece, Message):
         kept = " (retained)" if piece.retain else ""

@@ -7,7 +7,7 @@ can be done that far ahead of the slowest, and then parcels are handed over: non
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from firmware_stubs.arrivals import Arrivals
 from firmware_stubs.belt import Belt
@@ -23,7 +23,7 @@ _LAPS = 10  # that a loop gets to run empty
 
 
 class World(Mishaps):
-    """Everything of one floor file, and what can go wrong there (see `Mishaps`)."""
+    """Everything of one floor, and what can go wrong there (see `Mishaps`)."""
 
     def __init__(
         self,
@@ -39,7 +39,6 @@ class World(Mishaps):
         together, None = without end. Raises FloorError."""
         super().__init__(now)
         self._cells: list[Cell] = []
-        self._by_stub: dict[str, Cell] = {}
         self._came: list[HandedOver] = []  # left a lane for another line, which does not know yet
         self._by_point: dict[str, Cell] = {}  # presence points
         for (name, point), sections in _by_cell(floor).items():
@@ -128,6 +127,11 @@ class World(Mishaps):
         """Nothing more comes onto any belt, or is shown; what is on them goes on."""
         for cell in self._cells:
             cell.hold()
+
+    @property
+    def cells(self) -> Mapping[str, Cell]:
+        """The lines with a belt, for who looks at them."""
+        return self._by_line
 
     def where(self, parcel: str) -> Where | None:
         """Where a parcel really is: state (`waiting` `belt` `falling` `lane` `removed`) and place; None = unknown."""

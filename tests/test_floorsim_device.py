@@ -140,8 +140,8 @@ def test_how_it_is_shown() -> None:
         "             > 2B                                              +",
     ]
     assert max(map(len, rows(said, "12:00:00.000"))) < 80
-    assert rows(Seen("gun", 0.0, "lost", b"A"), "12:00:00.000")[0].startswith("12:00:00.000 ! 41 ")
-    assert rows(Seen("gun", 0.0, "gone"), "12:00:00.000") == ["12:00:00.000 = gone"]
+    assert rows(Seen("gun", 0.0, "lost"), "12:00:00.000") == ["12:00:00.000 ! nobody took it"]
+    assert rows(Seen("gun", 0.0, "gone"), "12:00:00.000") == ["12:00:00.000 = the connection is gone"]
     message = Seen("gun", 0.0, "hears", Message("a/down", b'{"v":1}\xff', retain=True))
     assert rows(message, "12:00:00.000") == ['12:00:00.000 < a/down (retained)  {"v":1}\\xff']
     assert as_json(message, "t")["payload_hex"] == b'{"v":1}\xff'.hex()
@@ -341,7 +341,7 @@ def test_mosquitto_tools_hear_a_handheld_and_answer_it(tmp_path: Path) -> None:
         ):
             assert sub.stdout is not None
             try:
-                gun.until(lambda seen: seen.get("what") == "connected")
+                gun.until(lambda seen: seen.get("what") == "says")
                 gun.type("RB123456785GB\n")
                 for line in sub.stdout:
                     topic, _, text = line.decode().partition(" ")

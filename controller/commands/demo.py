@@ -31,6 +31,7 @@ from controller.demo_floor import PLCS
 @click.option(
     "--keep", type=click.Path(file_okay=False, path_type=Path), help="Work in this folder and leave it there."
 )
+@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Record all wires, for floorsim check.")
 @click.option("--json", "as_json", is_flag=True, help="Only the verdict, as one JSON object on the last line.")
 def command(
     parcels: int | None,
@@ -42,6 +43,7 @@ def command(
     floor: str | None,
     view: bool | None,
     keep: Path | None,
+    record: Path | None,
     as_json: bool,
 ) -> None:
     """Run a whole floor: broker, simulated machines on real wire, floord, and a witness that judges.
@@ -68,7 +70,7 @@ def command(
         raise click.UsageError(f"--keep {keep}: there is a floor in it already; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        options = Options(parcels, rate, lines, seed, broker, folder, as_json, plc, floor, bool(view))
+        options = Options(parcels, rate, lines, seed, broker, folder, as_json, plc, floor, bool(view), record)
         verdict = asyncio.run(_run(ReadyFloor if floor else OwnFloor, options))
     except* (BrokerMissing, BrokerFailed, DemoFailed, OSError) as errors:
         raise click.ClickException("; ".join(str(error) for error in errors.exceptions)) from None

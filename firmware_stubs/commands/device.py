@@ -13,10 +13,12 @@ from typing import Any
 import click
 
 from firmware_stubs import floor_file, lone_device
-from firmware_stubs.commands.run import FLOOR_WRONG, PORT_MISSING
+from firmware_stubs.commands.run import EXITS, FAILED
+from firmware_stubs.coupling import Listener
 from firmware_stubs.items import Items, Wishes
 from firmware_stubs.sections import FloorError
 from firmware_stubs.serve import Simulation
+from firmware_stubs.stub import Piece
 from firmware_stubs.wire import PortError, say
 from firmware_stubs.wire_print import Seen, as_json, rows
 
@@ -74,9 +76,9 @@ def command(
         place = _place(read)
         wishes = Wishes(place, codes, again, None if mix else every, None if mix else 0, count)
         code = asyncio.run(_run(read, wishes, seed, count if mix else None, wait=wait, real=real, as_lines=as_lines))
-    except (FloorError, PortError, OSError, tomllib.TOMLDecodeError) as error:
+    except (FloorError, PortError, OSError) as error:
         say(str(error))
-        code = PORT_MISSING if isinstance(error, PortError) else FLOOR_WRONG
+        code = next((code for kind, code in EXITS.items() if isinstance(error, kind)), FAILED)
     raise SystemExit(code)
 
 
@@ -85,9 +87,8 @@ async def _run(
 ) -> int:
     utc_ms = time.time_ns() / 1e6
     ahead_ms = utc_ms - asyncio.get_running_loop().time() * 1000
-    simulation = Simulation(floor, None, seed=seed, utc_ms=utc_ms, parcels=parcels)
-    simulation.hurried = True
-    simulation.seen = lambda seen: _show(seen, (seen.at + ahead_ms) / 1000, as_lines)
+    shown = Shown(ahead_ms, as_lines)
+    simulation = Simulation(floor, None, seed=seed, utc_ms=utc_ms, parcels=parcels, tap=shown, hurried=True)
     items = None if floor.mixed else Items(wishes, lambda: simulation.flowing)
     try:
         code = await simulation.run(items.fd if items else None, wait=wait, real=real)
@@ -123,7 +124,10 @@ def _document(
     if floor is None:
         own = dict(lone_device.setting(text, words[0]) for text in settings)
         return lone_device.made(words[0], link or "", own), words[0]
-    document = tomllib.loads(floor.read_text(encoding="utf-8"))
+    try:
+        document = tomllib.loads(floor.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise FloorError(f"{floor}: {error}") from error
     kind = str(document.get("stub", {}).get(stub, {}).get("kind", ""))
     own = dict(lone_device.setting(text, kind) for text in settings)
     return lone_device.taken_out(document, stub or "", link, own), kind
@@ -141,10 +145,29 @@ def _head(sections: str, as_lines: bool) -> None:
         print(f"# for the floor file of floord:\n{sections}", flush=True)
 
 
-def _show(seen: Seen, utc_s: float, as_lines: bool) -> None:
-    at = datetime.datetime.fromtimestamp(utc_s, datetime.UTC)
-    if as_lines:
-        print(json.dumps(as_json(seen, at.isoformat(timespec="milliseconds"))), flush=True)
-        return
-    for row in rows(seen, at.astimezone().isoformat(timespec="milliseconds")[11:23]):
-        print(row, flush=True)
+class Shown(Listener):
+    """Prints what passes, as it passes."""
+
+    def __init__(self, ahead_ms: float, as_lines: bool) -> None:
+        """`ahead_ms`: UTC less the times that it is told."""
+        self._ahead_ms, self._as_lines = ahead_ms, as_lines
+
+    def wire(self, now: float, stub: str, side: str, piece: Piece) -> None:
+        """Said or heard."""
+        self._show(Seen(stub, now, "says" if side == "device" else "hears", piece))
+
+    def lost(self, now: float, stub: str) -> None:
+        """Said to nobody."""
+        self._show(Seen(stub, now, "lost"))
+
+    def link(self, now: float, stub: str, up: bool, why: str) -> None:
+        """A client came, or went."""
+        self._show(Seen(stub, now, "connected" if up else "gone"))
+
+    def _show(self, seen: Seen) -> None:
+        at = datetime.datetime.fromtimestamp((seen.at + self._ahead_ms) / 1000, datetime.UTC)
+        if self._as_lines:
+            print(json.dumps(as_json(seen, at.isoformat(timespec="milliseconds"))), flush=True)
+            return
+        for row in rows(seen, at.astimezone().isoformat(timespec="milliseconds")[11:23]):
+            print(row, flush=True)
