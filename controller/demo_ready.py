@@ -40,7 +40,7 @@ class ReadyFloor(Demo):
         )
         said, errors = await new.communicate()
         if new.returncode != 0:
-            raise DemoFailed(errors.decode().strip().removeprefix("Error: "))
+            raise DemoFailed(errors.decode().strip().removeprefix("floorsim: "))
         return [Path(path) for path in json.loads(said)["floors"]]
 
     def arguments(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -19,7 +20,8 @@ FAILED, USAGE = 1, 2
     "--broker", default=floors.BROKER, show_default=True, help="Of the nodes and of machines that speak MQTT."
 )
 @click.option("--site", default=floors.SITE, show_default=True)
-def command(name: str, folder: Path, broker: str, site: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Only the paths of the floor files, as one JSON object.")
+def command(name: str, folder: Path, broker: str, site: str, as_json: bool) -> None:
     """Write a ready floor into a new folder: its floor files and sort plans (`floorsim floors` lists them).
 
     Their links are paths in that folder: to move it, write it anew. Files that are there already are not touched.
@@ -32,6 +34,9 @@ def command(name: str, folder: Path, broker: str, site: str) -> None:
     except OSError as error:
         say(str(error))
         raise SystemExit(FAILED) from error
+    if as_json:
+        click.echo(json.dumps({"floors": [str(file) for file in files]}))
+        return
     for file in files:
         click.echo(f"floord run {file}")
     click.echo(f"floorsim run {' '.join(map(str, files))}")
