@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
+import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -285,15 +289,63 @@ def test_the_command_needs_textual_and_a_terminal(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_list_of_commands_loads_no_library_of_the_view() -> None:
-    assert "textual" not in json.loads(
-        __import__("subprocess")
-        .run(
-            [sys.executable, "-c", "import json, sys, controller.commands.view; print(json.dumps(list(sys.modules)))"],
-            capture_output=True,
-            check=True,
-        )
-        .stdout
-    )
+    program = "import sys, controller.commands.view; print({'textual', 'aiohttp'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    assert found.stdout == "set()\n"
+
+
+def test_at_a_real_terminal_it_draws_and_leaves_the_screen_as_it_was(tmp_path: Path) -> None:
+    async def run() -> bytes:
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, 80))
+        program = [sys.executable, "-m", "controller", "view", "--floor", str(tmp_path)]
+        environment = {**os.environ, "TERM": "xterm-256color"}
+        ends: dict[str, Any] = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        terminal = Terminal(ours, b"EMERGENCY STOP", b"q")
+        async with stopped().serving(tmp_path / "floorsim.sock"):
+            child = await asyncio.create_subprocess_exec(*program, **ends, env=environment)
+            os.close(theirs)
+            try:
+                assert await asyncio.wait_for(child.wait(), 60) == 0
+            finally:
+                if child.returncode is None:
+                    child.kill()
+                    await child.wait()
+                said = terminal.close()
+        return said
+
+    said = asyncio.run(run())
+    assert b"EMERGENCY STOP" in said
+    assert b"\x1b[?1049l" in said  # the screen that was there before is back
+    assert b"Traceback" not in said
+
+
+class Terminal:
+    """The other end of a pty: keeps what is written there, and presses a key once it has seen a text."""
+
+    def __init__(self, end: int, awaited: bytes, key: bytes) -> None:
+        self._end, self._awaited, self._key = end, awaited, key
+        self._said = b""
+        os.set_blocking(end, False)
+        asyncio.get_running_loop().add_reader(end, self._read)
+
+    def close(self) -> bytes:
+        """What was written."""
+        asyncio.get_running_loop().remove_reader(self._end)
+        self._read()
+        os.close(self._end)
+        return self._said
+
+    def _read(self) -> None:
+        seen = self._awaited in self._said
+        try:
+            self._said += os.read(self._end, 1 << 20)
+        except BlockingIOError:
+            return
+        except OSError:  # the other end is closed
+            asyncio.get_running_loop().remove_reader(self._end)
+        if self._awaited in self._said and not seen:
+            os.write(self._end, self._key)
 
 
 def test_where_the_socket_and_the_state_are(tmp_path: Path) -> None:

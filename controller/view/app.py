@@ -109,7 +109,11 @@ class View(App[None]):
             with Vertical(id="side"):
                 yield Pane(board.machines, self._inks, id="machines")
                 yield Pane(board.messages, self._inks, id="alarms")
-        yield Input(placeholder="text or hex; Enter keeps it, Esc leaves it out", id="filter", compact=True)
+        yield Input(
+            placeholder="text or hex, -text leaves it out; Enter keeps the filter, Esc drops it",
+            id="filter",
+            compact=True,
+        )
         yield Pane(lambda width, height: board.foot(width), self._inks, id="foot")
 
     def on_mount(self) -> None:
