@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import termios
@@ -294,18 +295,24 @@ def test_the_list_of_commands_loads_no_library_of_the_view() -> None:
     assert found.stdout == "set()\n"
 
 
-def test_at_a_real_terminal_it_draws_and_leaves_the_screen_as_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [b"q", b"f\x03", signal.SIGTERM], ids=["q", "Ctrl-C in a menu", "SIGTERM"])
+def test_at_a_real_terminal_it_draws_and_leaves_the_screen_as_it_was(tmp_path: Path, end: bytes | int) -> None:
     async def run() -> bytes:
         ours, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, (24, 80))
         program = [sys.executable, "-m", "controller", "view", "--floor", str(tmp_path)]
         environment = {**os.environ, "TERM": "xterm-256color"}
         ends: dict[str, Any] = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
-        terminal = Terminal(ours, b"EMERGENCY STOP", b"q")
+        terminal = Terminal(ours)
         async with stopped().serving(tmp_path / "floorsim.sock"):
             child = await asyncio.create_subprocess_exec(*program, **ends, env=environment)
             os.close(theirs)
             try:
+                await asyncio.wait_for(terminal.seen(b"EMERGENCY STOP"), 60)
+                if isinstance(end, bytes):
+                    os.write(ours, end)
+                else:
+                    child.send_signal(end)
                 assert await asyncio.wait_for(child.wait(), 60) == 0
             finally:
                 if child.returncode is None:
@@ -315,19 +322,25 @@ def test_at_a_real_terminal_it_draws_and_leaves_the_screen_as_it_was(tmp_path: P
         return said
 
     said = asyncio.run(run())
-    assert b"EMERGENCY STOP" in said
     assert b"\x1b[?1049l" in said  # the screen that was there before is back
     assert b"Traceback" not in said
 
 
 class Terminal:
-    """The other end of a pty: keeps what is written there, and presses a key once it has seen a text."""
+    """The other end of a pty: takes what is written there."""
 
-    def __init__(self, end: int, awaited: bytes, key: bytes) -> None:
-        self._end, self._awaited, self._key = end, awaited, key
+    def __init__(self, end: int) -> None:
+        self._end = end
         self._said = b""
+        self._more = asyncio.Event()
         os.set_blocking(end, False)
         asyncio.get_running_loop().add_reader(end, self._read)
+
+    async def seen(self, text: bytes) -> None:
+        """Wait for it."""
+        while text not in self._said:
+            self._more.clear()
+            await self._more.wait()
 
     def close(self) -> bytes:
         """What was written."""
@@ -337,15 +350,13 @@ class Terminal:
         return self._said
 
     def _read(self) -> None:
-        seen = self._awaited in self._said
         try:
             self._said += os.read(self._end, 1 << 20)
+            self._more.set()
         except BlockingIOError:
-            return
+            pass
         except OSError:  # the other end is closed
             asyncio.get_running_loop().remove_reader(self._end)
-        if self._awaited in self._said and not seen:
-            os.write(self._end, self._key)
 
 
 def test_where_the_socket_and_the_state_are(tmp_path: Path) -> None:
