@@ -40,7 +40,7 @@ class ReadyFloor(Demo):
         )
         said, errors = await new.communicate()
         if new.returncode != 0:
-            raise DemoFailed(errors.decode().strip().removeprefix("Error: "))
+            raise DemoFailed(errors.decode().strip().removeprefix("floorsim: "))
         return [Path(path) for path in json.loads(said)["floors"]]
 
     def arguments(self) -> list[str]:
@@ -57,6 +57,7 @@ class ReadyFloor(Demo):
     def entry(self, centre: Centre, entry: dict[str, Any]) -> None:
         """What the simulated centre knows and says stands in the ledger, too."""
         if entry["what"] == "announced":
-            self.parcels[entry["parcel"]] = Announced(entry["goods"])
+            goods = entry["goods"]
+            self.parcels[entry["parcel"]] = Announced(None if goods["customs"] == "unknown" else goods)
         elif entry["what"] == "customs" and entry["parcel"] in self.parcels:
             self.parcels[entry["parcel"]].said.append((entry["t"], entry["status"]))

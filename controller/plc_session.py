@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller import deciding, ending, inhibiting, lane_events, reading, tracking
+from controller import deciding, element_events, ending, inhibiting, lane_events, reading, tracking
 from controller.advice import Look
 from controller.events import DeviceChanged
 from controller.floor_state import FloorState
@@ -33,6 +33,7 @@ def _forgotten(floor: FloorState, line: LineState, now: float, look: Look) -> No
     line.belt(now, running=True)
     line.state, line.told = "RUN", False
     floor.keep("line", line.id, line)
+    element_events.forgotten(floor, line, now)
     for lane in floor.lanes.values():
         if lane.config.line == line.id:
             lane_events.changed(floor, line, lane, "FREE", "", now, look)

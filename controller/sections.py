@@ -23,7 +23,7 @@ from controller.wording import shown
 
 BROKERS = 16
 
-FLOORSIM_TABLES = ("belt", "induction", "chute", "transfer", "scale", "stub", "mix", "desk", "bagging")
+FLOORSIM_TABLES = ("belt", "induction", "chute", "transfer", "scale", "reader", "stub", "mix", "desk", "bagging")
 
 Day: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -55,7 +55,7 @@ class Belt:
         self.coming = 0  # on their way here from another line
         self.running_mm_s = line.speed_mm_s  # the last speed above 0
         self.barred = False  # somebody stopped it, so it is not started again by itself
-        self.chutes = Chutes(line, plc, tell, self._after)
+        self.chutes = Chutes(line, plc, tell, self._after, seed)
         around = self.motion, self.rides
         self.diverts = Diverts(line, self.chutes, tell, self._after, around, (self.take, self.plan))
         self.senses = Senses(line, plc, readers, tell, self._after, self.approaching, (*around, self.carriers))
@@ -71,6 +71,8 @@ class Belt:
         self._places = [station.mm for station in self._stations]
         self._soonest: tuple[float, Callable[[float], None]] | None = None  # None = to be found out
         plc.belt_speed(line.speed_mm_s, now)
+        for bagger in self.chutes.baggers.values():
+            self._after(now, bagger.begin)
 
     @property
     def on_the_way(self) -> int:
@@ -90,10 +92,10 @@ class Belt:
         self._soonest = None
         return induction
 
-    def fill(self, feeder: Feeder, now: float) -> None:
-        """The queue of an induction with a mix is as long again as it shall be."""
+    def fill(self, feeder: Feeder, now: float, most: float = math.inf) -> None:
+        """The queue of an induction with a mix is as long again as it shall be, or `most`."""
         supply = feeder.supply
-        while supply and len(feeder.queue) < supply.depth and (parcel := supply.next(now)):
+        while supply and len(feeder.queue) < min(supply.depth, most) and (parcel := supply.next(now)):
             self.add(parcel, now)
 
     def receive(self, came: HandedOver) -> None:

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from firmware_stubs.bagging import Bagger
 from firmware_stubs.floor_lines import ChuteSettings, Line
 from firmware_stubs.rides import HandedOver, Ride, Told
+from firmware_stubs.spells import Spell
 from firmware_stubs.stub import PlcStub
 
 KEPT = 10_000  # parcels of a lane that are still known
@@ -35,6 +37,8 @@ class Lane:
     shown: str = "FREE"
     container: str | None = None
     fails: int = 0
+    spells: list[Spell] = field(default_factory=list)  # in which its gate does not obey
+    drops: int = 0  # parcels that ever fell into it
     content: deque[tuple[str, str | None]] = field(default_factory=lambda: deque(maxlen=KEPT))  # parcel, its container
 
     @property
@@ -46,17 +50,24 @@ class Lane:
 class Chutes:
     """All lanes of a line. Drops come in, states go to the PLC, parcels that lead on go to `handed`."""
 
-    def __init__(self, line: Line, plc: PlcStub, tell: Callable[[Told], None], after: After) -> None:
+    def __init__(
+        self, line: Line, plc: PlcStub, tell: Callable[[Told], None], after: After, seed: int | str = 0
+    ) -> None:
+        """`seed` of the people who bag."""
         self.lanes = {name: Lane(name, line.chutes.get(name)) for name in line.lanes}
         self.handed: list[HandedOver] = []
         self._line = line
         self._plc = plc
         self._tell = tell
         self._after = after
+        self.baggers = {
+            lane: Bagger(lane, settings, f"{seed}/{lane}", self, after) for lane, settings in line.bagging.items()
+        }
 
     def land(self, ride: Ride, name: str, at: float) -> None:
         """A parcel comes down in a lane and passes its eye."""
         lane = self.lanes[name]
+        lane.drops += 1
         overfilled = lane.chute is not None and lane.taken >= lane.chute.capacity
         self._tell(Told("lane", at, ride, name, overfilled, container=lane.container))
         self._plc.lane_eye(name, at)
@@ -65,6 +76,8 @@ class Chutes:
             self.handed.append(HandedOver(ride.parcel, name, self._line.name, ride.epoch, ride.track or 0, ready))
             return
         lane.content.append((ride.parcel.parcel, lane.container))
+        if bagger := self.baggers.get(name):
+            bagger.dropped(at)
         if lane.chute is None:
             return
         lane.taken += 1
@@ -89,10 +102,13 @@ class Chutes:
             lane.shown = button
             self.settle(lane, at)
 
-    def container(self, name: str, code: str | None, at: float) -> None:
-        """A container is put at a lane, or (None) taken away."""
+    def container(self, name: str, code: str | None, at: float, said: str | None = None) -> None:
+        """A container is put at a lane, or (None) taken away; `said`: what was scanned of it, if not its code."""
         self.lanes[name].container = code
-        self._plc.container(name, (code or "").encode("latin-1"), at)
+        said = code if said is None else said
+        self._plc.container(name, (said or "").encode("latin-1"), at, unlabelled=said == "")
+        if name in self.baggers:
+            self._tell(Told("bag", at, place=name, container=code, said=said))
 
     def _empty(self, lane: Lane, chute: ChuteSettings, at: float) -> None:
         """One parcel is taken out of the chute."""

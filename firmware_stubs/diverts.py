@@ -14,6 +14,7 @@ from firmware_stubs.chutes import After, Chutes
 from firmware_stubs.floor_lines import Line
 from firmware_stubs.motion import Motion
 from firmware_stubs.rides import Ride, Rides, Told
+from firmware_stubs.spells import Spell, struck
 from firmware_stubs.stub import GateCommand
 
 GATE_MM = 60.0  # half a parcel pitch: a gate takes the parcel whose front edge is within ± this when it fires
@@ -35,6 +36,7 @@ class Diverts:
         """`rides`: take and plan."""
         self.falling = 0  # between gate and lane eye
         self.wrong = 0  # so many parcels fall into the next lane instead
+        self.spells: list[Spell] = []  # in which they do, too
         self._line = line
         self._lap = line.length_mm if line.loop else 0
         self._chutes = chutes
@@ -49,13 +51,13 @@ class Diverts:
         lane, reading = self._chutes.lanes.get(command.lane), self._motion.reading(now)
         mm = self._line.lanes.get(command.lane, math.inf)
         ride = self._rides.nearest(reading - mm, GATE_MM) if lane else None
-        if lane and lane.fails:
-            lane.fails -= 1
+        if lane and (lane.fails or struck(lane.spells)):
+            lane.fails -= bool(lane.fails)
             self._tell(Told("struck", now, ride, command.lane, track=command.track, mishap="gate_fails"))
         elif ride is None:
             self._tell(Told("missed", now, place=command.lane, track=command.track))
-        elif self.wrong:
-            self.wrong -= 1
+        elif self.wrong or struck(self.spells):
+            self.wrong -= bool(self.wrong)
             self._tell(Told("struck", now, ride, command.lane, mishap="wrong_gate"))
             self._pass_on(ride, command.lane, reading)
         else:

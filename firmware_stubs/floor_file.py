@@ -1,5 +1,5 @@
 """The floor file as the simulator reads it: `[line] [point] [lane]`, and its own `[belt] [induction] [chute] [transfer]
-[scale] [mix] [desk] [stub]`.
+[scale] [reader] [bagging] [mix] [desk] [stub]`.
 
 Of the three shared tables it takes the keys that physics needs; the daemon judges the others. In its own tables an
 unknown key is an error. Every error is a `FloorError` with the section, the key and what to write instead.
@@ -44,7 +44,7 @@ _FAMILIES = {
 }
 """What a stub is for the floor -> the packages of its kinds. A machine that reads and measures is a scanner."""
 _PLACES = {"scanner": "point", "plc": "line"}  # the key that says where it stands; the centre stands nowhere
-_OWN_TABLES = ("belt", "induction", "chute", "transfer", "scale", "mix", "desk", "stub")
+_OWN_TABLES = ("belt", "induction", "chute", "transfer", "scale", "reader", "bagging", "mix", "desk", "stub")
 AHEAD_S = 4.0  # so long before a parcel of a mix comes it is announced, where no centre says otherwise
 
 
@@ -137,6 +137,7 @@ def read(document: Mapping[str, Any]) -> Floor:
     points = read_points(tables)
     all_known(tables["belt"], "belt", tables["line"], "line")
     all_known(tables["chute"], "chute", tables["lane"], "lane")
+    all_known(tables["bagging"], "bagging", tables["lane"], "lane")
     mixes = read_mixes(tables)
     lines = read_lines(tables, points, mixes)
     stubs = tuple(_stub(name, section, lines, points) for name, section in tables["stub"].items())

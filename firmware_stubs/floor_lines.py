@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from firmware_stubs.bagging import Bagging
 from firmware_stubs.mixes.mix import Mix
 from firmware_stubs.sections import FloorError, get, known, make_settings, only
 
@@ -80,9 +81,13 @@ class Line:
     transfers: Mapping[str, Transfer] = field(default_factory=dict)  # from its lanes
     feeders: Mapping[str, Transfer] = field(default_factory=dict)  # from lanes of other lines to its points
     scales: Mapping[str, Scale] = field(default_factory=dict)
+    plc_scanners: Mapping[str, str] = field(default_factory=dict)  # name -> point of scanners that hang on the PLC
+    bagging: Mapping[str, Bagging] = field(default_factory=dict)  # who bags, by lane
     loop: bool = False
     carriers: int = 0
     encoder_um: int = 1000  # belt travel of one count
+    supervised: frozenset[str] = frozenset()  # lanes that customs control; the physics does not care
+    leads_to: Mapping[str, str] = field(default_factory=dict)  # from its lanes to the lines that they lead to
 
 
 def read_points(tables: Tables) -> dict[str, Point]:
@@ -102,6 +107,7 @@ def read_lines(tables: Tables, points: Mapping[str, Point], mixes: Mapping[str, 
     }
     transfers = {lane: _transfer(lane, own, points, tables) for lane, own in tables["transfer"].items()}
     scales = {name: _scale(name, own, points) for name, own in tables["scale"].items()}
+    plc_scanners = {name: _plc_scanner(name, own, points) for name, own in tables["reader"].items()}
     lines = {}
     for name in tables["line"]:
         line = _line(name, tables, {point: place for point, place in points.items() if place.line == name})
@@ -111,6 +117,7 @@ def read_lines(tables: Tables, points: Mapping[str, Point], mixes: Mapping[str, 
             transfers={lane: one for lane, one in transfers.items() if lane in line.lanes},
             feeders={lane: one for lane, one in transfers.items() if one.point in line.points},
             scales={key: one for key, one in scales.items() if one.point in line.points},
+            plc_scanners={key: point for key, point in plc_scanners.items() if point in line.points},
         )
     return lines
 
@@ -142,6 +149,9 @@ def _line(name: str, tables: Tables, points: Mapping[str, Point]) -> Line:
     lanes = _lanes(name, length, tables["lane"])
     default_lane = get(section, where, "default_lane", str)
     known(default_lane, lanes, f"[{where}] default_lane", f"lane of line {name}")
+    own_lanes = {lane: tables["lane"][lane] for lane in lanes}
+    leads_to = {lane: get(own, f"lane.{lane}", "leads_to", str, "") for lane, own in own_lanes.items()}
+    supervised = [lane for lane, own in own_lanes.items() if get(own, f"lane.{lane}", "supervised", bool, False)]
     belt = tables["belt"].get(name, {})
     only(belt, f"belt.{name}", ("seed", "restart_s", "encoder_um"))
     encoder = get(belt, f"belt.{name}", "encoder_um", int, get(section, where, "encoder_um", int, 0) or 1000)
@@ -158,9 +168,12 @@ def _line(name: str, tables: Tables, points: Mapping[str, Point]) -> Line:
         lanes=lanes,
         chutes={lane: _chute(lane, own) for lane, own in tables["chute"].items() if lane in lanes},
         inductions={},
+        bagging={lane: _bagging(lane, own, tables) for lane, own in tables["bagging"].items() if lane in lanes},
         loop=kind == "loop",
         carriers=carriers,
         encoder_um=encoder,
+        supervised=frozenset(supervised),
+        leads_to={lane: to for lane, to in leads_to.items() if to},
     )
 
 
@@ -245,6 +258,19 @@ def _scale(name: str, section: Mapping[str, Any], points: Mapping[str, Point]) -
         if status not in STATUSES:
             raise FloorError(f'[{where}] {key}: must be "A" (approved), "U" (not) or "E" (error), not "{status}"')
     return Scale(point, **statuses)
+
+
+def _bagging(lane: str, section: Mapping[str, Any], tables: Tables) -> Bagging:
+    if lane in tables["transfer"]:
+        raise FloorError(f"[bagging.{lane}] and [transfer.{lane}] exclude each other; leave one out")
+    settings: Bagging = make_settings(Bagging, f"bagging.{lane}", section)
+    return settings
+
+
+def _plc_scanner(name: str, section: Mapping[str, Any], points: Mapping[str, Point]) -> str:
+    where = f"reader.{name}"
+    only(section, where, ["point"])
+    return _on_a_line(where, section, points)[0]
 
 
 def _chute(lane: str, section: Mapping[str, Any]) -> ChuteSettings:

@@ -6,31 +6,16 @@ as `struck` when it happens. Whatever names something that is not there raises `
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from firmware_stubs import handling
-from firmware_stubs.belt import Belt
-from firmware_stubs.cell import Cell
-from firmware_stubs.chutes import BUTTONS, Chutes, Lane
+from firmware_stubs.chutes import BUTTONS
 from firmware_stubs.handling import NotThereError
-from firmware_stubs.readers import KINDS, Mishap, Reader
+from firmware_stubs.machine_mishaps import MachineMishaps
+from firmware_stubs.meant import known
 from firmware_stubs.rides import Parcel
-from firmware_stubs.senses import Eye
-from firmware_stubs.stub import PlcStub
-from firmware_stubs.whereabouts import Whereabouts
 
 
-class Mishaps:
+class Mishaps(MachineMishaps):
     """The mishaps of a world; times are monotonic ms, and everything that happens before is done first."""
-
-    def __init__(self, now: float) -> None:
-        self.now = now  # that `advance` was told last
-        self.whereabouts = Whereabouts()
-        self._by_line: dict[str, Cell] = {}  # those with a belt
-
-    def advance(self, now: float) -> None:
-        """Do everything that happens until now."""
-        raise NotImplementedError
 
     # -- parcels
 
@@ -124,6 +109,7 @@ class Mishaps:
         """The line's switch is turned to manual, or back to automatic; the belt goes on as it was."""
         cell, belt, plc = self._at(line, now)
         cell.mishap("manual", on=on)
+        cell.manual = on
         plc.line_state("MANU" if on else "RUN" if belt.motion.speed else "STOP", now)
         cell.heed()
 
@@ -138,11 +124,15 @@ class Mishaps:
             belt.set_speed(mm_s, now)
         cell.heed()
 
-    def plc_power(self, line: str, retentive: bool, now: float) -> None:
-        """The PLC is off for a moment; not retentive: its memory is lost."""
-        cell, _, plc = self._at(line, now)
-        cell.mishap("plc_power", retentive=retentive)
-        plc.power_cycle(now, retentive)
+    def _halt(self, line: str, what: str, state: str | None, now: float) -> None:
+        cell, belt, plc = self._at(line, now)
+        cell.mishap(what)
+        belt.barred = True
+        if state:
+            plc.line_state(state, now)
+            cell.panel = state
+        if belt.motion.speed:
+            belt.set_speed(0, now)
         cell.heed()
 
     # -- gates and lanes
@@ -177,7 +167,7 @@ class Mishaps:
 
     def button(self, lane: str, button: str, now: float) -> None:
         """Somebody presses `CLOS`, `LOCK` or `FREE` at a lane."""
-        _known(button, BUTTONS, "button")
+        known(button, BUTTONS, "button")
         cell, chutes, _ = self._lane(lane, now)
         cell.mishap("button", lane=lane, button=button)
         chutes.button(lane, button, now)
@@ -189,74 +179,3 @@ class Mishaps:
         chutes.container(lane, code, now)
         cell.mishap("container", lane=lane, container=code)
         cell.heed()
-
-    # -- eyes and readers
-
-    def eye_blind(self, point: str, on: bool) -> None:
-        """The eye of an induction or decision point sees nothing any more, or again."""
-        cell, eye = self._eye(point)
-        eye.blind = on
-        cell.mishap("eye_blind", point=point, on=on)
-
-    def eye_bounce(self, point: str, count: int = 1) -> None:
-        """The next edges at a point come twice."""
-        cell, eye = self._eye(point)
-        eye.bounces += count
-        cell.mishap("eye_bounce", point=point, count=count)
-
-    def reader_mishap(self, reader: str, kind: str, count: int = 1, ms: float = 100.0) -> None:
-        """The next results of a reader: `no_read`, `wrong` (the next parcel's code), `double`, `late` `early` by ms."""
-        _known(kind, KINDS, "mishap of a reader")
-        if ms <= 0:
-            raise NotThereError(f"late or early by more than 0 ms, not {ms:g}")
-        cell, belt, found = self._reader(reader)
-        found.mishaps.extend([Mishap(kind, ms)] * count)
-        cell.mishap("reader_mishap", reader=reader, kind=kind, count=count, ms=ms)
-        belt.approaching(found)
-        cell.heed()
-
-    # -- who is meant
-
-    def _halt(self, line: str, what: str, state: str | None, now: float) -> None:
-        cell, belt, plc = self._at(line, now)
-        cell.mishap(what)
-        belt.barred = True
-        if state:
-            plc.line_state(state, now)
-            cell.panel = state
-        if belt.motion.speed:
-            belt.set_speed(0, now)
-        cell.heed()
-
-    def _at(self, line: str, now: float | None) -> tuple[Cell, Belt, PlcStub]:
-        _known(line, self._by_line, "line with a PLC")
-        if now is not None:
-            self.advance(now)
-        cell = self._by_line[line]
-        cell.advance(self.now, self.now)
-        assert cell.belt is not None  # only such are in _by_line
-        assert cell.plc is not None
-        return cell, cell.belt, cell.plc
-
-    def _lane(self, lane: str, now: float | None = None) -> tuple[Cell, Chutes, Lane]:
-        chutes = {name: line for line in self._by_line for name in self._at(line, None)[1].chutes.lanes}
-        _known(lane, chutes, "lane")
-        cell, belt, _ = self._at(chutes[lane], now)
-        return cell, belt.chutes, belt.chutes.lanes[lane]
-
-    def _eye(self, point: str) -> tuple[Cell, Eye]:
-        eyes = {name: line for line in self._by_line for name in self._at(line, None)[1].senses.eyes}
-        _known(point, eyes, "point with an eye")
-        cell, belt, _ = self._at(eyes[point], None)
-        return cell, belt.senses.eyes[point]
-
-    def _reader(self, reader: str) -> tuple[Cell, Belt, Reader]:
-        readers = {name: line for line in self._by_line for name in self._at(line, None)[1].senses.readers}
-        _known(reader, readers, "reader at a belt")
-        cell, belt, _ = self._at(readers[reader], None)
-        return cell, belt, belt.senses.readers[reader]
-
-
-def _known(name: str, names: Iterable[str], what: str) -> None:
-    if name not in names:
-        raise NotThereError(f"no {what} is called {name!r}; known are {', '.join(sorted(names)) or 'none'}")

@@ -1,7 +1,7 @@
-"""A reader at a belt: what it is shown, and the mishaps that wait for the next parcels there.
+"""A reader at a belt or at a desk: what it is shown, and what goes wrong with the next parcels there.
 
 `no_read` it sees no code · `wrong` it says the code of the next parcel · `double` it says everything twice · `late` and
-`early` it says it so many ms after or before the transmit point.
+`early` it says it so many ms after or before the transmit point. One that is `dead` is shown nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from firmware_stubs.rides import Ride
+from firmware_stubs.spells import Spell, struck
 from firmware_stubs.stub import Measures, ScannerStub
 
 KINDS = ("no_read", "wrong", "double", "late", "early")
@@ -32,9 +33,14 @@ class Reader:
         self.scanner = scanner
         self.mm = mm
         self.by_carrier = by_carrier
-        # what a SizingStub has, None: it measures nothing
-        self.measure: Callable[[Measures, float], None] | None = getattr(scanner, "measure", None)
         self.mishaps: deque[Mishap] = deque()
+        self.spells: list[Spell] = []
+        self.dead = False
+
+    @property
+    def measure(self) -> Callable[[Measures, float], None] | None:
+        """What a SizingStub has; None = it measures nothing."""
+        return getattr(self.scanner, "measure", None)
 
     @property
     def lead_ms(self) -> float:
@@ -43,7 +49,10 @@ class Reader:
 
     def strike(self) -> Mishap | None:
         """The mishap of the parcel that is here now; an early one is for the next, before it is here."""
-        return None if not self.mishaps or self.lead_ms else self.mishaps.popleft()
+        if self.mishaps and not self.lead_ms:
+            return self.mishaps.popleft()
+        spell = struck(self.spells)
+        return Mishap(spell.kind, spell.ms) if spell else None
 
 
 def seen(ride: Ride, kind: str, behind: Callable[[Ride], Ride | None]) -> tuple[list[bytes], tuple[str, ...]]:

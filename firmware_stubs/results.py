@@ -70,6 +70,7 @@ class Results(Quiet):
         self._beat_ms = beat_s * 1000
         self._ready_at = now + boot_ms if boot_ms else None
         self._beat_at: float | None = None
+        self._hushed = False
         self._restart_beat(now + boot_ms)
         self._pending: deque[tuple[float, Shown]] = deque()
         self._ledger = Ledger()
@@ -110,8 +111,14 @@ class Results(Quiet):
             due, shown = self._pending.popleft()
             self.result(shown, due)
         if self._beat_at is not None and self._beat_at <= now:
-            self.beat(now)
+            if not self._hushed:
+                self.beat(now)
             self._beat_at += self._beat_ms * ((now - self._beat_at) // self._beat_ms + 1)
+
+    def hush(self, on: bool) -> bool:
+        """No more `beat`, or again."""
+        self._hushed = on
+        return bool(self._beat_ms)
 
     def next_at(self) -> float | None:
         """The earliest of the next result, the next sign of life and the end of the boot."""

@@ -78,7 +78,7 @@ class Ride:
 class Told:
     """Something that physically happened; `ride` where it happened to a parcel."""
 
-    what: str  # inducted handed_over eye reader falling lane full free locked missed struck speed
+    what: str  # inducted handed_over eye reader falling lane full free locked missed struck speed bag
     at: float
     ride: Ride | None = None
     place: str = ""  # lane, point, or name of a reader
@@ -86,6 +86,7 @@ class Told:
     track: int = 0  # of a gate that fired on nothing
     mm_s: int = 0
     container: str | None = None  # that stood at the lane
+    said: str | None = None  # what was scanned of a bag
     names: tuple[str, ...] = ()  # of the parcels that a reader says something of, one for each thing said
     mishap: str = ""  # that struck now
 

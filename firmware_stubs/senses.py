@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from firmware_stubs.carriers import Carriers
@@ -17,6 +17,7 @@ from firmware_stubs.floor_lines import Line, Scale
 from firmware_stubs.motion import Motion
 from firmware_stubs.readers import Mishap, Reader, seen
 from firmware_stubs.rides import Ride, Rides, Told
+from firmware_stubs.spells import Spell, struck
 from firmware_stubs.stub import Measures, PlcStub
 
 BOUNCE_MS = 20.0  # from an eye's edge to the second one, when it bounces
@@ -27,7 +28,9 @@ class Eye:
     """What is wrong with the eye of a point."""
 
     blind: bool = False
+    stuck: bool = False  # it sees something all the time, so it sees nobody come
     bounces: int = 0  # so many of its next edges come twice
+    spells: list[Spell] = field(default_factory=list)  # in which edges come twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Senses:
         approaching: Callable[[Reader], None],
         around: tuple[Motion, Rides, Carriers | None],
     ) -> None:
-        self.eyes = {name: Eye() for name in line.points}
+        self.eyes = {name: Eye() for name, at in line.points.items() if at.decision or at.induction}
         self.readers = {reader.name: reader for reader in readers}
         self._line = line
         self._plc = plc
@@ -99,15 +102,15 @@ class Senses:
         """The PLC is told an edge and learns of an item, unless the eye is blind."""
         eye = self.eyes[point]
         ride.epoch = self._plc.epoch
-        if eye.blind:
-            self._tell(Told("struck", at, ride, point, mishap="eye_blind"))
+        if eye.blind or eye.stuck:
+            self._tell(Told("struck", at, ride, point, mishap="eye_blind" if eye.blind else "eye_stuck"))
             return
         length = sum(item.parcel.length_mm for item in ride.chain())
         ride.track = self._tell_plc(point, length, ride, at) or ride.track
         for follower in ride.chain()[1:]:
             follower.track, follower.epoch = ride.track, ride.epoch
-        if eye.bounces:
-            eye.bounces -= 1
+        if eye.bounces or struck(eye.spells):
+            eye.bounces -= bool(eye.bounces)
             self._tell(Told("struck", at, ride, point, mishap="eye_bounce"))
             again = partial(self._plc.edge, point, length)
             self._after(at + BOUNCE_MS, partial(self._bounce, again, self._carriers_told(ride)))
@@ -156,6 +159,8 @@ class Senses:
             say(at)
 
     def _say(self, reader: Reader, codes: list[bytes], told: Told, index: int, encoder: int, at: float) -> None:
+        if reader.dead:
+            return
         self._tell(told)
         if reader.measure and told.ride:
             reader.measure(_measures(told.ride, "A", "A", ""), at)

@@ -6,7 +6,7 @@ All times are monotonic milliseconds. A stub does no I/O; `serve.py` puts it on 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,6 +64,9 @@ class Stub(Protocol):
         Once it is admitted, `feed` and `take` are of this connection, and the first is closed without a `closed`.
         """
 
+    def hush(self, on: bool) -> bool:
+        """Its sign of life stands still, or not any more, while it does all else; False = it has none."""
+
     def subscriptions(self) -> list[tuple[str, int]]:
         """On a broker: what it listens to, filter and QoS."""
 
@@ -92,6 +95,10 @@ class Quiet:
     def knock(self, data: bytes, now: float, *, new: bool) -> Knock:
         """The second connection replaces the first as it comes."""
         return Knock(admitted=True)
+
+    def hush(self, on: bool) -> bool:
+        """It has no sign of life."""
+        return False
 
     def subscriptions(self) -> list[tuple[str, int]]:
         """None."""
@@ -229,13 +236,27 @@ class PlcStub(Stub, Protocol):
     def measured(self, point: str, track: int, measures: Measures, now: float) -> None:
         """The scale and the dimensioner at a point are done with an item (MEAS); not told of an unknown track."""
 
+    def read(self, point: str, track: int, codes: Sequence[bytes], now: float) -> None:
+        """A scanner at a point that hangs on the PLC is done with an item; no codes = nothing was read.
+
+        Told with its next ARRV, or by CODE where no decision point follows; not told of an unknown track.
+        """
+
     def button(self, lane: str, button: str, now: float) -> None:
         """Somebody pressed `CLOS`, `LOCK` or `FREE` at a lane (BUTN); `LOCK` and `FREE` change its state, too."""
 
-    def container(self, lane: str, code: bytes, now: float) -> None:
+    def container(self, lane: str, code: bytes, now: float, *, unlabelled: bool = False) -> None:
         """A container with this code was put at a lane (CONT P); empty = it is gone (CONT G), and the lane is NCON.
 
+        `unlabelled` with an empty code: one was put there whose label nobody read (CONT P without a code).
         A lane of which nothing was ever told here has what it needs.
+        """
+
+    def eye(self, point: str, covered: bool, now: float) -> None:
+        """The eye of a point sees something all the time from now on, and no edges; or nothing any more.
+
+        One that is covered for too long while the belt runs is a JAM: the PLC says so of the point and of the line and
+        stops the drive (`stop_wanted`). The point is `RUN` again when its eye is free, the line when the belt runs.
         """
 
     def line_state(self, state: str, now: float) -> None:
@@ -266,6 +287,10 @@ class PlcStub(Stub, Protocol):
 
     def belt_speed(self, mm_s: int, now: float) -> None:
         """The belt runs with this speed from now on; 0 = stopped."""
+
+    def destined(self, track: int) -> str | None:
+        """The lane that an item obeys a DEST into, as things stand; None = none, so it goes to the default lane, or
+        there is no such item. For who looks at the simulator only, never for the wire."""
 
     def taken(self) -> list[Taken]:
         """DESTs judged since the last call, in order: for the simulator's ledger only, never for the wire."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,8 +78,14 @@ class Plc(Quiet):
     def button(self, lane: str, button: str, now: float) -> None:
         self.told.append(("button", lane, button, now))
 
-    def container(self, lane: str, code: bytes, now: float) -> None:
-        self.told.append(("container", lane, code, now))
+    def read(self, point: str, track: int, codes: Sequence[bytes], now: float) -> None:
+        self.told.append(("read", point, track, tuple(codes), now))
+
+    def container(self, lane: str, code: bytes, now: float, *, unlabelled: bool = False) -> None:
+        self.told.append(("unlabelled" if unlabelled else "container", lane, code, now))
+
+    def eye(self, point: str, covered: bool, now: float) -> None:
+        self.told.append(("eye", point, covered, now))
 
     def line_state(self, state: str, now: float) -> None:
         self.told.append(("line_state", state, now))

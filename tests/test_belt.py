@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -74,9 +74,13 @@ class Plc(Quiet):
 
     def measured(self, point: str, track: int, measures: Measures, now: float) -> None: ...
 
+    def read(self, point: str, track: int, codes: Sequence[bytes], now: float) -> None: ...
+
     def button(self, lane: str, button: str, now: float) -> None: ...
 
-    def container(self, lane: str, code: bytes, now: float) -> None: ...
+    def container(self, lane: str, code: bytes, now: float, *, unlabelled: bool = False) -> None: ...
+
+    def eye(self, point: str, covered: bool, now: float) -> None: ...
 
     def line_state(self, state: str, now: float) -> None: ...
 
@@ -97,6 +101,9 @@ class Plc(Quiet):
 
     def belt_speed(self, mm_s: int, now: float) -> None:
         self.seen.append((f"{mm_s} mm/s", now))
+
+    def destined(self, track: int) -> str | None:
+        return None
 
     def taken(self) -> list[Taken]:
         return []

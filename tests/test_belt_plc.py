@@ -112,7 +112,7 @@ def test_stops_and_other_speeds_do_not_change_whom_a_gate_takes(document: dict[s
 
 
 @ALL
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 2, 4])
 def test_a_gate_that_fails_is_told_of_its_own_item_alone(document: dict[str, Any], seed: int) -> None:
     floor = Floor(document, seed)
     now = 0.0

@@ -666,3 +666,46 @@ def test_no_password_of_a_link_is_printed() -> None:
     with pytest.raises(PortError) as error:
         asyncio.run(opens())
     assert "secret" not in str(error.value)
+
+
+def mixed(tmp_path: Path, name: str) -> Path:
+    path = floor(tmp_path, name)
+    text = path.read_text().replace("rate_per_s = 20.0", 'rate_per_s = 20.0\nmix = "in"') + "[mix.in]\nbox = 1\n"
+    other = tmp_path / f"{name}.toml"
+    other.write_text(text)
+    return other
+
+
+def test_mixes_of_several_floor_files_end_after_so_many_parcels_without_a_manifest(
+    tmp_path: Path, start: Start
+) -> None:
+    child = start(mixed(tmp_path, "S1"), str(mixed(tmp_path, "S2")), "--no-wait", "--parcels", "12")
+    assert child.wait(60) == 0  # nobody closed stdin
+    ledger = entries(child.stdout.read() if child.stdout else "")
+    assert {entry["line"] for entry in of(ledger, "announced")} == {"S1", "S2"}
+    assert ledger[-1]["in_lanes"] == len(of(ledger, "announced")) == 12
+
+
+def test_a_mix_without_end_is_stopped(tmp_path: Path, start: Start) -> None:
+    child = start(mixed(tmp_path, "S1"), "--no-wait")
+    for _ in range(5):
+        read_until(child.stdout, '"lane"')
+    child.send_signal(signal.SIGTERM)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err
+    end = entries(out)[-1]
+    assert end["in_lanes"] == end["inducted"] >= 5
+    assert end["not_inducted"] > 0
+
+
+def test_a_manifest_is_read_beside_a_mix_where_it_is_named(tmp_path: Path, start: Start) -> None:
+    child = start(mixed(tmp_path, "S1"), "--no-wait", "--parcels", "3", "--manifest", "-")
+    out, err = child.communicate(parcel(1, "S1"), timeout=60)
+    assert child.returncode == 0, err
+    assert len(of(entries(out), "lane")) == 4
+
+
+def test_parcels_need_a_mix(tmp_path: Path, start: Start) -> None:
+    _, err = (child := start(floor(tmp_path, "S1"), "--parcels", "3")).communicate(timeout=60)
+    assert child.returncode == 2
+    assert "--parcels: no [induction] or [desk] of the floor has a mix" in err

@@ -7,23 +7,35 @@ import contextlib
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
 import click
 
+from firmware_stubs.api.operator import Interface
+from firmware_stubs.api.sockets import BusyError, UnixSocket, loopback
 from firmware_stubs.commands._recording import opened
 from firmware_stubs.commands._virtual import Wanted
 from firmware_stubs.commands._virtual import run as run_virtual
-from firmware_stubs.coupling import Listener, LockstepError
-from firmware_stubs.floor_file import Floor
+from firmware_stubs.coupling import LockstepError
+from firmware_stubs.faults.kind import FaultError
+from firmware_stubs.faults.scenario import load
 from firmware_stubs.rehearsed_child import ChildError
 from firmware_stubs.sections import FloorError
 from firmware_stubs.serve import Simulation
 from firmware_stubs.several_floors import load_all
 from firmware_stubs.wire import PortError, say
 
-FAILED, PORT_MISSING, FLOOR_WRONG = 1, 69, 78
+FAILED = 1
+EXITS: dict[type[Exception], int] = {
+    PortError: 69,
+    BusyError: 75,
+    FloorError: 78,
+    FaultError: 78,
+    ChildError: 78,
+    LockstepError: 78,
+}
 
 
 @click.command("run")
@@ -39,6 +51,12 @@ FAILED, PORT_MISSING, FLOOR_WRONG = 1, 69, 78
 @click.option("--seed", type=int, help="Instead of the seeds of the floor file.")
 @click.option(
     "--wait/--no-wait", default=True, help="Hold the parcels until floord is at every PLC and handheld, at most 30 s."
+)
+@click.option("--http", help="Serve the interface on HOST:PORT of this machine, too; see docs/floorsim.md.")
+@click.option(
+    "--scenario",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Faults at their times, from a scenario file; the run lasts as long as it says.",
 )
 @click.option("--real", is_flag=True, help="Allow serial:// links: the stub speaks on a real port.")
 @click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Record all wires into a new file.")
@@ -57,6 +75,8 @@ def command(
     ledger: str | None,
     seed: int | None,
     wait: bool,
+    http: str | None,
+    scenario: Path | None,
     real: bool,
     record: Path | None,
     events: str | None,
@@ -73,7 +93,8 @@ def command(
     with "point": "DOCK" in place of line the readers at that presence point are shown it.
 
     At the end of the manifest and of the --parcels of the mixes the belts run empty and the command ends. SIGTERM or
-    Ctrl-C: no more parcels, then the same; the second one ends it at once.
+    Ctrl-C: no more parcels, then the same; the second one ends it at once. While it runs `floorsim state`, `fault`,
+    `time` and `parcels` operate it.
     """
     if events and not (record or virtual):
         raise click.UsageError("--events: goes with --record FILE, or with --virtual")
@@ -83,6 +104,9 @@ def command(
         floor = load_all(floors)
         if parcels is not None and not floor.mixed:
             raise click.UsageError("--parcels: no [induction] or [desk] of the floor has a mix")
+        story = load(scenario) if scenario else None
+        if story and seed is None:
+            seed = story.seed
         with contextlib.ExitStack() as files:
             source = _opened(manifest or ("" if floor.mixed else "-"), files)
             ledger_file = _ledger(ledger, files)
@@ -93,27 +117,44 @@ def command(
                 say_to = sys.stderr if ledger_file is sys.stdout else None
                 raise SystemExit(run_virtual(floor, wanted, source, ledger_file, say_to))
             tap = opened(floors, floor, record, files) if record else None
-            code = asyncio.run(_run(floor, source, ledger_file, seed, parcels, wait, real, tap, events))
-    except (FloorError, ChildError, LockstepError, PortError, OSError) as error:
+            interface = _interface(floors, http, files)
+
+            async def run() -> int:
+                simulation = Simulation(
+                    floor,
+                    ledger_file,
+                    seed=seed,
+                    utc_ms=time.time_ns() / 1e6,
+                    parcels=parcels,
+                    tap=tap,
+                    events=events,
+                )
+                return await simulation.run(source, wait=wait, real=real, interface=interface, scenario=story)
+
+            code = asyncio.run(run())
+    except (FloorError, FaultError, ChildError, LockstepError, PortError, BusyError, OSError) as error:
         say(str(error))
-        code = PORT_MISSING if isinstance(error, PortError) else FAILED if isinstance(error, OSError) else FLOOR_WRONG
+        code = next((code for kind, code in EXITS.items() if isinstance(error, kind)), FAILED)
     raise SystemExit(code)
 
 
-async def _run(
-    floor: Floor,
-    source: int | None,
-    ledger: TextIO | None,
-    seed: int | None,
-    parcels: int | None,
-    wait: bool,
-    real: bool,
-    tap: Listener | None,
-    events: str | None,
-) -> int:
-    utc_ms = time.time_ns() / 1e6
-    simulation = Simulation(floor, ledger, seed=seed, utc_ms=utc_ms, parcels=parcels, tap=tap, events=events)
-    return await simulation.run(source, wait=wait, real=real)
+def _interface(floors: Sequence[Path], http: str | None, files: contextlib.ExitStack) -> Interface | None:
+    """What the floor is operated with; None where it cannot listen, which is said. Raises BusyError."""
+    unix = tcp = None
+    try:
+        if http:
+            tcp = files.enter_context(loopback(http))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    try:
+        unix = files.enter_context(contextlib.closing(UnixSocket(floors[0].absolute().parent)))
+    except OSError as error:
+        say(f"no interface beside {floors[0]}: {error}; `floorsim fault` and the view do not reach this run")
+    if not (unix or tcp):
+        return None
+    from firmware_stubs.api.server import Server
+
+    return Server(floors, unix, tcp)
 
 
 def _opened(path: str, files: contextlib.ExitStack) -> int | None:

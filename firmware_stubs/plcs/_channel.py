@@ -28,6 +28,7 @@ class Channel(Generic[P]):
 
     def __init__(self, line: Line, codec: Codec[P], rules: Rules, *, next_sequence: int, now: float) -> None:
         self.in_session = False
+        self.hushed = False  # it says no LIFE
         self.arrivals: deque[tuple[int, int, float]] = deque(maxlen=UNREAD_MOST)
         self._line = line
         self._codec = codec
@@ -75,6 +76,8 @@ class Channel(Generic[P]):
         """When `tick` or `take` has something to do without input."""
         if not self.in_session:
             return None
+        if self._open is None and self.hushed:
+            return self._heard_at + SILENCE_MS
         next_word = self._sent_until + LIFE_MS if self._open is None else self._open.due
         return min(self._heard_at + SILENCE_MS, next_word)
 
@@ -303,7 +306,7 @@ class Channel(Generic[P]):
         speed = self._line.tracking.speed
         if abs(speed - self._reported_speed) * 50 > self._reported_speed:  # more than 2 %
             return Request("SPED", lambda at: self._speed(at - self._line.tracking.speed_since))
-        if now >= self._sent_until + LIFE_MS:
+        if now >= self._sent_until + LIFE_MS and not self.hushed:
             return bare("LIFE")
         return None
 

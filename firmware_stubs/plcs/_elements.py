@@ -37,7 +37,7 @@ class Lamp(NamedTuple):
 
 
 class Elements:
-    """LINE, the lanes and the inductions; `changed` hears of every change."""
+    """LINE, the lanes and the points; `changed` hears of every change."""
 
     def __init__(self, geometry: Geometry, now: float, changed: Callable[[str, State], None]) -> None:
         self.lanes = frozenset(geometry.lanes)
@@ -45,10 +45,11 @@ class Elements:
         self.inhibited: frozenset[str] = frozenset()  # inductions, by CMND
         self.lamps: dict[str, Lamp] = {}
         self.stop_wanted = False
-        self._points = frozenset(geometry.points)
+        self._jammed = False  # the PLC stopped the line because of an eye
         self._changed = changed
         # In an order that is the same in every run: STATs of a synchronisation come in it.
         normal = {LINE: "RUN"} | dict.fromkeys(geometry.lanes, "FREE") | dict.fromkeys(sorted(self.inductions), "RUN")
+        normal |= dict.fromkeys(sorted(set(geometry.points) - self.inductions), "RUN")
         self._told = {element: State(state, "", now) for element, state in normal.items()}
         self._shown = dict(self._told)
         self._closed: set[str] = set()  # by CMND: lanes blocked, inductions inhibited
@@ -99,12 +100,19 @@ class Elements:
         if self.state(LINE) == "RUN":
             self.sense(LINE, "STOP", now)
 
+    def jam(self, point: str, now: float) -> None:
+        """The eye of a point was covered for too long: the PLC stops the belt; only a local hand starts it again."""
+        self.sense(point, "JAM", now)
+        self.stop_wanted = self._jammed = True
+        self.sense(LINE, "JAM", now)
+
     def belt(self, moves: bool, now: float) -> None:
         """The belt stopped or runs again."""
         if moves:
             self.stop_wanted = False
-            if self.state(LINE) == "STOP":
+            if self.state(LINE) == ("JAM" if self._jammed else "STOP"):
                 self.sense(LINE, "RUN", now)
+            self._jammed = False
         elif self.state(LINE) == "RUN":
             self.sense(LINE, "STOP", now)
 
@@ -133,7 +141,7 @@ class Elements:
         """Do what a LAMP asks; a refusal code if it cannot be."""
         if lamp.colour not in tuple("RGBYW-") or lamp.mode not in ("S", "B"):
             return "FORM"
-        if element not in self._told and element not in self._points:
+        if element not in self._told:
             return "LUNK"
         self.lamps[element] = lamp
         return None
@@ -152,7 +160,7 @@ class Elements:
             if element != LINE and element not in self.inductions:
                 return "PUNK"
             self._close(self.inductions if element == LINE else {element}, command == "INHB", now)
-        elif element not in self._told and element not in self._points:
+        elif element not in self._told:
             return "PUNK"
         elif command == "STOP":
             self.stop(now)

@@ -6,6 +6,7 @@ Source: PLC interface v1 §2 (HAND, MEAS, BUTN, CONT, LAMP).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from firmware_stubs.plcs._elements import BUTTONS, Lamp
 from firmware_stubs.plcs._line import Line
@@ -63,6 +64,19 @@ class FullLine(Line):
             size_status=measures.size_status,
         )
 
+    def read(self, point: str, track: int, codes: Sequence[bytes], now: float) -> None:
+        """The scanner at a point, which hangs on the PLC, is done with an item: its codes wait for the ARRV of a
+        decision point that lies there or further on, else they are told at once (CODE); not of one that has left."""
+        self._check_place(point, 0)
+        self.advance(now)
+        item = self.tracking.items.get(track)
+        if item is None:
+            self.counts["read_nobody"] += 1
+        elif any(self._geometry.points[ahead] >= self._geometry.points[point] for ahead in self._geometry.decisions):
+            item.codes = tuple(codes)
+        else:
+            self._reports.read(item, point, tuple(codes))
+
     def button(self, lane: str, button: str, now: float) -> None:
         """Somebody pressed a button at a lane (BUTN): `CLOS` asks to close its container; `LOCK`, `FREE` it obeys."""
         self._check_lane(lane)
@@ -72,14 +86,23 @@ class FullLine(Line):
         self._reports.tell("BUTN", element=lane, button=button)
         self.elements.press(lane, button, now)
 
-    def container(self, lane: str, code: bytes, now: float) -> None:
-        """A container with this code was put at a lane (CONT P); empty = it is gone (CONT G), and the lane NCON."""
+    def container(self, lane: str, code: bytes, now: float, *, unlabelled: bool = False) -> None:
+        """A container with this code was put at a lane (CONT P); empty = it is gone (CONT G), and the lane NCON.
+
+        `unlabelled`: one was put there all the same, without a code.
+        """
         self._check_lane(lane)
         if len(code) > _CONTAINER_MOST:
             raise ValueError(f"a container's code has {len(code)} bytes; at most {_CONTAINER_MOST} are told")
         self.advance(now)
-        self._reports.tell("CONT", lane=lane, presence="P" if code else "G", code=(code,))
-        self.elements.container(lane, bool(code), now)
+        there = bool(code) or unlabelled
+        self._reports.tell("CONT", lane=lane, presence="P" if there else "G", code=(code,))
+        self.elements.container(lane, there, now)
+
+    def destined(self, track: int) -> str | None:
+        """The lane that an item obeys a DEST into, as things stand; None = none, or there is no such item."""
+        item = self.tracking.items.get(track)
+        return (self.obeyed_lane(item) or None) if item else None
 
     @property
     def lamps(self) -> dict[str, Lamp]:

@@ -53,6 +53,7 @@ class Item:
     holds_line: bool = False  # reached the end with flag N
     announced: bool = False  # an event of it was sent at least once
     on_line: bool = True  # False = the PLC follows it no more
+    codes: tuple[bytes, ...] | None = None  # what the scanner on the PLC read, for the next ARRV; None = not there yet
     mark: float = math.nan  # the odometer at which something is to be decided about it
 
     def should_be_off(self, way: float) -> bool:

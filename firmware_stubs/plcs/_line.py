@@ -15,6 +15,7 @@ from firmware_stubs.plcs._events import EventBuffer
 from firmware_stubs.plcs._gates import Gates
 from firmware_stubs.plcs._geometry import Geometry
 from firmware_stubs.plcs._item import Destination, Item
+from firmware_stubs.plcs._jams import Jams
 from firmware_stubs.plcs._reports import Reports, SplitCodes
 from firmware_stubs.plcs._tracking import Tracking
 from firmware_stubs.stub import GateCommand, Taken
@@ -33,6 +34,7 @@ class Line:
         late_ms: float,
         tolerance_mm: int,
         evidence: str,
+        jam_ms: float,
         now: float,
         split_codes: SplitCodes = lambda codes, _: (codes, ()),
     ) -> None:
@@ -45,6 +47,7 @@ class Line:
         self._drops = Drops(self.tracking)
         self._gates = Gates(self.tracking, self.elements, self._drops, late_ms, self._went_round)
         self._reports = Reports(buffer, self.tracking, split_codes, self.counts, evidence)
+        self._jams = Jams(jam_ms)
         self._taken: deque[Taken] = deque(maxlen=UNREAD_MOST)
 
     # What the belt tells and asks
@@ -75,9 +78,20 @@ class Line:
             elif not decides:
                 self._reports.inducted(item)
         if decides:
-            self._reports.arrived(item, self._gates.left_ms(item), tuple(codes))
+            self._reports.arrived(item, self._gates.left_ms(item), tuple(codes) or item.codes or ())
         self._settle(item)
         return item.track
+
+    def eye(self, point: str, covered: bool, now: float) -> None:
+        """The eye of a point sees something all the time from now on, or nothing any more."""
+        self._check_place(point, 0)
+        self.advance(now)
+        if covered:
+            self._jams.cover(point, now)
+            return
+        self._jams.free(point)
+        if self.elements.state(point) == "JAM":
+            self.elements.sense(point, "RUN", now)
 
     def gates(self, now: float) -> list[GateCommand]:
         """Gates fired since the last call."""
@@ -117,6 +131,7 @@ class Line:
         self.advance(now)
         self.tracking.set_speed(mm_s)
         self.elements.belt(mm_s > 0, now)
+        self._jams.belt(mm_s > 0, now)
         for item in self.tracking.items.values() if mm_s else ():
             item.holds_line = False  # if it still may not go to the default lane, it stops the belt again
             self.tracking.marks.put(item, self._gates.mark(item))
@@ -162,12 +177,16 @@ class Line:
                 self._follow(item)
             elif drops.next_at() <= tracking.now:
                 self._not_seen(drops.overdue())
+            elif self._jams.next_at() <= tracking.now:
+                for point in self._jams.overdue(tracking.now):
+                    self.elements.jam(point, tracking.now)
             else:
                 return
 
     def next_crossing(self) -> float | None:
-        """When the next item reaches a gate or its point of no return, or is missed; None = nothing is awaited."""
-        mark, due = self.tracking.marks.first(), self._drops.next_at()
+        """When the next item reaches a gate or its point of no return or is missed, or an eye was covered for too long;
+        None = nothing is awaited."""
+        mark, due = self.tracking.marks.first(), min(self._drops.next_at(), self._jams.next_at())
         if self.tracking.speed and mark < math.inf:
             due = min(due, self.tracking.when(mark))
         return None if due == math.inf else max(self.tracking.now, due)

@@ -46,6 +46,7 @@ class Channel:
         self._peer = (0, 0)  # term and epoch to which the session belongs
         self._life, self._life_at = 0, now  # the controller's
         self._start = now  # of the PLC's own life
+        self._stands_at: float | None = None  # since when its life does not go on
         self._tail = commands
         orders.put(COMMAND_HEAD, [commands])
         for address, word in ((DURABLE, head), (TAKEN, head), (DURABLE_EPOCH, line.epoch)) if head else ():
@@ -69,9 +70,17 @@ class Channel:
         if retentive:
             return
         self.registers.clear()
-        self._start = now
+        self._start, self._stands_at = now, None if self._stands_at is None else now
         self._life = self._tail = 0
         self.ring.number_from(0)
+
+    def hush(self, on: bool, now: float) -> None:
+        """Its life stands still, or goes on from there."""
+        if on and self._stands_at is None:
+            self._stands_at = now
+        elif not on and self._stands_at is not None:
+            self._start += now - self._stands_at
+            self._stands_at = None
 
     def _lose(self) -> None:
         self.in_session = False
@@ -82,7 +91,8 @@ class Channel:
     def show(self, now: float) -> None:
         """Bring what is read up to the moment: block 0, and which records in the ring have become old."""
         line = self._line
-        life = 1 + int((now - self._start) / LIFE_MS) % WORD_MOST
+        lived = (now if self._stands_at is None else self._stands_at) - self._start
+        life = 1 + int(lived / LIFE_MS) % WORD_MOST
         speed, lost = (min(number, WORD_MOST) for number in (line.tracking.speed, self._buffer.lost_ever))
         block = (MAP_VERSION, line.epoch, life, self.ring.head, self._tail, clock(now), speed, self.in_session, lost)
         self.registers.put(0, [int(word) for word in block])

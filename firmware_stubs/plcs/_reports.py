@@ -67,6 +67,19 @@ class Reports:
             certainty=item.certainty,
             codes=fit,
         )
+        nothing, item.codes = item.codes == (), None
+        if nothing and not codes:
+            self.read(item, item.point, ())
+        self._read_later(item, rest)
+
+    def read(self, item: Item, point: str, codes: tuple[bytes, ...]) -> None:
+        """CODE, behind ARRV; without codes it says that nothing was read."""
+        if codes:
+            self._read_later(item, codes)
+        else:
+            self.tell("CODE", point=point, track=item.track, outcome="N", codes=())
+
+    def _read_later(self, item: Item, rest: tuple[bytes, ...]) -> None:
         while rest:
             fit, rest = self._split_codes(rest, "CODE")
             if fit:

@@ -15,7 +15,8 @@ class MemorySettings:
 
     `late_ms`: a command must be there this long before the item reaches the gate. `tolerance_mm`: an edge belongs to
     the item expected within ± this. `evidence` of DIVC: `E` eye in the lane, `G` gate sensor. `retentive`: it keeps
-    everything over a power cycle. The `next_` counters say where it goes on. Raises ValueError.
+    everything over a power cycle. `jam_ms`: an eye that is covered for longer while the belt runs is a jam. The `next_`
+    counters say where it goes on. Raises ValueError.
     """
 
     epoch: int = 1
@@ -27,6 +28,7 @@ class MemorySettings:
     next_sequence: int = 1
     next_evt: int = 1
     next_track: int = 1
+    jam_ms: float = 3000.0
 
     ranges: ClassVar[Mapping[str, Range]] = {}  # of an encoding, beside and instead of those here
 
@@ -46,4 +48,5 @@ _RANGES: dict[str, Range] = {
     "next_sequence": (1, 9999),
     "next_evt": (1, 999_999),
     "next_track": (1, 999_999),
+    "jam_ms": (1, 600_000),
 }

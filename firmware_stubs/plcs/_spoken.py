@@ -36,6 +36,7 @@ class SpokenPlc(Quiet, FullLine, Generic[P]):
             late_ms=settings.late_ms,
             tolerance_mm=settings.tolerance_mm,
             evidence=settings.evidence,
+            jam_ms=settings.jam_ms,
             now=now,
             split_codes=split_codes,
         )
@@ -51,6 +52,11 @@ class SpokenPlc(Quiet, FullLine, Generic[P]):
         """When `tick` and `take` want to be called next; None = only after input."""
         due = [at for at in (self.next_crossing(), self._channel.next_at()) if at is not None]
         return min(due, default=None)
+
+    def hush(self, on: bool) -> bool:
+        """It says no LIFE; answers and events go on."""
+        self._channel.hushed = on
+        return True
 
     def closed(self, now: float) -> None:
         """The connection is gone, and the session with it."""

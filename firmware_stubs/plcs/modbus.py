@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from firmware_stubs.plcs._elements import LINE
@@ -40,6 +40,7 @@ class Settings:
     `late_ms`, `tolerance_mm`, `evidence`: a command must be there so long before the gate; an edge belongs to the item
     expected within ± this; DIVC knows by `E` eye in the lane or `G` gate sensor. `head` and `commands` say how many
     records and commands were written and done with in this epoch, mod 65536; `next_track` where tracks go on.
+    `jam_ms`: an eye that is covered for longer while the belt runs is a jam.
     """
 
     transport: str = "tcp"
@@ -57,6 +58,7 @@ class Settings:
     head: int = 0
     commands: int = 0
     next_track: int = 1
+    jam_ms: float = 3000.0
 
     def __post_init__(self) -> None:
         if self.transport not in ("tcp", "rtu"):
@@ -127,6 +129,7 @@ class Plc(Quiet, FullLine):
             late_ms=settings.late_ms,
             tolerance_mm=settings.tolerance_mm,
             evidence=settings.evidence,
+            jam_ms=settings.jam_ms,
             now=now,
             split_codes=lambda codes, kind: ((), ()),
         )
@@ -186,6 +189,12 @@ class Plc(Quiet, FullLine):
             raise ValueError(f"lines: {from_line!r} hands over to this line; give it a number from 1 to {WORD_MOST}")
         return super().handed_over(point, length, from_line, epoch, track, now, carrier, carriers)
 
+    def read(self, point: str, track: int, codes: Sequence[bytes], now: float) -> None:
+        """CODE does not exist on Modbus, nor has ARRV codes: counted only."""
+        self._check_place(point, 0)
+        self.advance(now)
+        self.counts["read_untold"] += 1
+
     def measured(self, point: str, track: int, measures: Measures, now: float) -> None:
         """Scale and dimensioner at a point are done with an item: there is no MEAS on Modbus, nobody is told."""
         self._check_place(point, 0)
@@ -201,6 +210,11 @@ class Plc(Quiet, FullLine):
         self._channel.power_cycle(self.tracking.now, retentive=retentive)
         if not retentive:
             self.new_epoch(self.tracking.now, counted=False)
+
+    def hush(self, on: bool) -> bool:
+        """The life register stands still."""
+        self._channel.hush(on, self.tracking.now)
+        return True
 
     @property
     def in_session(self) -> bool:

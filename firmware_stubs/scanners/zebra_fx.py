@@ -98,6 +98,7 @@ class Scanner(Quiet):
         self._ledger = Ledger()
         self._event = self._reads = self._passages = 0
         self._beat_at = now + settings.heartbeat_s * 1000 if settings.heartbeat_s else None
+        self._hushed = False
 
     def feed(self, data: Piece, now: float) -> None:
         """It has subscribed to nothing."""
@@ -135,9 +136,15 @@ class Scanner(Quiet):
                 self._tags.remove(tag)
         self._now = max(self._now, now)
         if self._beat_at is not None and self._beat_at <= now:
-            self._beat()
+            if not self._hushed:
+                self._beat()
             period = self._settings.heartbeat_s * 1000
             self._beat_at += period * ((now - self._beat_at) // period + 1)
+
+    def hush(self, on: bool) -> bool:
+        """No more heartbeats, or again."""
+        self._hushed = on
+        return self._beat_at is not None
 
     def next_at(self) -> float | None:
         """The next read or heartbeat."""
