@@ -207,11 +207,10 @@ class Check:
     def _recorded(self, entries: Iterable[Entry]) -> None:
         self._topics: dict[str, str] = {}
         for entry in entries:
-            if entry.side != HOST or not entry.link:
-                continue
-            if isinstance(entry.piece, Message):
-                self._topics.setdefault(entry.piece.topic, entry.link)
-            self._machines[entry.link].recorded(entry)
+            if entry.link and entry.up is None:
+                if entry.side == HOST and isinstance(entry.piece, Message):
+                    self._topics.setdefault(entry.piece.topic, entry.link)
+                self._machines[entry.link].recorded(entry)
 
     def _recorded_events(self, entries: Iterable[Entry]) -> list[Published]:
         return [

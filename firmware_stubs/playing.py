@@ -10,7 +10,7 @@ from firmware_stubs.replayed_machine import machine_of
 from firmware_stubs.stub import Message, Piece
 from firmware_stubs.talks import Difference, Fact, differences
 from firmware_stubs.wire import Side, Wire
-from firmware_stubs.wire_recording import DEVICE, HOST, Entry, Recording
+from firmware_stubs.wire_recording import DEVICE, Entry, Recording
 from firmware_stubs.wires import open_wire
 
 LINGER_S = 1.0
@@ -38,8 +38,7 @@ class Player:
         self._heard: list[Fact] = []
         if role == DEVICE:
             for entry in self._entries:
-                if entry.side == HOST:
-                    self.machine.recorded(entry)
+                self.machine.recorded(entry)
 
     @property
     def own(self) -> list[Entry]:

@@ -6,16 +6,34 @@ What the machine was told then, and is told now, is kept as facts.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from firmware_stubs.ears import Ear, ear_of
 from firmware_stubs.floor_file import load_kind
 from firmware_stubs.numbers_now import Key, NumbersNow
 from firmware_stubs.stub import Piece
 from firmware_stubs.talks import Fact
-from firmware_stubs.wire_recording import DEVICE, HOST, Entry, Wired
+from firmware_stubs.wire_recording import HOST, Entry, Wired
+
+
+class Machine(Protocol):
+    """What `ReplayedMachine` is; a kind that does not speak by itself brings one of its own, as `replayed(name)`."""
+
+    was: list[Fact]
+    is_: list[Fact]
+
+    def recorded(self, entry: Entry) -> None:
+        """A piece of either side, then."""
+
+    def says(self, entry: Entry) -> list[Piece]:
+        """What of a piece of the machine is said now."""
+
+    def told(self, piece: Piece, t: float) -> list[Piece]:
+        """The host says something now; what is answered at once."""
 
 
 class ReplayedMachine:
-    """Give it what was told to it then (`recorded`, all of it first), then what happens, in order."""
+    """A `Machine` that speaks. Give it what was `recorded`, all of it, then what happens, in order."""
 
     def __init__(self, name: str, then: Ear, now: Ear) -> None:
         """`name`: of its link. `then`, `now`: an ear for each of the talks."""
@@ -27,6 +45,8 @@ class ReplayedMachine:
 
     def recorded(self, entry: Entry) -> None:
         """What the host said then."""
+        if entry.side != HOST:
+            return
         for told in self._then.told(entry.piece):
             if told.text:
                 self._numbers.said_then(told, entry.number)
@@ -67,12 +87,10 @@ class ReplayedMachine:
         return out
 
 
-def machine_of(name: str, wired: Wired) -> ReplayedMachine:
+def machine_of(name: str, wired: Wired) -> Machine:
     """The machine of a link. Raises FloorError for a kind that is not known."""
     module = load_kind(wired.kind, f"link {name}")[1] if wired.kind else None
+    if module is not None and hasattr(module, "replayed"):
+        machine: Machine = module.replayed(name)
+        return machine
     return ReplayedMachine(name, ear_of(module), ear_of(module))
-
-
-def belongs(entry: Entry, name: str) -> bool:
-    """Whether it is a piece of this link."""
-    return entry.link == name and entry.side in (DEVICE, HOST)

@@ -18,6 +18,8 @@ from firmware_stubs.ears import GARBLED
 from firmware_stubs.talks import WITHIN_MS, Fact
 
 WHERE = "events"
+OLD_MS = 100_000.0
+"""So long before the recording something may have happened that an event tells: a PLC says no greater age."""
 APART = ("boot", "version", "deadline_ms", "seconds_since_drop")
 MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"
 SHAPES = {
@@ -62,7 +64,7 @@ class Events:
             about = f"travel/{words['travel']}"
         rest = {name: value for name, value in event.items() if name not in (*SHAPES, "source", "subject", "data")}
         wrong = [name for name, shape in SHAPES.items() if not shape.fullmatch(json.dumps(event.get(name)))]
-        if entry and not 0 <= at <= t + WITHIN_MS:
+        if entry and not -OLD_MS <= at <= t + WITHIN_MS:
             wrong, at = [*wrong, "time"], t
         if journal != self._journals.setdefault(who, journal):
             wrong.append("source")
