@@ -123,6 +123,13 @@ def test_a_recorded_demo_replays_to_the_same() -> None:
     assert done.output.startswith("the same: ")
 
 
+def test_without_events_the_messages_to_machines_are_compared(talk: Recording, folder: Path) -> None:
+    wires = replace(talk, entries=[one for one in talk.entries if one.link and one.up is None or one.side == CENTRE])
+    result = check(wires, folder / "floor.toml")
+    assert (result.differences, result.events) == ([], False)
+    assert result.compared > 40
+
+
 def test_a_wrong_destination_is_a_difference(talk: Recording, folder: Path) -> None:
     entry = next(one for one in talk.entries if one.side == HOST and b"DESTR" in one.data)
     found = re.search(rb"\x021(....)(....)DESTR(....)(....)...(.*?)....\x03", entry.data)
