@@ -124,7 +124,7 @@ def test_a_recorded_demo_replays_to_the_same() -> None:
 
 
 def test_without_events_the_messages_to_machines_are_compared(talk: Recording, folder: Path) -> None:
-    wires = replace(talk, entries=[one for one in talk.entries if one.link and one.up is None or one.side == CENTRE])
+    wires = replace(talk, entries=[one for one in talk.entries if (one.link and one.up is None) or one.side == CENTRE])
     result = check(wires, folder / "floor.toml")
     assert (result.differences, result.events) == ([], False)
     assert result.compared > 40
