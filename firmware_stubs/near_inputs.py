@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from firmware_stubs.checking import CHANGED, Result
 from firmware_stubs.ears import GARBLED
 from firmware_stubs.stub import Message
+from firmware_stubs.talks import Difference
 from firmware_stubs.wire_recording import CENTRE, DEVICE, Entry, Recording
 
 NEAR_MS = 20.0
@@ -35,14 +36,18 @@ def settled(recording: Recording, run: Callable[[Recording], Result], tries: int
     matter of order."""
     result = run(recording)
     swapped: list[tuple[int, int]] = []
+    tried: set[frozenset[int]] = set()
     while result.differences and not any(one.fact.about in (GARBLED, CHANGED) for one in result.differences):
-        t = result.differences[0].t
-        for one, other in near(recording.entries, t):
-            if not tries:
+        first = result.differences[0]
+        for one, other in near(recording.entries, first.t):
+            pair = frozenset((one.number, other.number))
+            if pair in tried:
+                continue
+            if len(tried) >= tries:
                 return Settled(result, tuple(swapped))
-            tries -= 1
+            tried.add(pair)
             trial = moved(recording, one, other)
-            if not run(_until(trial, t + AFTER_MS)).differences:
+            if not run(_until(trial, _shown(first, recording) + AFTER_MS)).differences:
                 recording = trial
                 swapped.append((one.number, other.number))
                 result = run(recording)
@@ -50,6 +55,13 @@ def settled(recording: Recording, run: Callable[[Recording], Result], tries: int
         else:
             break
     return Settled(result, tuple(swapped))
+
+
+def _shown(difference: Difference, recording: Recording) -> float:
+    """When all of it was on the wire: an event is told later than it happened."""
+    facts = [fact for fact in (difference.recorded, difference.now) if fact is not None]
+    lines = {fact.entry for fact in facts}
+    return max([fact.t for fact in facts] + [entry.t for entry in recording.entries if entry.number in lines])
 
 
 def near(entries: list[Entry], t: float) -> Iterator[tuple[Entry, Entry]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firmware_stubs.stub import Message
 from firmware_stubs.told_events import EVENT, moment_ms
@@ -18,6 +18,9 @@ from firmware_stubs.wire_recording import HOST, Entry, Recording
 
 START, RESTART, STOP = "node/started", "node/restarted", "node/stopping"
 ONLINE, OFFLINE = "device/online", "device/offline"
+
+ROUNDED_MS = 1.0
+"""So much an event's time may be late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +68,18 @@ def event_of(entry: Entry, utc_ms: float) -> Event | None:
 
 
 def span(recording: Recording) -> Span:
-    """By the events in it; all of it where there are none."""
-    began, end = None, recording.entries[-1].t if recording.entries else 0.0
+    """By the events in it, of all nodes; all of it where there are none."""
+    began: dict[str, float] = {}
+    end, why = recording.entries[-1].t if recording.entries else 0.0, ""
     for entry in recording.entries:
         event = event_of(entry, recording.header.utc_ms)
-        if event is None:
+        if event is None or event.name not in (START, RESTART, STOP):
             continue
-        if event.name in (START, RESTART) and began is not None:
-            return Span(began, event.t, "the daemon was started again there")
-        if event.name in (START, RESTART):
-            began = event.t
-        elif event.name == STOP:
-            return Span(began or 0.0, event.t, "the daemon was stopped there")
-    return Span(began or 0.0, end)
+        if event.name == STOP or event.node in began:
+            end, why = event.t, f"{event.node} was {'stopped' if event.name == STOP else 'started again'} there"
+            break
+        began[event.node] = event.t
+    return Span(min(began.values(), default=0.0), end, why)
 
 
 def openings(
@@ -119,5 +121,5 @@ def _by_events(told: Iterable[Opening], words: Sequence[Entry]) -> list[Opening]
         if not one.up:
             since = one.number
         else:
-            ups.append(one if first is None else Opening(first.t, first.number, True))
+            ups.append(replace(one, t=one.t - ROUNDED_MS) if first is None else Opening(first.t, first.number, True))
     return ups

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from firmware_stubs.commands.check import command as check
+from firmware_stubs.commands.new import command as new
 from firmware_stubs.commands.replay import command as replay
 from firmware_stubs.commands.run import command as run
 from firmware_stubs.playing import Played, Player, Playing
@@ -271,6 +272,17 @@ def test_a_floor_runs_in_virtual_time_by_command(tmp_path: Path) -> None:
     assert ledger[-1]["in_lanes"] == 5
     same = CliRunner().invoke(check, [str(out)])
     assert same.output.startswith("the same: "), same.output
+
+
+def test_a_hub_of_three_floords_replays_to_the_same(tmp_path: Path) -> None:
+    """Sorters with mixes, RFID portals and handhelds at the broker, and the centre's stub: all of it in one recording."""
+    CliRunner().invoke(new, ["liege", str(tmp_path / "hub")])
+    floors, out = sorted(map(str, (tmp_path / "hub").glob("[cs]*.toml"))), tmp_path / "r.jsonl"
+    done = CliRunner().invoke(run, [*floors, "--virtual", "--minutes", "0.15", "--record", str(out)])
+    assert (len(floors), done.exit_code) == (3, 0), done.output
+    same = CliRunner().invoke(check, [str(out)])
+    assert same.output.startswith("the same: "), same.output
+    assert len(read(out.read_text().splitlines(keepends=True)).header.floors) == 3
 
 
 def re_row(name: str, output: str) -> int:
