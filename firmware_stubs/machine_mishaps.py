@@ -46,7 +46,7 @@ class MachineMishaps(Meant):
     # -- bad times: until they are lifted, or have struck so many
 
     def spell(self, what: str, where: str, spell: Spell, *, on: bool) -> None:
-        """It begins or ends at a `reader` (a kind of `reader_mishap` but `early`, at a desk also but `late`), at the eye
+        """It begins or ends at a `reader` (a kind of `reader_mishap` but `early`, at a desk nor `late`), at the eye
         of a `point` (edges come twice), at a `lane` (its gate does not obey) or on a `line` (parcels fall into the next
         lane)."""
         if what == "reader":
