@@ -186,6 +186,7 @@ class Demo:
             self._simulator = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "firmware_stubs", "run", *map(str, floors), "--ledger", "-"),
                 *("--seed", str(self.options.seed), *recorded, *self.arguments()),
+                *(("--real",) if self.options.broker.startswith("mqtt") else ()),  # yours may be anywhere
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,

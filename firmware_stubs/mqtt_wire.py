@@ -27,11 +27,13 @@ _LEAVE_S = 1.0
 class MqttWire:
     """One machine's connection to the broker."""
 
-    def __init__(self, host: str, port: int, side: Side) -> None:
+    def __init__(self, host: str, port: int, side: Side, allowed: asyncio.Event | None = None) -> None:
+        """`allowed`: it does not connect before that is set."""
         self.where = f"mqtt://{host}:{port}"
         self.dropped = 0
         self._address = (host, port)
         self._side = side
+        self._allowed = allowed
         self._name = f"floorsim-{uuid.uuid4().hex[:12]}"
         self._waiting: deque[Message] = deque()
         self._more = asyncio.Event()
@@ -85,6 +87,8 @@ class MqttWire:
         _end(self._connection)
 
     async def _listen(self) -> None:
+        if self._allowed:
+            await self._allowed.wait()
         pauses = Pauses(self.where)
         while not self._closed:
             await self._plugged.wait()

@@ -13,11 +13,13 @@ from firmware_stubs.api.operator import Interface, Run
 from firmware_stubs.api.watch import Watch
 from firmware_stubs.cables import Cables
 from firmware_stubs.coupling import Listener
+from firmware_stubs.drills.room import Room
 from firmware_stubs.events_wire import EventsWire
 from firmware_stubs.faults.engine import Engine
 from firmware_stubs.faults.scenario import Scenario
 from firmware_stubs.floor_file import Floor
 from firmware_stubs.manifest import Manifest
+from firmware_stubs.notice import notices
 from firmware_stubs.source import Source
 from firmware_stubs.traffic import Traffic
 from firmware_stubs.wire import Job, PortError, Wire, say
@@ -44,13 +46,18 @@ class Simulation:
         parcels: int | None = None,
         tap: Listener | None = None,
         events: str | None = None,
+        hurried: bool = False,
     ) -> None:
         """`utc_ms`: now. `parcels`: so many come of all mixes, None = until it is stopped. `tap` hears what passes on
         every wire, with the machine's times; `events`: a broker where it also hears what floord publishes, and the
-        centre. Raises FloorError."""
+        centre. `hurried`: the first `stop` ends it at once. Raises FloorError."""
         self._loop = asyncio.get_running_loop()
         self._ledger = ledger
         self._open_wires: list[Wire] = []
+        self._notices = notices(floor.stubs)
+        self._hurried = hurried
+        self.flowing = False
+        """Parcels come."""
         self._floor = floor
         self._source: Source | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -116,13 +123,18 @@ class Simulation:
 
     def stop(self) -> None:
         """No more parcels, run empty, for which a floor that stands goes on, end; the second time: end now."""
-        if not self._stopping:
+        if not self._stopping and not self._hurried:
             say(f"stopping: {self._world.on_belts} parcels run out, {self._world.waiting} do not come any more")
-        self._quitting = self._stopping
+        self._quitting = self._stopping or self._hurried
         self._stopping = True
         self._world.hold()
         self._clock.resume()
         self._turn()
+
+    @property
+    def stopped(self) -> bool:
+        """Somebody ended it."""
+        return self._stopping
 
     def _for_operator(self) -> Run:
         return Run(
@@ -136,15 +148,19 @@ class Simulation:
             stop=self.stop,
             stopping=lambda: self._stopping,
             engine=self._engine,
+            room=Room(self._engine, self._record),
         )
 
     async def _open(self, real: bool) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.add_signal_handler(number, self.stop)
         for link, names in self._floor.wires():
-            wire = await open_wire(link, self._traffic.side(names), real=real)
+            allowed = self._notices[link].allowed if link in self._notices else None
+            wire = await open_wire(link, self._traffic.side(names), real=real, allowed=allowed)
             self._traffic.add(wire, names)
             self._begin(wire, f"wire of {', '.join(names)}")
+        for link, notice in self._notices.items():
+            self._start(notice.run(), f"notice at {link}")
         if self._events is not None:
             await self._listen(self._events)
         links = self._traffic.links()
@@ -185,6 +201,7 @@ class Simulation:
         """Parcels over the belts and to the readers until the source has ended and all is done; False = some is not."""
         world = self._world
         if not self._stopping:
+            self.flowing = True
             world.release(self._now())
             if scenario:
                 self._engine.schedule(scenario, self._now())
@@ -225,6 +242,8 @@ class Simulation:
             self._source.close()
         for wire in self._open_wires:
             wire.close()
+        for notice in self._notices.values():
+            notice.close()
 
     def _start(self, job: Job, name: str) -> None:
         task = self._loop.create_task(job, name=name)

@@ -121,10 +121,17 @@ class Traffic:
         for name, piece in gone:
             if self.medium.carries(name):
                 self._noticed([name], "device", piece)
-                self.wires[name].write(piece)
+                self._write(name, piece)
                 for other in self._others[name]:
                     self.cables.from_host(other, piece, now)
         return bool(come or gone)
+
+    def _write(self, name: str, piece: Piece) -> None:
+        wire = self.wires[name]
+        dropped = wire.dropped
+        wire.write(piece)
+        if wire.dropped > dropped:
+            self._tap.lost(self._clock.machine(), name)
 
     def _from_host(self, name: str, piece: Piece) -> None:
         self.cables.from_host(name, piece, self._clock.now())

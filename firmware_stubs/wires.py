@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
 import termios
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,11 +13,12 @@ from firmware_stubs.tcp_wires import CallingWire, TcpWire
 from firmware_stubs.wire import PortError, Side, Wire
 
 
-async def open_wire(link: str, side: Side, *, real: bool) -> Wire:
+async def open_wire(link: str, side: Side, *, real: bool, allowed: asyncio.Event | None = None) -> Wire:
     """Opens a link, or begins to where the other side may come later. Raises PortError.
 
     `pty:///path`, `tcp-listen://host:port`, `tcp://host:port` (calls a controller that listens), `mqtt://host:port`,
-    `rfc2217-listen://host:port`, and with `real` also `serial:///dev/…?baud=`.
+    `rfc2217-listen://host:port`, and with `real` also `serial:///dev/…?baud=` and brokers on other machines. `allowed`:
+    at a broker the machine waits for it.
     """
     url = urlsplit(link)
     if url.username is not None:
@@ -25,8 +28,10 @@ async def open_wire(link: str, side: Side, *, real: bool) -> Wire:
             return FdWire(Pty(Path(url.path)), side.heard)
         if url.scheme == "serial" and real:
             return FdWire(Serial(url.path, url.query), side.heard)
+        if url.scheme == "mqtt" and not real and not is_loopback(url.hostname or ""):
+            raise PortError(f"{link}: a broker on another machine is simulated at only with --real")
         if url.hostname and url.port is not None and not (url.path or url.query):
-            wire = await _open_network(url.scheme, url.hostname, url.port, side)
+            wire = await _open_network(url.scheme, url.hostname, url.port, side, allowed)
             if wire:
                 return wire
     except (OSError, ValueError, termios.error) as error:
@@ -38,7 +43,15 @@ async def open_wire(link: str, side: Side, *, real: bool) -> Wire:
     )
 
 
-async def _open_network(scheme: str, host: str, port: int, side: Side) -> Wire | None:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its name or address as written."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _open_network(scheme: str, host: str, port: int, side: Side, allowed: asyncio.Event | None) -> Wire | None:
     """None = no such scheme. Raises OSError."""
     if scheme == "tcp-listen":
         return await TcpWire.listen(host, port, side)
@@ -51,5 +64,5 @@ async def _open_network(scheme: str, host: str, port: int, side: Side) -> Wire |
     if scheme == "mqtt":
         from firmware_stubs.mqtt_wire import MqttWire
 
-        return MqttWire(host, port, side)
+        return MqttWire(host, port, side, allowed)
     return None

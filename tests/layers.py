@@ -41,7 +41,10 @@ EDGES = (
     *(f"controller/{name}.py" for name in "journal journal_file journal_reader journal_writer recording_file".split()),
     *(f"controller/journal_{name}.py" for name in "identity opening reserve retention salvage sift".split()),
     *("controller/commands/", "firmware_stubs/commands/"),
-    *(f"firmware_stubs/{name}.py" for name in "__main__ serve source traffic medium rehearsed_child".split()),
+    *(
+        f"firmware_stubs/{name}.py"
+        for name in "__main__ serve source traffic medium notice items rehearsed_child".split()
+    ),
     *(f"firmware_stubs/{name}.py" for name in "wires events_wire fd_wire tcp_wires mqtt_wire rfc2217_wire".split()),
     *(f"firmware_stubs/api/{name}.py" for name in "sockets server client".split()),
     *(f"controller/view/{name}.py" for name in "app dialogs feed health interface pane places".split()),

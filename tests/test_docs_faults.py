@@ -48,4 +48,5 @@ def test_the_example_is_a_scenario(tmp_path: Path) -> None:
     read = scenario.load(path)
     assert (len(read.steps), len(read.expects)) == (1, 1)
     assert read.drill
-    assert read.drill.answers == ({"fault": read.steps[0].fault, "target": read.steps[0].target},)
+    step = read.steps[0]
+    assert [(one.faults, one.target) for one in read.drill.answers] == [((step.fault,), step.target)]

@@ -10,6 +10,7 @@ import os
 import random
 import socket
 import tomllib
+import tty
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from firmware_stubs.stub import Message, Piece, as_bytes
 from firmware_stubs.tcp_wires import CallingWire, TcpWire
 from firmware_stubs.wire import Job, MediumError, Side, Wire
 from firmware_stubs.wires import open_wire
-from tests.test_links import PATIENCE_S, Witness, linked, run
+from tests.test_links import PATIENCE_S, XOFF, XON, Witness, linked, run
 
 
 class Machine:
@@ -166,6 +167,30 @@ def test_after_xoff_a_pty_takes_nothing_even_of_who_opens_it_anew_and_after_xon_
             await witness.until(lambda: witness.data == b"it still talks")
             machine.medium.flow("gun", False)
             await speak(machine, link, witness, b"and listens again")
+
+    run(scenario)
+
+
+def test_a_real_port_sends_xoff_and_xon_and_says_nothing_while_it_is_unplugged() -> None:
+    async def scenario() -> None:
+        far, near = os.openpty()
+        tty.setraw(near)
+        machine = Machine()
+        machine.wire = await open_wire(f"serial://{os.ttyname(near)}?baud=9600", Side(machine._hear), real=True)
+        machine.wire.flow(True)
+        assert os.read(far, 10) == XOFF
+        machine.wire.flow(False)
+        assert os.read(far, 10) == XON
+        machine.wire.unplug()
+        machine.wire.write(b"nobody hears this")
+        await machine.wire.plug()
+        machine.wire.write(b"back")
+        assert os.read(far, 100) == b"back"
+        os.write(far, b"heard")
+        await machine.until(lambda: machine.heard == b"heard")
+        machine.wire.close()
+        for fd in (far, near):
+            os.close(fd)
 
     run(scenario)
 
