@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from firmware_stubs.cell import Cell, Record
+from firmware_stubs.cell import Cell
+from firmware_stubs.cell_ledger import Record
 from firmware_stubs.desk_tables import DeskSettings
 from firmware_stubs.floor_file import Floor
 from firmware_stubs.floor_lines import Line
@@ -60,7 +61,7 @@ class Arrivals:
 
     def spread(self, cell: Cell) -> None:
         """The news of a cell go to the centre and the desks."""
-        news, cell.news = cell.news, []
+        news, cell.ledger.news = cell.ledger.news, []
         for what, parcel, place, at in news:
             if what == "lane":
                 for other, desk in self._shown_at[place]:
@@ -83,7 +84,7 @@ class Arrivals:
             self._supply(cell, desk.point, stream, 1 / desk.every_s, make)
         for lane in desk.from_lanes:
             self._shown_at.setdefault(lane, []).append((cell, desk))
-            lines[self._floor.line_of(lane)].watched.add(lane)
+            lines[self._floor.line_of(lane)].ledger.watched.add(lane)
 
     def _stream(self, mix: Mix, place: str, seed: int) -> Stream:
         return Stream(mix, place, seed if self._seed is None else self._seed)
@@ -101,7 +102,7 @@ class Arrivals:
         goods = {key: getattr(parcel.goods, key) for key in _GOODS}
         entry = {"parcel": parcel.parcel, "codes": codes, "goods": goods}
         self._record({"what": "announced", "t": round(at, 3), **place, **entry})
-        cell.news.append(("announced", parcel, "", at))
+        cell.ledger.news.append(("announced", parcel, "", at))
 
 
 def _parcel(item: Item, line: str = "", induction: str = "", point: str = "", after_ms: float = 0.0) -> Parcel:

@@ -132,7 +132,8 @@ class Lockstep:
                 self.cables.from_stub(stub, piece, self.now)
         for stub in self.world.hang_ups():
             moved = True
-            self._break(self._by_stub[stub], "closed by the machine")
+            if self._by_stub[stub].connects:  # a cable has no connection to close
+                self._break(self._by_stub[stub], "closed by the machine")
         for number, daemon in enumerate(self.daemons):
             moved |= self._take(number, daemon)
         if self.cables is not None:

@@ -13,6 +13,7 @@ from firmware_stubs.api.operator import Interface, Run
 from firmware_stubs.api.watch import Watch
 from firmware_stubs.cables import Cables
 from firmware_stubs.coupling import Listener
+from firmware_stubs.drills.room import Room
 from firmware_stubs.events_wire import EventsWire
 from firmware_stubs.faults.engine import Engine
 from firmware_stubs.faults.scenario import Scenario
@@ -148,6 +149,7 @@ class Simulation:
             stop=self.stop,
             stopping=lambda: self._stopping,
             engine=self._engine,
+            room=Room(self._engine, self._record),
         )
 
     async def _open(self, real: bool) -> None:

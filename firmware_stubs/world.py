@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 
 from firmware_stubs.arrivals import Arrivals
 from firmware_stubs.belt import Belt
-from firmware_stubs.cell import Cell, Record
+from firmware_stubs.cell import Cell
+from firmware_stubs.cell_ledger import Record
 from firmware_stubs.desk import Desk
 from firmware_stubs.floor_file import Floor, StubSection
 from firmware_stubs.mishaps import Mishaps
@@ -71,7 +72,7 @@ class World(Mishaps):
                 if cell.handed:
                     self._came += cell.handed
                     cell.handed.clear()
-                if cell.news:
+                if cell.ledger.news:
                     self._arrivals.spread(cell)
             if self._came:
                 self._hand_over()
@@ -182,9 +183,9 @@ class World(Mishaps):
     def counts(self) -> dict[str, int]:
         """Conservation: each parcel that was ever given or put on is in exactly one of all but the first; `removed`,
         and `shown` with `not_shown`, are there when some were. `shown_again`: of those in lanes."""
-        inducted = sum(cell.inducted for cell in self._cells)
-        in_lanes = sum(cell.in_lanes for cell in self._cells)
-        removed = sum(cell.removed for cell in self._cells)
+        inducted = sum(cell.ledger.inducted for cell in self._cells)
+        in_lanes = sum(cell.ledger.in_lanes for cell in self._cells)
+        removed = sum(cell.ledger.removed for cell in self._cells)
         counts = {
             "inducted": inducted,
             "in_lanes": in_lanes,

@@ -12,6 +12,7 @@ from firmware_stubs import floor_file
 from firmware_stubs.api.operator import Operator, Run
 from firmware_stubs.api.watch import Watch
 from firmware_stubs.cables import Cables
+from firmware_stubs.drills.room import Room
 from firmware_stubs.faults.engine import Engine
 from firmware_stubs.world import World
 from firmware_stubs.world_clock import WorldClock
@@ -132,6 +133,7 @@ class Rig:
             stop=self._stop,
             stopping=lambda: self.stops > 0,
             engine=self.engine,
+            room=Room(self.engine, self._record),
         )
         self.operator = Operator(self.run, [Path("/floors/small.toml")])
         self.world.release(self.clock.now())

@@ -135,7 +135,7 @@ def test_answers_are_as_the_document_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "said"),
     [
-        ("GET", "/v1/nothing", None, 404, "there is no /v1/nothing; there are /openapi.json, /v1/faults, "),
+        ("GET", "/v1/nothing", None, 404, "there is no /v1/nothing; there are /openapi.json, /v1/drill, "),
         ("PUT", "/v1/state", None, 405, "/v1/state does not know PUT; it knows GET, HEAD"),
         ("POST", "/v1/time", b"{", 400, 'the body is no JSON'),
         ("POST", "/v1/time", b"[" * 60_000, 400, 'the body is no JSON'),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections import Counter
@@ -14,10 +15,13 @@ from click.testing import CliRunner
 from controller.plans import load_floor
 from firmware_stubs import floor_file, floors
 from firmware_stubs.__main__ import main
+from firmware_stubs.cables import Cables
 from firmware_stubs.faults import scenario
+from firmware_stubs.faults.engine import Engine
+from firmware_stubs.lockstep import Lockstep
 from firmware_stubs.several_floors import load_all
 from firmware_stubs.world import World
-from tests.rehearsed import Coupled, Published
+from tests.rehearsed import NOW, UTC_MS, Coupled, Published, Rehearsed
 
 DOCS = (Path(__file__).parents[1] / "docs" / "floors.md").read_text()
 PLACE = floors.Place("/run/hub", "mqtt://127.0.0.1:1883", "lgg")
@@ -30,7 +34,7 @@ LINES = {
     ("liege", "sorter-2.toml"): 10_000,
     ("bagging", "floor.toml"): 3000,
     ("old-cell", "floor.toml"): 3600,
-    ("bad-night", "floor.toml"): 4000,
+    ("bad-night", "floor.toml"): 3000,
 }
 """floor file with a belt -> parcels an hour"""
 MINUTES = 6
@@ -183,8 +187,25 @@ def test_floors_has_a_line_for_each() -> None:
     assert all(len(line) <= 120 for line in lines)
 
 
-def test_what_a_bad_night_expects_is_a_scenario() -> None:
-    text = floors.load("bad-night").texts(PLACE)["scenario.toml"]
-    night = scenario.read(tomllib.loads(text), text)
-    assert (len(night.steps), night.minutes) == (12, 40)
+def test_a_bad_night_brings_what_it_expects(tmp_path: Path) -> None:
+    (path,) = floors.write("bad-night", tmp_path / "floor")
+    night = scenario.load(path.with_name("scenario.toml"))
     assert {expect.after_s for expect in night.expects} == {step.at_s for step in night.steps}
+    floor, heard, ledger = floor_file.load(path), Published(), list[dict[str, Any]]()
+    world = World(floor, ledger.append, seed=night.seed, now=NOW, utc_offset_ms=UTC_MS - NOW)
+    cables = Cables(world.stubs, ["centre"], seed=night.seed)
+    daemon = Rehearsed(*load_floor(path))
+    lockstep = Lockstep(world, floor.wires(), [daemon], now=NOW, cables=cables, listener=heard)
+    lockstep.engine = Engine(world, cables, lockstep, ledger.append, night.seed)
+    lockstep.run(NOW + 5000)
+    start = lockstep.now
+    world.release(start)
+    lockstep.engine.schedule(night, start)
+    lockstep.run(start + night.minutes * 60_000)
+    events = [
+        ((at - start) / 1000, topic.split("/event/")[1], json.loads(payload)["data"])
+        for at, topic, payload, _ in heard.all
+        if "/event/" in topic
+    ]
+    came = scenario.judge(night.expects, events)
+    assert [expect for expect, at in zip(night.expects, came, strict=True) if at is None] == []

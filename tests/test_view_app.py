@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
+import signal
+import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -285,15 +290,73 @@ def test_the_command_needs_textual_and_a_terminal(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_list_of_commands_loads_no_library_of_the_view() -> None:
-    assert "textual" not in json.loads(
-        __import__("subprocess")
-        .run(
-            [sys.executable, "-c", "import json, sys, controller.commands.view; print(json.dumps(list(sys.modules)))"],
-            capture_output=True,
-            check=True,
-        )
-        .stdout
-    )
+    program = "import sys, controller.commands.view; print({'textual', 'aiohttp'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    assert found.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("end", [b"q", b"f\x03", signal.SIGTERM], ids=["q", "Ctrl-C in a menu", "SIGTERM"])
+def test_at_a_real_terminal_it_draws_and_leaves_the_screen_as_it_was(tmp_path: Path, end: bytes | int) -> None:
+    async def run() -> bytes:
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, 80))
+        program = [sys.executable, "-m", "controller", "view", "--floor", str(tmp_path)]
+        environment = {**os.environ, "TERM": "xterm-256color"}
+        ends: dict[str, Any] = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        terminal = Terminal(ours)
+        async with stopped().serving(tmp_path / "floorsim.sock"):
+            child = await asyncio.create_subprocess_exec(*program, **ends, env=environment)
+            os.close(theirs)
+            try:
+                await asyncio.wait_for(terminal.seen(b"EMERGENCY STOP"), 60)
+                if isinstance(end, bytes):
+                    os.write(ours, end)
+                else:
+                    child.send_signal(end)
+                assert await asyncio.wait_for(child.wait(), 60) == 0
+            finally:
+                if child.returncode is None:
+                    child.kill()
+                    await child.wait()
+                said = terminal.close()
+        return said
+
+    said = asyncio.run(run())
+    assert b"\x1b[?1049l" in said  # the screen that was there before is back
+    assert b"Traceback" not in said
+
+
+class Terminal:
+    """The other end of a pty: takes what is written there."""
+
+    def __init__(self, end: int) -> None:
+        self._end = end
+        self._said = b""
+        self._more = asyncio.Event()
+        os.set_blocking(end, False)
+        asyncio.get_running_loop().add_reader(end, self._read)
+
+    async def seen(self, text: bytes) -> None:
+        """Wait for it."""
+        while text not in self._said:
+            self._more.clear()
+            await self._more.wait()
+
+    def close(self) -> bytes:
+        """What was written."""
+        asyncio.get_running_loop().remove_reader(self._end)
+        self._read()
+        os.close(self._end)
+        return self._said
+
+    def _read(self) -> None:
+        try:
+            self._said += os.read(self._end, 1 << 20)
+            self._more.set()
+        except BlockingIOError:
+            pass
+        except OSError:  # the other end is closed
+            asyncio.get_running_loop().remove_reader(self._end)
 
 
 def test_where_the_socket_and_the_state_are(tmp_path: Path) -> None:

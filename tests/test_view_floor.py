@@ -183,8 +183,18 @@ def test_no_row_is_wider_and_no_page_higher_than_the_room(floor: dict[str, Any],
         assert max(map(len, rows)) <= width
 
 
-def test_a_floor_without_lines_says_where_its_machines_are() -> None:
-    assert "pane 3" in drawn({"title": "desk"}, {})[0]
+def test_points_on_no_line_have_the_worst_light_of_their_machines() -> None:
+    floor = plant()
+    floor["points"] = {f"DOCK-{at}": {"line": None} for at in range(40)}
+    floor["stubs"] = {f"hand-{at}": {"place": f"DOCK-{at}"} for at in range(40)} | {"portal": {"place": "DOCK-7"}}
+    now = state(floor)
+    now["stubs"]["portal"]["light"] = "off"
+    rows = drawn(floor, now, height=30)
+    assert rows[-5].startswith(" DOCK-7 x  DOCK-0 +  DOCK-1 +")
+    assert rows[-3] == " 40 points in all: pane 3"
+    floor["lines"] = {}
+    assert "DOCK-39 +" in "\n".join(drawn(floor, now))
+    assert drawn({"title": "empty"}, {})[0] == "This floor has neither a line nor a point."
 
 
 def test_every_ink_has_a_style_with_and_without_colour() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ def line_settings() -> Any:
     return load("line").Settings(prefix="\x02", suffix="\x03")
 
 
-def words_of(heard: list[Meaning]) -> list[str]:
+def words_of(heard: Sequence[Meaning]) -> list[str]:
     return [one.words for one in heard]
 
 
@@ -44,13 +45,13 @@ def drawn(of: WireLog, width: int = 160, height: int = 20, back: int = 0) -> lis
 
 
 def test_what_a_machine_says_is_decoded_by_its_driver_with_the_settings_of_the_floor() -> None:
-    words = [one.words for one in log().shown()]
-    assert words[1] == "read RB123456785GB"
-    assert words[2].startswith("garbled crc")
+    said = [words_of(one.said) for one in log().shown()]
+    assert said[1] == ["read RB123456785GB"]
+    assert said[2][0].startswith("garbled crc")
 
 
 def test_what_the_host_says_is_decoded_where_the_kind_can_and_else_text() -> None:
-    assert log().shown()[0].words.startswith("command SYES ")
+    assert words_of(log().shown()[0].said)[0].startswith("command SYES ")
     assert words_of(Ear("line", line_settings()).hear(HOST, b"\x1bT\r", None, 0.0)) == [".T."]
 
 
@@ -147,7 +148,15 @@ def test_filters_by_machine_text_hex_and_errors() -> None:
     of.next_stub(["plc-1", "tunnel-1"])
     assert {one.stub for one in of.shown()} == {"plc-1"}
     of.next_stub(["plc-1", "tunnel-1"], -1)
-    for text, found in (("rb1234", 1), ("SYES", 2), ("02 31 50 4c", 1), ("0231504c", 1), ("nowhere", 0)):
+    for text, found in (
+        ("rb1234", 1),
+        ("SYES", 2),
+        ("02 31 50 4c", 1),
+        ("0231504c", 1),
+        ("nowhere", 0),
+        ("-SYES", 1),
+        ("-", 3),
+    ):
         of.text = text
         assert len(of.shown()) == found, text
     of.text = ""

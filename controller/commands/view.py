@@ -27,7 +27,7 @@ def command(floor: Path, theme: str | None) -> None:
     """
     if importlib.util.find_spec("textual") is None:
         raise click.ClickException(MISSING)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # textual draws on stderr
         raise click.ClickException("floord view needs a terminal; floord status and floord tail --json do not")
     from controller.view.app import View
 

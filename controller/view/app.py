@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
@@ -73,6 +75,7 @@ class View(App[None]):
         Binding("t", "theme"),
         Binding("question_mark", "help"),
         Binding("q", "quit"),
+        Binding("ctrl+c", "quit", priority=True),
     ]
 
     def __init__(self, floor: Path, folder: Path, shade: str) -> None:
@@ -109,11 +112,17 @@ class View(App[None]):
             with Vertical(id="side"):
                 yield Pane(board.machines, self._inks, id="machines")
                 yield Pane(board.messages, self._inks, id="alarms")
-        yield Input(placeholder="text or hex; Enter keeps it, Esc leaves it out", id="filter", compact=True)
+        yield Input(
+            placeholder="text or hex, -text leaves it out; Enter keeps the filter, Esc drops it",
+            id="filter",
+            compact=True,
+        )
         yield Pane(lambda width, height: board.foot(width), self._inks, id="foot")
 
     def on_mount(self) -> None:
-        """Begin to follow."""
+        """Begin to follow. Who ends the view from outside gets the terminal back as it was, too."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self._feed.begin()
         self.set_interval(1.0, self._tick)
         self._arrange()

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from controller.view import lines, loops
 from controller.view.causes import stands
 from controller.view.facts import Moment, Plant
-from controller.view.glyphs import LEGEND
-from controller.view.ink import Row, cropped, padded
+from controller.view.glyphs import BY_GRAVITY, LEGEND, light
+from controller.view.ink import Row, cropped, padded, width_of
 
 LANES = "3/40 in a lane, of 40  0-9 tenths  F full L locked J jam  * customs-controlled"
+
+DESK_ROWS = 3
+"""For points on no line, where there are lines, too."""
 
 
 def draw(
@@ -23,17 +26,38 @@ def draw(
     level: int | None = None,
 ) -> tuple[list[Row], int]:
     """(at most `height` rows, number of pages). `level` None = as large as fits, the smallest if nothing does."""
-    if not plant.lines:
-        return padded([[("This floor has no line; its machines are in pane 3.", "dim")]], height), 1
     legend: list[Row] = [cropped([(LEGEND, "dim")], width), cropped([(LANES, "dim")], width)]
-    if height < 14:
+    if height < 14 or not plant.lines:
         legend = []
-    room = max(1, height - len(legend))
+    free = max(1, height - len(legend))
+    desks = _desks(plant, moment, width, DESK_ROWS if plant.lines else free)
+    if not plant.lines:
+        return padded(desks or [[("This floor has neither a line nor a point.", "dim")]], height), 1
+    room = max(1, free - len(desks))
     chosen = next((one for one in lines.LEVELS if _fits(plant, one, room)), lines.HEAD) if level is None else level
     drawn = [_line(plant, moment, name, alarms, width, chosen) for name in plant.lines]
     pages = _pages(drawn, room)
     picture = pages[page % len(pages)]
-    return [*padded(picture, room), *legend][:height], len(pages)
+    return [*padded(picture, room), *desks, *legend][:height], len(pages)
+
+
+def _desks(plant: Plant, moment: Moment, width: int, most: int) -> list[Row]:
+    """Points on no line, each with the worst light of its machines, trouble first; at most so many rows."""
+    lights = {
+        point: [moment.stubs.get(name) for name, stub in plant.stubs.items() if stub.place == point]
+        for point in plant.points
+    }
+    signs = {point: min(map(light, own), key=BY_GRAVITY.index) for point, own in lights.items() if own}
+    rows: list[Row] = []
+    for point in sorted(signs, key=lambda point: BY_GRAVITY.index(signs[point])):
+        sign, ink = signs[point]
+        cell = [(f" {point} ", "plain" if ink == "ok" else ink), (f"{sign} ", ink)]
+        if not rows or width_of(rows[-1]) + width_of(cell) > width:
+            rows.append([])
+        rows[-1] = rows[-1] + cell
+    if len(rows) > most:
+        rows = [*rows[: most - 1], [(f" {len(signs)} points in all: pane 3", "dim")]]
+    return [cropped(row, width) for row in rows]
 
 
 def standing(plant: Plant, moment: Moment) -> list[str]:

@@ -21,6 +21,7 @@ _STATE_LETTERS = {"FULL": "F", "LOCK": "L", "JAM": "J", "NCON": "N", "MAIN": "M"
 
 LIGHTS = {"ok": ("+", "ok"), "quiet": ("-", "quiet"), "fault": ("!", "fault"), "off": ("x", "off")}
 """A machine's light -> its sign and ink."""
+BY_GRAVITY = tuple(LIGHTS[name] for name in ("off", "fault", "quiet", "ok"))
 
 
 def fate(track: Track, lane: str | None) -> str:
@@ -73,8 +74,8 @@ def worst_fill(one: tuple[str, str], other: tuple[str, str]) -> tuple[str, str]:
 
 
 def light(of: Light | None) -> tuple[str, str]:
-    """A machine's sign and ink."""
-    return LIGHTS.get(of.light if of else "off", ("?", "warn"))
+    """A machine's sign and ink; a light that is not known is a fault."""
+    return LIGHTS.get(of.light if of else "off", LIGHTS["fault"])
 
 
 def short(name: str, line: str) -> str:

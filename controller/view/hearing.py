@@ -52,7 +52,7 @@ class Ear:
         """What a piece completes; nothing while a frame is not whole."""
         ear = self._ears.get(side)
         if ear is None or len(data) > LONGEST:
-            return [Meaning(printable(data))]
+            return [Meaning(printable(data[:LONGEST]))]
         try:
             if topic is not None and hasattr(ear, "subscriptions"):
                 items: Sequence[Item] = ear.feed(Message(topic, data), at)

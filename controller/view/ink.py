@@ -97,7 +97,7 @@ def wrapped(words: str, width: int, ink: str, first: str = "", most: int = 3) ->
     """A long text in at most `most` rows; `first` stands before it, and spaces below that."""
     room = max(10, width - len(first))
     lines = textwrap.wrap(safe(words), room, max_lines=most, placeholder=" …", break_on_hyphens=False) or [""]
-    return [[(first if not number else " " * len(first), ink), (line, ink)] for number, line in enumerate(lines)]
+    return [[(" " * len(first) if number else first, ink), (line, ink)] for number, line in enumerate(lines)]
 
 
 def padded(rows: Iterable[Row], height: int) -> list[Row]:

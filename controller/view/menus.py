@@ -12,6 +12,7 @@ from typing import Any
 from controller.view.causes import ends
 from controller.view.facts import Kind, Moment, Plant
 from controller.view.ink import Row, cropped, wrapped
+from controller.wording import counted
 
 SHORTCUTS = {
     "e": ("eye_stuck", "photo-eye stuck"),
@@ -160,7 +161,7 @@ class StrikeMenu:
         if self.lasts is None:
             return "ends by itself"
         if kind.count is not None:
-            return f"strikes {self.lasts:g} times, then ends by itself"
+            return f"strikes {counted(int(self.lasts), 'time')}, then ends by itself"
         return f"ends by itself after {self.lasts:g} s"
 
     def _step(self, step: int) -> None:

@@ -19,6 +19,11 @@ GRAVE = ("off", "fault", "quiet", "ok")
 """The order of machines: trouble first."""
 
 
+GRAVE_EVENTS = ("/raised", "/offline", "/stopped", "/jammed", "/estop")
+WIDE = 70
+"""From so many columns on there is room for everything in one row."""
+
+
 class Health(Protocol):
     """What floord said (health.py)."""
 
@@ -62,7 +67,7 @@ def machines(plant: Plant, moment: Moment, width: int) -> list[Row]:
     """Each machine with its light, trouble first."""
     names = sorted(plant.stubs, key=lambda name: GRAVE.index(_light(moment, name)))
     first = min(24, max((len(name) for name in names), default=0))
-    wide = width >= 70
+    wide = width >= WIDE
     rows: list[Row] = []
     for name in names:
         stub, light = plant.stubs[name], moment.stubs.get(name, Light())
@@ -146,12 +151,15 @@ def daemons(known: Iterable[Health]) -> Row:
 
 
 def events(said: Iterable[tuple[str, str]], width: int) -> list[Row]:
-    """The last events of floord, (name, words) each, the newest first."""
+    """The last events of floord, (name, words) each, the newest first; wrapped where there is little room."""
     rows: list[Row] = []
-    for name, words in said:
-        ink = "warn" if name.endswith(("/raised", "/offline", "/stopped", "/jammed", "/estop")) else "plain"
-        rows.append(cropped([(f" {safe(words)}", ink)], width))
-    return rows[::-1]
+    for name, words in reversed(list(said)):
+        ink = "warn" if name.endswith(GRAVE_EVENTS) else "plain"
+        if width >= WIDE:
+            rows.append(cropped([(f" {safe(words)}", ink)], width))
+        else:
+            rows += wrapped(" ".join(words.split()), width, ink, " ")
+    return rows
 
 
 def _light(moment: Moment, name: str) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.view.hearing import Ear, Meaning, printable
+from controller.view.hearing import LONGEST, Ear, Meaning, printable
 
 KEPT = 5000
-"""Pieces that are kept."""
+"""Pieces that are kept, of each so many bytes as are decoded."""
 SHOWS = ("both", "words", "hex")
 """What of a piece is shown; what is alone has more room."""
 
@@ -26,22 +26,18 @@ class Entry:
     data: bytes
     topic: str | None
     said: tuple[Meaning, ...]
+    searched: str = field(repr=False)
 
     @property
     def bad(self) -> bool:
         """Whether anything in it is."""
         return any(one.bad for one in self.said)
 
-    @property
-    def words(self) -> str:
-        """All that it says."""
-        return "; ".join(one.words for one in self.said)
 
-    @property
-    def searched(self) -> str:
-        """What a text filter looks into."""
-        parts = (self.stub, self.topic or "", self.words, printable(self.data), self.data.hex(" "), self.data.hex())
-        return "\n".join(parts).casefold()
+def _searched(stub: str, topic: str | None, said: Iterable[Meaning], data: bytes) -> str:
+    """What a text filter looks into: names, words, text, and hex with and without spaces."""
+    words = "\n".join(one.words for one in said)
+    return "\n".join((stub, topic or "", words, printable(data), data.hex(" "), data.hex())).casefold()
 
 
 @dataclass
@@ -71,7 +67,8 @@ class WireLog:
         said = [Meaning(printable(data))] if ear is None else ear.hear(side, data, topic, t)
         before = self._last.get(stub)
         self._last[stub] = t
-        self._all.append(Entry(t, None if before is None else t - before, stub, side, data, topic, tuple(said)))
+        gap, searched = None if before is None else t - before, _searched(stub, topic, said, data[:LONGEST])
+        self._all.append(Entry(t, gap, stub, side, data[:LONGEST], topic, tuple(said), searched))
 
     def pause(self) -> None:
         """Hold the picture, or let it go on."""
@@ -93,20 +90,21 @@ class WireLog:
         self.stub, self.text, self.only_bad = None, "", False
 
     def shown(self) -> list[Entry]:
-        """What passes the filters, the oldest first."""
-        text = self.text.casefold()
+        """What passes the filters, the oldest first. A text that begins with `-` leaves out what has the rest in it."""
+        without, text = self.text.startswith("-"), self.text.removeprefix("-").casefold()
         return [
             one
             for one in (self._frozen if self.paused else self._all)
             if (self.stub is None or one.stub == self.stub)
             and (not self.only_bad or one.bad)
-            and (not text or text in one.searched)
+            and (not text or (text in one.searched) != without)
         ]
 
     def filters(self) -> str:
         """What is shown, in words."""
         parts = [f"only {self.stub}"] if self.stub else ["all machines"]
-        parts += [f"with “{self.text}”"] if self.text else []
+        if self.text:
+            parts.append(f"without “{self.text[1:]}”" if self.text.startswith("-") else f"with “{self.text}”")
         parts += ["only errors and no-reads"] if self.only_bad else []
         parts += [f"only {self.shows}"] if self.shows != "both" else []
         parts += [f"{self.missed} missed: this terminal is too slow"] if self.missed else []

@@ -21,6 +21,13 @@ FAULT: Shape = {
     "count": ((int,), False),
     "settings": ((dict,), False),
 }
+DRILL: Mapping[str, Shape] = {
+    "status": {},
+    "start": {"drill": ((str,), True)},
+    "answer": {"fault": ((str,), True), "target": ((str,), True)},
+    "hint": {},
+    "give_up": {},
+}
 TIME: Shape = {"do": ((str,), True), "ms": (_NUMBER, False)}
 _WORDS = {str: "a text", int: "a number", float: "a number", dict: "an object"}
 _FASTEST = 10  # states a second

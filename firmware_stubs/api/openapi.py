@@ -180,6 +180,26 @@ _LINES = {
 }
 _MANIFEST = {"application/x-ndjson": {"schema": {"type": "string"}}}
 
+_BROKEN = _object(fault=_TEXT, target=_TEXT)
+_ATTEMPT = {
+    "title": _TEXT,
+    "task": _TEXT,
+    "over": _YES,
+    "passed": _YES,
+    "score": _is("integer", "0 to 100, as if it ended now"),
+    "seconds": _INTEGER,
+    "par_s": _is("number", "seconds that a good technician needs"),
+    "to_find": _INTEGER,
+    "found": _list(_object(fault=_TEXT, target=_TEXT, after_s=_INTEGER)),
+    "missed": _list(_BROKEN),
+    "wrong": _list(_BROKEN),
+    "hints": _INTEGER,
+    "hints_left": _INTEGER,
+    "shown": _list(_object(event=_TEXT, where=_is("object", "members of the event's data"))),
+}
+_DRILL = _object(**_ATTEMPT)
+_JUDGED = _object(verdict=_one_of("right", "wrong", "known", "over"), words=_TEXT, **_ATTEMPT)
+
 _PATHS: Schema = {
     "/openapi.json": {"get": _does("This document.", 200, _is("object"))},
     "/v1/floor": {"get": _does("What does not change while the floor runs.", 200, _FLOOR)},
@@ -215,6 +235,23 @@ _PATHS: Schema = {
             body=_MANIFEST,
         )
     },
+    "/v1/drill": {
+        "get": _does("Where the drill stands; what is hidden is named when all is over.", 200, _DRILL, 409),
+        "post": _does(
+            "A drill begins: its name, or the path of a scenario file with a [drill] on the machine that simulates.",
+            200,
+            _DRILL,
+            400,
+            409,
+            413,
+            body=_json(_object(drill=_TEXT)),
+        ),
+    },
+    "/v1/drill/answer": {
+        "post": _does("A diagnosis. Who is right has it repaired.", 200, _JUDGED, 400, 409, 413, body=_json(_BROKEN))
+    },
+    "/v1/drill/hint": {"post": _does("The next hint; it costs.", 200, _object(hint=_TEXT, **_ATTEMPT), 400, 409, 413)},
+    "/v1/drill/give-up": {"post": _does("All is told, and repaired.", 200, _DRILL, 400, 409, 413)},
     "/v1/stop": {
         "post": _does("As Ctrl-C: the belts run empty, the run ends; again: at once.", 202, _object(stopping=_YES))
     },

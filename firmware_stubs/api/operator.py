@@ -12,6 +12,8 @@ from typing import Any, Protocol, TypedDict
 from firmware_stubs.api import views
 from firmware_stubs.api.asked import RefusedError, meant
 from firmware_stubs.api.watch import Watch
+from firmware_stubs.drills import find
+from firmware_stubs.drills.room import NoDrillError, Room
 from firmware_stubs.faults.engine import Engine
 from firmware_stubs.faults.kind import FaultError
 from firmware_stubs.faults.registry import FAULTS, check_kind
@@ -46,6 +48,7 @@ class Run:
     stop: Callable[[], None]
     stopping: Callable[[], bool]
     engine: Engine
+    room: Room
 
 
 class Interface(Protocol):
@@ -169,6 +172,23 @@ class Operator:
             self._run.engine.end(one, self._run.clock.now())
         self._changed()
         return ended
+
+    def drill(self, do: str, wish: Mapping[str, Any]) -> dict[str, Any]:
+        """`start` a drill, `answer` with a fault and its target, `hint`, `give_up`; `status`: where it stands."""
+        room, now = self._run.room, self._run.clock.now()
+        try:
+            if do == "start":
+                return room.start(find(wish["drill"]), now)
+            if do == "answer":
+                check_kind(wish["fault"], for_s=None, count=None, settings={})
+                return room.answer(wish["fault"], wish["target"], now)
+            return {"hint": room.hint, "give_up": room.give_up, "status": room.told}[do](now)
+        except NoDrillError as error:
+            raise RefusedError(str(error), 409) from error
+        except ValueError as error:
+            raise RefusedError(str(error)) from error
+        finally:
+            self._changed()
 
     def _standing(self) -> list[dict[str, Any]]:
         standing = map(dataclasses.asdict, self._run.engine.standing(self._run.clock.now()))

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -58,6 +59,11 @@ class Server:
                 web.post("/v1/time", self._time),
                 web.post("/v1/parcels", self._parcels),
                 web.post("/v1/stop", self._stop),
+                web.get("/v1/drill", partial(self._drill, "status")),
+                web.post("/v1/drill", partial(self._drill, "start")),
+                web.post("/v1/drill/answer", partial(self._drill, "answer")),
+                web.post("/v1/drill/hint", partial(self._drill, "hint")),
+                web.post("/v1/drill/give-up", partial(self._drill, "give_up")),
             ]
         )
         self.app = app
@@ -125,6 +131,10 @@ class Server:
 
     async def _parcels(self, request: web.Request) -> web.Response:
         return web.json_response({"taken": self._operator.parcels(await request.read())}, status=201)
+
+    async def _drill(self, do: str, request: web.Request) -> web.Response:
+        wish = asked.fields(await request.read() or b"{}", asked.DRILL[do])
+        return web.json_response(self._operator.drill(do, wish))
 
     async def _stop(self, request: web.Request) -> web.Response:
         self._operator.stop()

@@ -1,7 +1,7 @@
-"""`bad-night`: a line on which a night's trouble comes in 40 minutes.
+"""`bad-night`: a line on which a night's trouble comes in 20 minutes.
 
-30 m at 1.5 m/s = 20 s from end to end; 4,000 parcels/h = 1.11/s, one every 1,350 mm. 10 chutes. What goes wrong, when,
-and what floord must show of it stand in scenario.toml: 12 troubles, from 2 min on one about every 3 min.
+30 m at 1.5 m/s = 20 s from end to end; 3,000 parcels/h = 0.833/s, one every 1,800 mm. 10 chutes. What goes wrong, when,
+and what floord must show of it stand in scenario.toml: 12 troubles, from the first minute on one about every 90 s.
 """
 
 from __future__ import annotations
@@ -12,17 +12,15 @@ from firmware_stubs.floors._sorter import Sorter, machine, node
 from firmware_stubs.floors._sorting import destinations, plan
 from firmware_stubs.floors._toml import Place, head, section
 
-TITLE = "a night of trouble in 40 minutes, with what floord must show of it"
+TITLE = "a night of trouble in 20 minutes, with what floord must show of it"
 FLOORS = ("floor.toml",)
-MINUTES = 40
-FULL_S = 120
-"""a chute fills up for so long"""
+MINUTES, WITHIN_S = 20, 130
 
 N1 = Sorter(
     name="N1",
     speed_mm_s=1500,
     length_mm=30_000,
-    parcels_per_hour=4000,
+    parcels_per_hour=3000,
     reads_mm=1500,
     decides_mm=3000,
     chutes=10,
@@ -34,25 +32,25 @@ N1 = Sorter(
 
 Event = tuple[str, dict[str, str]]
 TROUBLES: tuple[tuple[int, str, str, dict[str, object], tuple[Event, ...]], ...] = (
-    (120, "no_read", "tunnel-1", {"count": 8}, (("parcel/rejected", {"reason": "NORD"}),)),
-    (240, "eye_blind", "N1-DEC", {"for_s": 15}, (("parcel/lost", {}),)),
-    (420, "silent", "tunnel-1", {"for_s": 90}, (("device/degraded", {"device": "tunnel-1"}),
+    (60, "no_read", "tunnel-1", {"count": 8}, (("parcel/rejected", {"reason": "NORD"}),)),
+    (120, "eye_blind", "N1-DEC", {"for_s": 15}, (("parcel/rejected", {"reason": "NA"}),)),
+    (210, "silent", "tunnel-1", {"for_s": 60}, (("device/degraded", {"device": "tunnel-1"}),
                                                 ("alarm/raised", {"alarm": "device-tunnel-1"}),
                                                 ("alarm/cleared", {"alarm": "device-tunnel-1"}))),
-    (660, "jam", "N1", {"for_s": 60}, (("line/jammed", {}), ("line/started", {}))),
-    (840, "lane_full", "N1-L01", {"for_s": FULL_S}, (("lane/full", {"lane": "N1-L01"}),
-                                                    ("lane/free", {"lane": "N1-L01"}))),
-    (1020, "unplug", "plc-1", {"for_s": 20}, (("device/offline", {"device": "plc-1"}),
-                                              ("device/online", {"device": "plc-1"}))),
-    (1200, "remove", "N1", {"count": 3}, (("parcel/lost", {}),)),
-    (1380, "plc_restart", "plc-1", {"for_s": 10}, (("device/degraded", {"device": "plc-1"}),)),
-    (1560, "estop", "N1", {"for_s": 45}, (("line/estop", {}), ("line/started", {}))),
-    (1740, "lane_lock", "N1-L04", {"for_s": 60}, (("lane/locked", {"lane": "N1-L04"}),
-                                                  ("lane/opened", {"lane": "N1-L04"}))),
-    (1920, "lane_full", "N1-BOND", {"for_s": 120}, (("lane/full", {"lane": "N1-BOND"}),)),
-    (1930, "lane_full", "N1-EX", {"for_s": 100}, (("alarm/raised", {"alarm": "no-lane-N1"}),)),
+    (330, "jam", "N1", {"for_s": 30}, (("line/jammed", {"line": "N1"}), ("line/started", {"line": "N1"}))),
+    (420, "lane_full", "N1-L01", {"for_s": 60}, (("lane/full", {"lane": "N1-L01"}), ("lane/free", {"lane": "N1-L01"}))),
+    (520, "unplug", "plc-1", {"for_s": 20}, (("device/offline", {"device": "plc-1"}),
+                                             ("device/online", {"device": "plc-1"}))),
+    (600, "remove", "N1", {"count": 3}, (("parcel/lost", {}),)),
+    (700, "plc_restart", "plc-1", {"for_s": 10}, (("device/degraded", {"device": "plc-1"}),
+                                                  ("device/recovered", {"device": "plc-1"}))),
+    (780, "estop", "N1", {"for_s": 30}, (("line/estop", {"line": "N1"}), ("line/started", {"line": "N1"}))),
+    (880, "lane_lock", "N1-L04", {"for_s": 45}, (("lane/locked", {"lane": "N1-L04"}),
+                                                 ("lane/opened", {"lane": "N1-L04"}))),
+    (960, "lane_full", "N1-BOND", {"for_s": 100}, (("lane/full", {"lane": "N1-BOND"}),)),
+    (970, "lane_full", "N1-EX", {"for_s": 80}, (("line/inhibited", {"line": "N1"}),)),
 )  # fmt: skip
-"""at, fault, target, how long or often, and the events that it must bring within 150 s"""
+"""at, fault, target, how long or often, and the events that it must bring within `WITHIN_S`"""
 
 
 def texts(place: Place) -> dict[str, str]:
@@ -82,5 +80,5 @@ def _scenario() -> str:
     for at, fault, target, how, events in TROUBLES:
         text += section("[step]", at_s=at, fault=fault, target=target, **how)
         for event, where in events:
-            text += section("[expect]", event=event, where=where or None, after_s=at, by_s=at + 150)
+            text += section("[expect]", event=event, where=where or None, after_s=at, by_s=at + WITHIN_S)
     return text
