@@ -17,8 +17,8 @@ class PlaceError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a floor is: its folder (absolute), the broker of its nodes and machines, the site. `port`: which TCP port is
-    taken in place of a usual one. Raises PlaceError."""
+    """Where a floor is: its folder (absolute), the broker of its nodes and machines, the site. `port`: which TCP port
+    is taken in place of a usual one. Raises PlaceError."""
 
     folder: str
     broker: str
