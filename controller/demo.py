@@ -25,7 +25,7 @@ from controller.config import Config
 from controller.demo_centre import Centre
 from controller.demo_journals import Journals, rows
 from controller.demo_ledger import Known, Lanes, Ledger, judge
-from controller.demo_picture import Picture
+from controller.demo_progress import Progress
 from controller.plans import load_floor
 
 READY_S = 30.0
@@ -123,7 +123,7 @@ class Demo:
             async with asyncio.TaskGroup() as self._tasks:
                 for path in nodes:
                     self.beside(self._keep_floord(path), "floord")
-                self.beside(self._look(list(nodes)) if self.options.view else Picture(self).show(), "picture")
+                self.beside(self._look(list(nodes)) if self.options.view else Progress(self).show(), "progress")
                 listener = self._tasks.create_task(self._listen(centre), name="belt ledger")
                 await self.bring(centre)
                 await listener
@@ -231,7 +231,7 @@ class Demo:
         self._view = await asyncio.create_subprocess_exec(*command)
         await self._view.wait()
         self.stop()
-        await Picture(self).show()
+        await Progress(self).show()
 
     async def end(self) -> None:
         """Nothing that was started outlives the demo."""

@@ -34,7 +34,7 @@ class ReadyFloor(Demo):
         assert self.options.floor is not None
         new = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "firmware_stubs", "new", self.options.floor, str(self.options.folder)),
-            *("--broker", url, "--site", site, "--json"),
+            *("--broker", url, "--site", site, "--free-ports", "--json"),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
