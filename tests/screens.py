@@ -3,8 +3,8 @@
     python -m tests.screens [--floor FOLDER] [--loop FOLDER]
 
 Runs `floord demo`, of its own two lines and of loop-400, or looks at those that run in these folders; lets faults
-strike and end, and writes each screen as text into its place in docs/view.md (below `<!-- screen NAME -->`), some in colour
-into docs/screens/NAME.svg.
+strike and end, and writes each screen as text into its place in docs/view.md (below `<!-- screen NAME -->`), some in
+colour into docs/screens/NAME.svg.
 """
 
 from __future__ import annotations
