@@ -15,7 +15,7 @@
 # make fuzz        any bytes for every driver, led by coverage; make fuzz ARGS="--kind zebra_ssi --seconds 600"
 # make hand-answers   how long handhelds wait for their answer; ARGS="--scans 500 --rate 50"
 # make mutants     whether the rule tests see a wrong rule; make mutants ARGS="--module matching"
-# make screens     the screens in docs/view.md, taken of a floor that runs; ARGS="--floor FOLDER" of that one
+# make screens     the screens in docs/view.md, taken of floors that run; ARGS="--floor FOLDER" of one that runs already
 # make lock        write the lock files anew (LOCK_FLAGS=--upgrade takes newer versions)
 #
 # Needs python3 >= 3.11 (PYTHON=... names another one), make, and a C compiler for the benchmarks.
