@@ -181,6 +181,16 @@ def test_new_says_what_is_wrong(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_mistake_in_a_row_is_found(tmp_path: Path) -> None:
+    (path,) = floors.write("wheel-30", tmp_path / "floor")
+    lines = path.read_text().splitlines()
+    (number,) = [number for number, line in enumerate(lines) if line.startswith("W1-L07 ")]
+    lines[number] = lines[number].replace("position_mm = ", "position_mm = 9")
+    path.write_text("\n".join(lines))
+    with pytest.raises(floor_file.FloorError, match=rf"floor.toml:{number + 1}: \[lane.W1-L07\] position_mm: 9"):
+        floor_file.load(path)
+
+
 def test_floors_has_a_line_for_each() -> None:
     lines = CliRunner().invoke(main, ["floors"]).stdout.splitlines()
     assert [line.split()[0] for line in lines] == floors.names()
