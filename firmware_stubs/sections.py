@@ -99,7 +99,7 @@ def line_number(text: str, message: str) -> int:
             current = opened[1].strip()
             header = number if current == section else header
         elif row and current == table and re.match(rf"\s*{re.escape(row)}\s*=", line):
-            return number
+            return number  # the section is a row: ID = { key = value }
         elif key and current == section and re.match(rf"\s*{key}\s*=", line):
             return number
     return header
