@@ -15,6 +15,7 @@
 # make fuzz        any bytes for every driver, led by coverage; make fuzz ARGS="--kind zebra_ssi --seconds 600"
 # make hand-answers   how long handhelds wait for their answer; ARGS="--scans 500 --rate 50"
 # make mutants     whether the rule tests see a wrong rule; make mutants ARGS="--module matching"
+# make screens     the screens in docs/view.md, taken of a floor that runs; ARGS="--floor FOLDER" of that one
 # make lock        write the lock files anew (LOCK_FLAGS=--upgrade takes newer versions)
 #
 # Needs python3 >= 3.11 (PYTHON=... names another one), make, and a C compiler for the benchmarks.
@@ -24,7 +25,7 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 CODE := controller devices firmware_stubs tests
 
-.PHONY: demo test check bench sim plc-power plc-load ports-load hand-answers kill-points crash-images kills disk-faults faults cluster mutants fuzz lock mosquitto clean
+.PHONY: demo test check bench sim plc-power plc-load ports-load hand-answers kill-points crash-images kills disk-faults faults cluster mutants fuzz screens lock mosquitto clean
 .DELETE_ON_ERROR:
 
 demo: $(if $(findstring mosquitto,$(ARGS)),mosquitto) .venv/run.stamp
@@ -58,7 +59,7 @@ faults: mosquitto .venv/dev.stamp
 cluster: .venv/run.stamp
 	$(BIN)/python -m controller.run_cluster $(ARGS)
 
-mutants fuzz: .venv/dev.stamp
+mutants fuzz screens: .venv/dev.stamp
 	$(BIN)/python -m tests.$@ $(ARGS)
 
 # Brokers for tests. Never fails: without mosquitto its tests are skipped and say so.

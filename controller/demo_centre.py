@@ -15,18 +15,17 @@ from urllib.parse import urlsplit
 from paho.mqtt.client import Client, MQTTMessage, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion
 
-from controller.demo_floor import NODE
-
 Event = dict[str, Any]
 
 
 class Centre:
-    """`heard` is called on the loop with each event delivered."""
+    """`heard` is called on the loop with each event of `nodes` delivered."""
 
-    def __init__(self, url: str, site: str, heard: Callable[[Event], None]) -> None:
-        self.node_ready = False
-        """the node is online and its customs feed is fresh"""
-        self._site = site
+    def __init__(self, url: str, site: str, nodes: Iterable[str], heard: Callable[[Event], None]) -> None:
+        self.site = site
+        self._nodes = tuple(nodes)
+        self._awaited = set(self._nodes)
+        """nodes that are not online with a fresh customs feed yet"""
         self._url = urlsplit(url)
         self._heard = heard
         self._feed = 0
@@ -40,6 +39,11 @@ class Centre:
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
+
+    @property
+    def ready(self) -> bool:
+        """Every node is online and its customs feed is fresh."""
+        return not self._awaited
 
     async def start(self, timeout_s: float) -> None:
         """Connect and subscribe."""
@@ -56,7 +60,7 @@ class Centre:
             self._last.wait_for_publish(2.0)
         self._client.disconnect()
         self._client.loop_stop()
-        for client_id in (self._client_id, f"floord-{self._site}-{NODE}"):
+        for client_id in (self._client_id, *(f"floord-{self.site}-{node}" for node in self._nodes)):
             farewell = Client(CallbackAPIVersion.VERSION2, client_id, clean_session=True)
             try:
                 farewell.connect(self._url.hostname or "", self._url.port or 1883, 10)
@@ -98,10 +102,10 @@ class Centre:
             await self._loop.run_in_executor(None, self._last.wait_for_publish, 30.0)
 
     def _publish(self, name: str, body: Event) -> None:
-        self._last = self._client.publish(f"hub/v1/{self._site}/{name}", json.dumps(body), qos=1)
+        self._last = self._client.publish(f"hub/v1/{self.site}/{name}", json.dumps(body), qos=1)
 
     def _on_connect(self, client: Client, *_: object) -> None:
-        client.subscribe(f"hub/v1/{self._site}/+/#", 1)
+        client.subscribe(f"hub/v1/{self.site}/+/#", 1)
 
     def _on_subscribe(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._subscribed.set)
@@ -115,4 +119,4 @@ class Centre:
         if message.topic.endswith("/state/node") and message.payload:
             state = json.loads(message.payload)
             if state.get("state") == "online" and state.get("customs_fresh"):
-                self._loop.call_soon_threadsafe(setattr, self, "node_ready", True)
+                self._loop.call_soon_threadsafe(self._awaited.discard, message.topic.split("/")[3])

@@ -235,8 +235,3 @@ def _plan(names: list[str]) -> str:
     for target, lanes in chutes.items():
         text += f"{target} = [{', '.join(f'{chr(34)}{lane}{chr(34)}' for lane in lanes)}]\n"
     return text
-
-
-def unsupervised(lane: str) -> bool:
-    """Whether a lane of this floor is not customs-controlled."""
-    return not lane.endswith(("-BOND", "-EX"))

@@ -1,4 +1,4 @@
-"""What a PLC says of its elements that are neither the line nor a lane: a point whose eye is covered, a drive, a carrier.
+"""What a PLC says of its elements that are neither the line nor a lane: a point with its eye, a drive, a carrier.
 
 One that is jammed or faulty is an alarm until it is well again: it says where to look, which the state of the line does
 not.
@@ -16,7 +16,9 @@ UNWELL = {"JAM": "is jammed", "FALT": "has a fault"}
 
 
 def changed(floor: FloorState, line: LineState, item: said.Status, at: float) -> None:
-    """The PLC says an element's state."""
+    """The PLC says an element's state; one that the floor file does not know is nobody's affair."""
+    if not _is_known(floor, line, item.element):
+        return
     alarm, what = f"{_begin(line)}{item.element}", UNWELL.get(item.state)
     if what is None:
         floor.clear(alarm, f"line {line.id}: {item.element} is {item.state}", at)
@@ -32,6 +34,13 @@ def forgotten(floor: FloorState, line: LineState, at: float) -> None:
     """The PLC has a new memory, and will say anew what is not well."""
     for alarm in [alarm for alarm in floor.standing if alarm.startswith(_begin(line))]:
         floor.clear(alarm, f"line {line.id}: the PLC began anew", at)
+
+
+def _is_known(floor: FloorState, line: LineState, element: str) -> bool:
+    point = floor.config.point.get(element)
+    if point is not None:
+        return point.line == line.id
+    return any(element in plc.elements for plc in floor.config.plc.values() if plc.line == line.id)
 
 
 def _begin(line: LineState) -> str:

@@ -6,7 +6,7 @@ makes a `recall`: where the parcel is, and since when.
 
 from __future__ import annotations
 
-from controller import booking, container_events, reading
+from controller import booking, container_events, frequent, reading
 from controller.advice import Advice, Look
 from controller.drops import DROPS_KEPT, Drop, held
 from controller.effects import Effect
@@ -50,6 +50,7 @@ def discharged(floor: FloorState, line: LineState, travel: Travel, item: Dischar
         decision_not_recorded=item.decision != 0 and decision is None,
     )
     _end(floor, line, travel, name, at, data)
+    frequent.left(floor, line, travel, item, at)
     if lane is not None:
         floor.keep("lane", lane.id, lane)
     if lane is not None and lane.config.leads_to is not None:

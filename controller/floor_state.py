@@ -5,6 +5,7 @@ Only a step of the floor changes it (floor.py): what is emitted, sent and kept m
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Literal
@@ -103,6 +104,8 @@ class FloorState:
     """device -> which of its parts are not well, and why"""
     standing: dict[str, str] = field(default_factory=dict)
     """alarms that stand until they are cleared: what is said of each"""
+    frequent: dict[str, deque[bool]] = field(default_factory=dict)
+    """what goes wrong at a place now and then -> the latest of what happened there, true = it went wrong"""
     earlier: list[Alarm] = field(default_factory=list)
     """incidents of an earlier run, to be closed at the start"""
     restored: list[Alarm] = field(default_factory=list)

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from controller import __version__, acks, ending, inbound
+from controller import __version__, acks, ending, inbound, simulators
 from controller.advices import Advices, Fetch
 from controller.config import Config
 from controller.effects import Ask, Effect, Emit, Keep, Reply, Send, Tell
@@ -29,6 +29,7 @@ from controller.journal_rows import Batch, Restored, Row
 from controller.plan import Plan
 from controller.replies import Replies
 from controller.reporting import Complaints, Gathering, concerned
+from controller.simulators import Simulators
 from controller.standing import words
 from controller.starting import Start
 from controller.states import Publish, States
@@ -61,6 +62,7 @@ class Node(Surroundings):
         self._held: deque[tuple[int, Send | Tell]] = deque()
         """answers to hands, and commands of lines with `durable_first`: each waits for the commit of a sequence"""
         self._complaints = Complaints()
+        self._simulators = Simulators()
         site_base = f"hub/v1/{config.site}"
         self._replies = Replies(self.origin.base, site_base, config.node, restored.last_seq)
         self._alarmed: deque[Emit] = deque(maxlen=SAID)
@@ -123,6 +125,8 @@ class Node(Surroundings):
             self.upward.awaits(now + LONGEST_MS)
         self.outbox.connected()
         self._states.connected(now)
+        self._simulators.connected()
+        self.alarm(simulators.ALARM, None, now)
         self._step(Reached(self.utc_ms(now)), now)
 
     def disconnected(self, now: float, why: str = "", by_broker: bool = True) -> None:
@@ -136,6 +140,10 @@ class Node(Surroundings):
 
     def message(self, topic: str, payload: bytes, token: int, now: float, retained: bool = False) -> None:
         """A message of the centre. Its acknowledgement leaves after the commit of what it caused."""
+        if topic.startswith(simulators.PREFIX):
+            self._simulators.heard(topic, payload)
+            self.alarm(simulators.ALARM, self._simulators.what, now, "critical")
+            return
         name = inbound.name_of(topic, self.config.site, self.config.node)
         (self._acks if name in acks.TOPICS else self._next.batch.tokens).append(token)
         if self._dropped(topic, payload, now):

@@ -15,6 +15,7 @@ from controller import (
     doubt,
     element_events,
     ending,
+    frequent,
     inhibiting,
     lane_events,
     plc_session,
@@ -56,6 +57,7 @@ def _inducted(floor: FloorState, line: LineState, item: said.Inducted, now: floa
     travel.length_mm = item.length or travel.length_mm
     travel.carrier = item.carrier or travel.carrier
     inhibiting.inhibit(floor, line, now)
+    frequent.happened(floor, "ghosts", line.id, now, bad=False)
     if tracking.place(floor, line, travel, item.point, item.edge):
         reading.rematch(floor, line, travel, now, look)
     floor.keep("travel", travel.id, travel)
@@ -177,6 +179,7 @@ def _lost(floor: FloorState, line: LineState, item: said.TrackLost, now: float, 
     travel = tracking.travel_of(floor, line, item, "ARRV", item.last_point, now)
     at = item.edge if item.edge is not None else now
     doubt.after_loss(floor, line, travel, item.last_point, (item.before, item.behind), at, now, look)
+    frequent.happened(floor, "lost", line.id, now, bad=True)
     ending.lost(floor, line, travel, f"tracking lost after {item.last_point or 'induction'}", at)
     inhibiting.inhibit(floor, line, now)
 
@@ -184,6 +187,7 @@ def _lost(floor: FloorState, line: LineState, item: said.TrackLost, now: float, 
 def _ghost(floor: FloorState, line: LineState, item: said.Ghost, now: float, look: Look) -> None:
     travel = tracking.travel_of(floor, line, item, "GHST", item.point, now)
     at = item.edge if item.edge is not None else now
+    frequent.happened(floor, "ghosts", line.id, now, bad=True)
     travel.said_certainty = "U"
     travel.doubt("U", at)
     travel.carrier = item.carrier or travel.carrier
@@ -203,6 +207,7 @@ def _handed_over(floor: FloorState, line: LineState, item: said.HandedOver, now:
         travel.goes_on(before)
         travel.visit = before.visit
     line.named.add(travel.id)
+    frequent.happened(floor, "ghosts", line.id, now, bad=False)
     if tracking.place(floor, line, travel, item.point, item.edge):
         reading.rematch(floor, line, travel, now, look)
     floor.keep("travel", travel.id, travel)

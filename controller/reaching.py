@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from controller import simulators
 from controller.config import Config
 from controller.node import Node
 from controller.sections import Plc, Scanner
@@ -31,10 +32,11 @@ def on_broker(config: Config, name: str, device: Scanner | Plc, driver: SpeaksMq
 
 
 def centre(config: Config, node: Node) -> Options:
-    """For the centre's broker."""
+    """For the centre's broker. Whether machines are simulated there only a node in production wants to know."""
     will = node.will()
+    watched = [(simulators.TOPIC, 0)] if config.mode == "production" else []
     return replace(
         options_of(config),
-        subscriptions=[(topic, 1) for topic in node.subscriptions()],
+        subscriptions=[*((topic, 1) for topic in node.subscriptions()), *watched],
         will=Message(will.topic, will.payload, 1, True),
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from controller import deciding, measures, presence, reader_health
+from controller import deciding, frequent, measures, presence, reader_health
 from controller.advice import Look
 from controller.events import Measured, ReadSeen
 from controller.floor_state import FloorState
@@ -43,6 +43,7 @@ def said(floor: FloorState, device: str, item: Item, now: float, look: Look) -> 
         presence.read(floor, device, result, item, now, look)
         return
     line, reader = floor.readers[device]
+    frequent.read(floor, device, item, now)
     if getattr(item, "late", False) and reader.match in BY_MOMENT:
         _report_read(floor, result, reader.point, None, "AMBIGUOUS")
         return

@@ -19,9 +19,9 @@ Exit codes, the same for every command:
   0   done
   1   failed, or the answer is no
   2   wrong usage
-  69  a broker or a port is not available
+  69  a broker or a port is not available, or a node in production is at the broker
   75  already running
-  78  the floor file is wrong
+  78  the floor file, or the scenario, is wrong
 """
 
 

@@ -10,14 +10,17 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from firmware_stubs.cell import Cell, Record
+from firmware_stubs.cell import Cell
+from firmware_stubs.cell_ledger import Record
 from firmware_stubs.desk_tables import DeskSettings
 from firmware_stubs.floor_file import Floor
 from firmware_stubs.floor_lines import Line
 from firmware_stubs.mixes.mix import Mix
-from firmware_stubs.mixes.stream import Item, Stream
+from firmware_stubs.mixes.stream import Goods, Item, Stream
 from firmware_stubs.mixes.supply import Budget, Supply
 from firmware_stubs.rides import Parcel
+
+_GOODS = tuple(field.name for field in dataclasses.fields(Goods))
 
 
 class Arrivals:
@@ -41,6 +44,7 @@ class Arrivals:
         self._seed = seed
         self._budget = Budget(parcels)
         self._shown_at: dict[str, list[tuple[Cell, DeskSettings]]] = {}  # by lane
+        self._deepest = 0  # as the longest queue shall be
         self.unfilled: list[Cell] = []  # until `begin`
         for name, cell in lines.items():
             self._feed(floor.lines[name], cell)
@@ -48,15 +52,16 @@ class Arrivals:
             self._show(desk, points[point], lines)
 
     def begin(self, now: float) -> None:
-        """The first ones wait."""
+        """The first ones wait: every place gets one before any gets its next, however few there are."""
         cells, self.unfilled = self.unfilled, []
-        for cell in cells:
-            cell.fill(now)
-            self.spread(cell)
+        for most in range(1, self._deepest + 1):
+            for cell in dict.fromkeys(cells):
+                cell.fill(now, most)
+                self.spread(cell)
 
     def spread(self, cell: Cell) -> None:
         """The news of a cell go to the centre and the desks."""
-        news, cell.news = cell.news, []
+        news, cell.ledger.news = cell.ledger.news, []
         for what, parcel, place, at in news:
             if what == "lane":
                 for other, desk in self._shown_at[place]:
@@ -79,13 +84,14 @@ class Arrivals:
             self._supply(cell, desk.point, stream, 1 / desk.every_s, make)
         for lane in desk.from_lanes:
             self._shown_at.setdefault(lane, []).append((cell, desk))
-            lines[self._floor.line_of(lane)].watched.add(lane)
+            lines[self._floor.line_of(lane)].ledger.watched.add(lane)
 
     def _stream(self, mix: Mix, place: str, seed: int) -> Stream:
         return Stream(mix, place, seed if self._seed is None else self._seed)
 
     def _supply(self, cell: Cell, name: str, stream: Stream, rate_per_s: float, make: Callable[[Item], Parcel]) -> None:
         depth = max(2, math.ceil(rate_per_s * self._floor.ahead_s))
+        self._deepest = max(self._deepest, depth)
         cell.supply(name, Supply(stream, depth, self._budget, make, partial(self._announced, cell)))
         self.unfilled.append(cell)
 
@@ -93,10 +99,10 @@ class Arrivals:
         assert parcel.goods is not None  # a mix makes them
         place = {"line": parcel.line, "induction": parcel.induction} if parcel.line else {"point": parcel.point}
         codes = [code.decode("latin-1") for code in parcel.codes]
-        goods = dataclasses.asdict(parcel.goods)
+        goods = {key: getattr(parcel.goods, key) for key in _GOODS}
         entry = {"parcel": parcel.parcel, "codes": codes, "goods": goods}
         self._record({"what": "announced", "t": round(at, 3), **place, **entry})
-        cell.news.append(("announced", parcel, "", at))
+        cell.ledger.news.append(("announced", parcel, "", at))
 
 
 def _parcel(item: Item, line: str = "", induction: str = "", point: str = "", after_ms: float = 0.0) -> Parcel:

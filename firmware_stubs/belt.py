@@ -92,10 +92,10 @@ class Belt:
         self._soonest = None
         return induction
 
-    def fill(self, feeder: Feeder, now: float) -> None:
-        """The queue of an induction with a mix is as long again as it shall be."""
+    def fill(self, feeder: Feeder, now: float, most: float = math.inf) -> None:
+        """The queue of an induction with a mix is as long again as it shall be, or `most`."""
         supply = feeder.supply
-        while supply and len(feeder.queue) < supply.depth and (parcel := supply.next(now)):
+        while supply and len(feeder.queue) < min(supply.depth, most) and (parcel := supply.next(now)):
             self.add(parcel, now)
 
     def receive(self, came: HandedOver) -> None:

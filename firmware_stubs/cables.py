@@ -94,7 +94,7 @@ class Cables:
         return self._ways["from_host"].take(now)
 
     def next_at(self) -> float | None:
-        """When something comes; None = nothing is on its way, or as long as faults stand."""
+        """When something comes, or goes on from one fault to the next; None = not before a fault ends."""
         return min((at for ways in self._ways.values() if (at := ways.next_at()) is not None), default=None)
 
     def _check(self, stub: str, direction: str) -> tuple[str, ...]:

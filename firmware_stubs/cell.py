@@ -2,9 +2,7 @@
 
 A presence point is a cell, too: its readers, and a desk in place of the belt.
 
-Inside a cell everything happens at its own exact time, however late it is woken; only bytes leave when they leave. The
-ledger is written from the belt and the stubs, never from what the other side says. Its times are CLOCK_MONOTONIC in ms,
-so that other processes of the machine can compare them.
+Inside a cell everything happens at its own exact time, however late it is woken; only bytes leave when they leave.
 """
 
 from __future__ import annotations
@@ -12,10 +10,11 @@ from __future__ import annotations
 import math
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, cast
 
 from firmware_stubs.belt import Belt
+from firmware_stubs.cell_ledger import CellLedger, Record
 from firmware_stubs.desk import Desk
 from firmware_stubs.floor_file import StubSection
 from firmware_stubs.floor_lines import Line
@@ -23,13 +22,10 @@ from firmware_stubs.mixes.supply import Supply
 from firmware_stubs.plc_making import make_plc
 from firmware_stubs.plc_scanner import PlcScanner
 from firmware_stubs.readers import Reader
-from firmware_stubs.rides import HandedOver, Parcel, Ride, Told
+from firmware_stubs.rides import HandedOver, Parcel, Ride
 from firmware_stubs.stub import CentreStub, HandStub, Knock, Piece, PlcStub, ScannerStub, Stub
 from firmware_stubs.whereabouts import Whereabouts
 
-Record = Callable[[dict[str, Any]], None]
-
-_REMEMBERED = 10_000  # tracks of a line whose parcel is still known, for DESTs that come after the drop
 _SPINS = 10_000  # things done without the time moving on
 
 
@@ -52,16 +48,10 @@ class Cell:
         self.plc: PlcStub | None = None
         self.output: list[tuple[str, Piece]] = []
         self.hung_up: dict[str, None] = {}  # stubs that want their connection closed
-        self.inducted = self.in_lanes = self.removed = 0
         self.handed: list[HandedOver] = []
-        self.news: list[tuple[str, Parcel, str, float]] = []  # announced, came, lane: for the centre and for desks
-        self.watched: set[str] = set()  # lanes, what falls there is news
         self.panel = ""  # JAM or ESTP while somebody must clear it
-        self._line = line
-        self._record = record
+        self.manual = False  # the line's switch is turned to manual
         self._whereabouts = whereabouts
-        self._place = {"line": line.name} if line else {}  # in each entry of the ledger
-        self._utc_offset = utc_offset_ms
         self._now = self._clock = now  # of the outside, and of what is being done
         self.due = math.inf  # when the next thing happens; infinity = nothing will
         self._next: Stub | None = None  # which stub does it; None = the belt or the desk
@@ -72,12 +62,14 @@ class Cell:
         self._mute: set[str] = set()  # stubs that neither say nor hear
         self._connected: set[str] = set()
         self._scanners: dict[str, ScannerStub] = {}
-        self._gated: dict[str, deque[str]] = {}  # by scanner: whose each result will be
-        self._parcels: dict[tuple[int, int], str] = {}  # by epoch and track
         self._hands: dict[str, HandStub] = {}
         self._centre: CentreStub | None = None
         self._unconnected: set[str] = set()  # readers of a desk that are on a broker, or shall be
         readers: list[Reader] = []
+        sections = list(sections)
+        desk = {"point": sections[0].place} if sections[0].family == "scanner" else {}
+        place = {"line": line.name} if line else desk
+        self.ledger = ledger = CellLedger(line, place, record, whereabouts, utc_offset_ms)
         for section in sections:
             stub_seed = zlib.crc32(f"{seed or 0}/{section.name}".encode())
             if section.family == "plc":
@@ -89,20 +81,20 @@ class Cell:
             else:
                 self._made[section.name] = section, stub_seed
                 scanner = self._start(section.name, now)
-                self._gated[section.name] = deque()
+                ledger.gated[section.name] = deque()
                 by_carrier = getattr(section.settings, "index", "") == "carrier"
                 mm = line.points[section.place].mm if line else 0
                 readers.append(Reader(section.name, scanner, mm, by_carrier=by_carrier))
                 if not line:
-                    self._place = {"point": section.place}
                     self._unconnected |= {section.name} if getattr(section.module, "ON_BROKER", False) else set()
         if line and self.plc:
             for name, point in line.plc_scanners.items():
                 wired = self._scanners[name] = PlcScanner(self.plc, point)
-                self._gated[name] = deque()
+                ledger.gated[name] = deque()
                 readers.append(Reader(name, wired, line.points[point].mm, by_carrier=False))
             line_seed = f"{line.seed if seed is None else seed}/{line.name}"
-            self.belt = Belt(line, self.plc, readers, self._told, line_seed, now)
+            self.belt = Belt(line, self.plc, readers, ledger.told, line_seed, now)
+            ledger.on_carriers = self.belt.senses.on_carriers
         elif readers:
             self.desk = Desk(readers, self._shown, now)
         self._readers = {reader.name: reader for reader in readers}
@@ -124,13 +116,13 @@ class Cell:
         elif self.desk:
             self.desk.supply = supply
 
-    def fill(self, now: float) -> None:
-        """The first parcels of the mixes wait."""
+    def fill(self, now: float, most: int) -> None:
+        """The first parcels of the mixes wait, at most so many at each place."""
         if self.belt:
             for feeder in self.belt.feeders.values():
-                self.belt.fill(feeder, now)
+                self.belt.fill(feeder, now, most)
         elif self.desk:
-            self.desk.fill(now)
+            self.desk.fill(now, most)
         self._look()
 
     def show_again(self, parcel: Parcel, ready: float) -> None:
@@ -223,8 +215,8 @@ class Cell:
     def power(self, name: str, *, on: bool) -> None:
         """A reader's power goes, or comes back: then it is a new one, and what the old one had not said never was."""
         self.silence(name, on=not on)
-        for _ in range(len(self._gated[name])):
-            self._read(name, None)
+        for _ in range(len(self.ledger.gated[name])):
+            self.ledger.read(name, None, self._now)
         self._readers[name].scanner = self._start(name, self._clock)
         if not on:
             self.hung_up[name] = None
@@ -258,19 +250,17 @@ class Cell:
         wants to know."""
         if not self.desk:
             return 0
-        return sum(map(len, self._gated.values())) + sum(one.unheard for one in self._scanners.values())
+        return sum(map(len, self.ledger.gated.values())) + sum(one.unheard for one in self._scanners.values())
 
     def mishap(self, what: str, **fields: Any) -> None:
         """Somebody does something, or breaks something: an entry of the ledger."""
-        self._write("mishap", self._clock, mishap=what, **fields)
+        self.ledger.write("mishap", self._clock, mishap=what, **fields)
 
     def remove(self, ride: Ride) -> None:
         """A parcel is taken off the belt by hand."""
         assert self.belt is not None  # it says so
-        assert self._line is not None
         self.belt.take(ride)
-        self.removed += 1
-        self._whereabouts.moved(ride.parcel.parcel, "removed", self._line.name)
+        self.ledger.taken_off(ride.parcel.parcel)
 
     def heed(self) -> None:
         """Do what the stubs want after something happened to them, and write down what they did."""
@@ -283,16 +273,13 @@ class Cell:
                 self.hung_up[name] = None
         for name, scanner in self._scanners.items():
             for text in scanner.said():
-                self._read(name, None if name in self._mute else text)
+                self.ledger.read(name, None if name in self._mute else text, self._now)
         for name, hand in self._hands.items():
-            for one in hand.verdicts():
-                code, whose = one.code.decode("latin-1"), {"reader": name, "device": one.device}
-                self._write("told", one.at, **whose, code=code, verdict=one.verdict, words=one.words, local=one.local)
+            self.ledger.hand_told(name, hand)
         if self.plc:
-            self._note(self.plc)
+            self.ledger.obeyed(self.plc, self._now)
         if self._centre:
-            for parcel, status, at in self._centre.left():
-                self._write("customs", at, parcel=parcel, status=status)
+            self.ledger.customs(self._centre)
         self._look()
 
     def _look(self) -> None:
@@ -312,120 +299,12 @@ class Cell:
         if plc.inhibited != self._inhibited:
             before, self._inhibited = self._inhibited, frozenset(plc.inhibited)
             for point in sorted(before ^ self._inhibited):
-                self._write("inhibit", self._clock, inhibited=point in self._inhibited, point=point)
+                self.ledger.write("inhibit", self._clock, inhibited=point in self._inhibited, point=point)
             belt.resume(self._clock)
         if belt.chutes.handed:
             self.handed += belt.chutes.handed
             belt.chutes.handed.clear()
 
-    def _note(self, plc: PlcStub) -> None:
-        for epoch, track, at in plc.sent_arrivals():
-            self._write("arrived", max(at, self._now), epoch=epoch, track=track, parcel=self._parcel(epoch, track))
-        for taken in plc.taken():
-            self._write(
-                "dest",
-                taken.at,
-                epoch=taken.epoch,
-                track=taken.track,
-                parcel=self._parcel(taken.epoch, taken.track),
-                decision=taken.decision,
-                reason=taken.reason,
-                lanes=list(taken.lanes),
-                if_none=taken.if_none,
-                no_default=taken.no_default,
-                refusal=taken.refusal,
-            )
-
-    def _told(self, told: Told) -> None:
-        """The belt says what happened."""
-        if told.what == "struck":
-            self._struck(told)
-        elif told.ride:
-            self._of_parcel(told, told.ride)
-        elif told.what == "missed":
-            self._write("missed", told.at, lane=told.place, track=told.track)
-        elif told.what == "speed":
-            self._write("speed", told.at, mm_s=told.mm_s)
-        elif told.what == "bag":
-            self._write("bag", told.at, lane=told.place, container=told.container, said=told.said)
-        else:  # a lane is full, free or locked
-            self._write(told.what, told.at, lane=told.place)
-
-    def _of_parcel(self, told: Told, ride: Ride) -> None:
-        name, what, line = ride.parcel.parcel, told.what, self._line
-        if what == "reader":
-            self._gated[told.place].extend(told.names)
-        elif what == "falling":
-            self._whereabouts.moved(name, "falling", told.place)
-        elif what == "lane":
-            transfer = line.transfers.get(told.place) if line else None
-            more = {"leads_to": transfer.point} if transfer else {}
-            self.in_lanes += not transfer
-            self._whereabouts.moved(name, "lane", told.place)
-            if told.place in self.watched:
-                self.news.append((what, ride.parcel, told.place, told.at))
-            fields = {"lane": told.place, "overfilled": told.overfilled, "container": told.container}
-            self._write("lane", told.at, parcel=name, **fields, **more)
-        else:  # an eye, or it came onto the belt
-            self._remember(ride)
-            if what != "eye":
-                self._came_on(told, ride)
-
-    def _came_on(self, told: Told, ride: Ride) -> None:
-        parcel, came = ride.parcel, ride.came
-        assert self.belt is not None  # it says so
-        assert self._line is not None
-        self._whereabouts.moved(parcel.parcel, "belt", self._line.name)
-        fields: dict[str, Any] = {
-            "parcel": parcel.parcel,
-            "point": told.place,
-            "epoch": ride.epoch,
-            "track": ride.track,
-        }
-        if carriers := self.belt.senses.on_carriers(ride):
-            fields["carriers"] = carriers
-        if ride.leader:
-            fields["touches"] = ride.leader.parcel.parcel
-        if came:
-            origin = {"lane": came.lane, "from_line": came.from_line}
-            fields |= origin | {"from_epoch": came.epoch, "from_track": came.track}
-        else:
-            self.inducted += 1
-            fields["utc_ms"] = round(told.at + self._utc_offset)
-            fields["codes"] = [code.decode("latin-1") for code in parcel.codes]
-            fields["length_mm"] = parcel.length_mm
-            if parcel.goods:
-                self.news.append(("came", parcel, "", told.at))
-        self._write(told.what, told.at, **fields)
-
     def _shown(self, parcel: Parcel, at: float) -> None:
-        """The desk shows an item to all readers."""
-        for gated in (gated for name, gated in self._gated.items() if name not in self._mute):
-            gated.extend([parcel.parcel] * max(1, len(parcel.codes)))
-        if parcel.goods:
-            self.news.append(("came", parcel, "", at))
-        codes = [code.decode("latin-1") for code in parcel.codes]
-        self._write("shown", at, parcel=parcel.parcel, utc_ms=round(at + self._utc_offset), codes=codes)
-
-    def _struck(self, told: Told) -> None:
-        """A mishap that was waiting for a parcel happened."""
-        parcel = told.ride.parcel.parcel if told.ride else None
-        self._write("struck", told.at, mishap=told.mishap, place=told.place, parcel=parcel)
-
-    def _remember(self, ride: Ride) -> None:
-        if ride.track is None or ride.leader:  # no eye saw it, or it was taken for a part of the one ahead
-            return
-        self._parcels.pop((ride.epoch, ride.track), None)
-        self._parcels[ride.epoch, ride.track] = ride.parcel.parcel
-        if len(self._parcels) > _REMEMBERED:
-            del self._parcels[next(iter(self._parcels))]
-
-    def _parcel(self, epoch: int, track: int) -> str | None:
-        return self._parcels.get((epoch, track))
-
-    def _read(self, reader: str, text: bytes | None) -> None:
-        said = None if text is None else text.decode("latin-1")
-        self._write("read", self._now, reader=reader, parcel=self._gated[reader].popleft(), text=said)
-
-    def _write(self, what: str, at: float, **fields: Any) -> None:
-        self._record({"what": what, "t": round(at, 3), **self._place, **fields})
+        """The desk shows an item to all readers that are alive."""
+        self.ledger.shown(parcel, at, [name for name in self.ledger.gated if name not in self._mute])

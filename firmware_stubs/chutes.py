@@ -38,6 +38,7 @@ class Lane:
     container: str | None = None
     fails: int = 0
     spells: list[Spell] = field(default_factory=list)  # in which its gate does not obey
+    drops: int = 0  # parcels that ever fell into it
     content: deque[tuple[str, str | None]] = field(default_factory=lambda: deque(maxlen=KEPT))  # parcel, its container
 
     @property
@@ -66,6 +67,7 @@ class Chutes:
     def land(self, ride: Ride, name: str, at: float) -> None:
         """A parcel comes down in a lane and passes its eye."""
         lane = self.lanes[name]
+        lane.drops += 1
         overfilled = lane.chute is not None and lane.taken >= lane.chute.capacity
         self._tell(Told("lane", at, ride, name, overfilled, container=lane.container))
         self._plc.lane_eye(name, at)

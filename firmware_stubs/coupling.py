@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 
 from firmware_stubs.stub import Piece
 
+CENTRE = "hub/v1/"
+"""Topics of the centre's contract begin so; no machine speaks there."""
+
 
 class LockstepError(Exception):
     """World and daemons do not fit; the text says what, and what to write instead."""
@@ -94,6 +97,9 @@ class Listener:
 
     def wire(self, now: float, stub: str, side: str, piece: Piece) -> None:
         """A piece passed the host's end of a stub's wire; `side`: `device` or `host`, who said it."""
+
+    def lost(self, now: float, stub: str) -> None:
+        """Nobody took the piece that was told last: the wire keeps no more, or nobody is there."""
 
     def link(self, now: float, stub: str, up: bool, why: str) -> None:
         """The host's end of a stub's wire was opened, or is gone."""

@@ -41,9 +41,9 @@ class Desk:
         """An item that fell into a lane is shown then, or later."""
         self.again.append((ready, parcel))
 
-    def fill(self, now: float) -> None:
-        """With a mix the queue is as long again as it shall be."""
-        while self.supply and len(self.queue) < self.supply.depth and (parcel := self.supply.next(now)):
+    def fill(self, now: float, most: float = math.inf) -> None:
+        """With a mix the queue is as long again as it shall be, or `most`."""
+        while self.supply and len(self.queue) < min(self.supply.depth, most) and (parcel := self.supply.next(now)):
             self.add(parcel, now)
 
     def release(self, now: float) -> None:

@@ -54,10 +54,8 @@ def _desk(
             raise FloorError(f"[{where}] from_lanes: what falls into {lane} goes on to another line; leave it out")
     if "after_s" in section and not lanes:
         raise FloorError(f"[{where}] after_s: goes with from_lanes")
-    every, after = (
-        get(section, where, "every_s", float, NEXT_MS / 1000),
-        get(section, where, "after_s", float, NEXT_MS / 1000),
-    )
+    usual = NEXT_MS / 1000
+    every, after = (get(section, where, key, float, usual) for key in ("every_s", "after_s"))
     for key, value in (("every_s", every), ("after_s", after)):
         if not 0.001 <= value <= 1e6:
             raise FloorError(f"[{where}] {key}: must be from 0.001 to 1e6 seconds, not {value:g}")

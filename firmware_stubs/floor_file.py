@@ -99,6 +99,10 @@ class Floor:
                 wires.append((stub.link, buses[stub.link]))
         return wires
 
+    def on_broker(self) -> set[str]:
+        """The stubs that speak MQTT."""
+        return {stub.name for stub in self.stubs if stub.link.startswith("mqtt:")}
+
     def places(self) -> Places:
         """Where a manifest can send parcels."""
         inductions = {induction: name for name, line in self.lines.items() for induction in line.inductions}

@@ -86,6 +86,8 @@ class Line:
     loop: bool = False
     carriers: int = 0
     encoder_um: int = 1000  # belt travel of one count
+    supervised: frozenset[str] = frozenset()  # lanes that customs control; the physics does not care
+    leads_to: Mapping[str, str] = field(default_factory=dict)  # from its lanes to the lines that they lead to
 
 
 def read_points(tables: Tables) -> dict[str, Point]:
@@ -147,6 +149,9 @@ def _line(name: str, tables: Tables, points: Mapping[str, Point]) -> Line:
     lanes = _lanes(name, length, tables["lane"])
     default_lane = get(section, where, "default_lane", str)
     known(default_lane, lanes, f"[{where}] default_lane", f"lane of line {name}")
+    own_lanes = {lane: tables["lane"][lane] for lane in lanes}
+    leads_to = {lane: get(own, f"lane.{lane}", "leads_to", str, "") for lane, own in own_lanes.items()}
+    supervised = [lane for lane, own in own_lanes.items() if get(own, f"lane.{lane}", "supervised", bool, False)]
     belt = tables["belt"].get(name, {})
     only(belt, f"belt.{name}", ("seed", "restart_s", "encoder_um"))
     encoder = get(belt, f"belt.{name}", "encoder_um", int, get(section, where, "encoder_um", int, 0) or 1000)
@@ -167,6 +172,8 @@ def _line(name: str, tables: Tables, points: Mapping[str, Point]) -> Line:
         loop=kind == "loop",
         carriers=carriers,
         encoder_um=encoder,
+        supervised=frozenset(supervised),
+        leads_to={lane: to for lane, to in leads_to.items() if to},
     )
 
 

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from firmware_stubs.coupling import Cables, Daemon, Engine, Line, Listener, LockstepError, couple
+from firmware_stubs.coupling import CENTRE, Cables, Daemon, Engine, Line, Listener, LockstepError, couple
 from firmware_stubs.stub import Message, Piece
 from firmware_stubs.virtual_broker import VirtualBroker
 from firmware_stubs.world import World
@@ -24,9 +24,6 @@ AGAIN_MS = 200.0
 
 SPINS = 10_000
 """things said without the time moving on"""
-
-CENTRE = "hub/v1/"
-"""Topics of the centre's contract begin so; no machine speaks there."""
 
 STUBS, PORTS, DAEMONS = "stubs", "ports", "daemons"
 """who is on the broker: machines, ports of daemons for machines, daemons for the centre"""
@@ -135,7 +132,8 @@ class Lockstep:
                 self.cables.from_stub(stub, piece, self.now)
         for stub in self.world.hang_ups():
             moved = True
-            self._break(self._by_stub[stub], "closed by the machine")
+            if self._by_stub[stub].connects:  # a cable has no connection to close
+                self._break(self._by_stub[stub], "closed by the machine")
         for number, daemon in enumerate(self.daemons):
             moved |= self._take(number, daemon)
         if self.cables is not None:

@@ -83,7 +83,7 @@ class MachineMishaps(Meant):
         """A machine's sign of life stands still; it does all else."""
         cell = self._machine(stub, now)
         if not cell.stub(stub).hush(on):
-            raise NotThereError(f"{stub} has no sign of life: give its stub a heartbeat, or another one")
+            raise NotThereError(f"{stub} has no sign of life: give its stub a heartbeat")
         cell.mishap("hush", stub=stub, on=on)
         cell.heed()
 

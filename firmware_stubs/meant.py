@@ -88,6 +88,11 @@ class Meant:
         found = self._at(line, None)[1].line
         return min((at.mm for at in found.points.values() if at.decision), default=found.length_mm)
 
+    def plc_of(self, line: str) -> str:
+        """The stub of a line's PLC."""
+        cell = self._at(line, None)[0]
+        return next(name for name, other in self._by_stub.items() if other is cell and cell.is_plc(name))
+
     def line_of(self, plc: str) -> str:
         """The line of a PLC's stub."""
         known(plc, self.plcs, "PLC")

@@ -109,6 +109,7 @@ class Mishaps(MachineMishaps):
         """The line's switch is turned to manual, or back to automatic; the belt goes on as it was."""
         cell, belt, plc = self._at(line, now)
         cell.mishap("manual", on=on)
+        cell.manual = on
         plc.line_state("MANU" if on else "RUN" if belt.motion.speed else "STOP", now)
         cell.heed()
 

@@ -15,7 +15,7 @@ from collections import deque
 import aiomqtt
 
 from firmware_stubs.stub import Message, Piece, as_message
-from firmware_stubs.wire import Job, Pauses, Side
+from firmware_stubs.wire import Job, MediumError, Pauses, Side
 
 WAITING_MOST = 1000  # messages that the broker has not acknowledged yet; then the oldest are lost
 _ERRNO = re.compile(r"^\[Errno -?\d+\] ")
@@ -27,15 +27,19 @@ _LEAVE_S = 1.0
 class MqttWire:
     """One machine's connection to the broker."""
 
-    def __init__(self, host: str, port: int, side: Side) -> None:
+    def __init__(self, host: str, port: int, side: Side, allowed: asyncio.Event | None = None) -> None:
+        """`allowed`: it does not connect before that is set."""
         self.where = f"mqtt://{host}:{port}"
         self.dropped = 0
         self._address = (host, port)
         self._side = side
+        self._allowed = allowed
         self._name = f"floorsim-{uuid.uuid4().hex[:12]}"
         self._waiting: deque[Message] = deque()
         self._more = asyncio.Event()
         self._closed = False
+        self._plugged = asyncio.Event()
+        self._plugged.set()
         self._client: aiomqtt.Client | None = None  # while its subscriptions are granted
         self._connection: asyncio.Timeout | None = None
         self._sending: asyncio.Timeout | None = None
@@ -59,18 +63,35 @@ class MqttWire:
         """The machine is gone from the broker (its will is published), and comes again."""
         _end(self._connection)
 
+    def unplug(self) -> None:
+        """The machine is gone from the broker (its will is published), and does not come again."""
+        self._plugged.clear()
+        _end(self._connection)
+
+    async def plug(self) -> None:
+        """It comes again."""
+        self._plugged.set()
+
+    def flow(self, stopped: bool) -> None:
+        """There is no such thing on a broker."""
+        raise MediumError(f"{self.where}: a broker has no XOFF; let the machine's messages stall instead")
+
     def close(self) -> None:
-        """Unplug: the jobs take leave of the broker and end.
+        """Unplug for ever: the jobs take leave of the broker and end.
 
         To cancel them is not enough: `asyncio.wait_for` in aiomqtt forgets a cancellation that comes with an answer.
         """
         self._closed = True
+        self._plugged.set()
         self._more.set()
         _end(self._connection)
 
     async def _listen(self) -> None:
+        if self._allowed:
+            await self._allowed.wait()
         pauses = Pauses(self.where)
         while not self._closed:
+            await self._plugged.wait()
             try:
                 await self._stay(pauses)
             except aiomqtt.MqttError as error:
@@ -91,7 +112,7 @@ class MqttWire:
             will=aiomqtt.Will(will.topic, will.payload, will.qos, will.retain) if will else None,
         ) as client:
             await self._subscribe(client)
-            if self._closed:
+            if self._closed or not self._plugged.is_set():
                 return
             pauses.connected()
             self._client = client

@@ -16,6 +16,10 @@ from firmware_stubs.tcp_wires import TcpWire
 from firmware_stubs.wire import Job, Side, say
 
 _SUBOPTION_MOST = 256  # bytes; those of the RFC have less than ten
+_SUSPEND, _RESUME = b"\xff\xfa\x2c\x6c\xff\xf0", b"\xff\xfa\x2c\x6d\xff\xf0"
+"""FLOWCONTROL-SUSPEND and -RESUME as the server says them (RFC 2217: 8 and 9, and 100 more from the server's side)."""
+
+_HELD_MOST = 4096  # bytes that the server keeps for a machine that takes nothing; then it reads no more
 
 
 class RememberedPort:
@@ -43,6 +47,8 @@ class Rfc2217Wire:
         self._tcp = TcpWire(Side(self._heard, self._connected, self._knock))
         self._replies = _Replies()
         self._manager: serial.rfc2217.PortManager | None = None
+        self._stopped = False
+        self._held = bytearray()
 
     @classmethod
     async def listen(cls, host: str, port: int, side: Side) -> Rfc2217Wire:
@@ -73,8 +79,27 @@ class Rfc2217Wire:
         """A serial line has no connection to close."""
 
     def close(self) -> None:
-        """Unplug."""
+        """Unplug for ever."""
         self._tcp.close()
+
+    def unplug(self) -> None:
+        """The server loses its network: the connection is closed, and new ones refused."""
+        self._tcp.unplug()
+
+    async def plug(self) -> None:
+        """Listen again."""
+        await self._tcp.plug()
+
+    def flow(self, stopped: bool) -> None:
+        """The server tells its client to say no more, keeps what it says all the same, and in the end reads no more."""
+        self._stopped = stopped
+        if self._manager:
+            self._tcp.write(_SUSPEND if stopped else _RESUME)
+        if not stopped:
+            self._tcp.flow(False)
+            held, self._held = bytes(self._held), bytearray()
+            if held:
+                self._side.heard(held)
 
     def _connected(self, there: bool) -> None:
         self._manager = None
@@ -87,7 +112,7 @@ class Rfc2217Wire:
     def _hello(self) -> bytes:
         self._replies = _Replies()
         self._manager = _manager(self.port, self._replies)
-        return self._replies.take()
+        return self._replies.take() + (_SUSPEND if self._stopped else b"")
 
     def _heard(self, piece: Piece) -> None:
         manager = self._manager
@@ -106,7 +131,11 @@ class Rfc2217Wire:
             return
         if reply := self._replies.take():
             self._tcp.write(reply)
-        if data:
+        if data and self._stopped:
+            self._held += data
+            if len(self._held) > _HELD_MOST:
+                self._tcp.flow(True)
+        elif data:
             self._side.heard(bytes(data))
 
 

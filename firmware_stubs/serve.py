@@ -4,144 +4,189 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import math
 import signal
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from typing import Any, TextIO
 
+from firmware_stubs.api.operator import Interface, Run
+from firmware_stubs.api.watch import Watch
+from firmware_stubs.cables import Cables
+from firmware_stubs.coupling import Listener
+from firmware_stubs.drills.room import Room
+from firmware_stubs.events_wire import EventsWire
+from firmware_stubs.faults.engine import Engine
+from firmware_stubs.faults.scenario import Scenario
 from firmware_stubs.floor_file import Floor
 from firmware_stubs.manifest import Manifest
-from firmware_stubs.stub import Knock, Piece
-from firmware_stubs.wire import BUFFER, Side, Wire, say
+from firmware_stubs.notice import notices
+from firmware_stubs.source import Source
+from firmware_stubs.traffic import Traffic
+from firmware_stubs.wire import Job, PortError, Wire, say
 from firmware_stubs.wires import open_wire
 from firmware_stubs.world import World
+from firmware_stubs.world_clock import WorldClock
 
 WAIT_S = 30.0  # for controllers, before parcels come anyway
 LINGER_S = 1.0  # after the last parcel, so that the PLCs can report it and hands are answered
 DRAIN_EXTRA_S = 10.0
-_QUEUE_HIGH, _QUEUE_LOW = 10_000, 5_000  # parcels read ahead of the belts
-
-
-class Source:
-    """The manifest's file or pipe, read without blocking and no further ahead than the belts need."""
-
-    def __init__(self, fd: int | None, manifest: Manifest, world: World, turn: Callable[[], None]) -> None:
-        """`fd` None = there is none."""
-        self.ended = fd is None
-        self._fd = -1 if fd is None else fd
-        self._manifest = manifest
-        self._world = world
-        self._turn = turn
-        self._loop = asyncio.get_running_loop()
-        self._reading = False
-        self._pollable = True  # a regular file is not
-
-    def resume(self) -> None:
-        """Read on when there is room."""
-        if self.ended or self._reading or self._world.waiting > _QUEUE_LOW:
-            return
-        self._reading = True
-        if self._pollable:
-            try:
-                self._loop.add_reader(self._fd, self._read)
-                return
-            except OSError:
-                self._pollable = False
-        self._loop.call_soon(self._read)
-
-    def close(self) -> None:
-        """Read no more."""
-        self.ended = True
-        if self._reading and self._pollable:
-            self._loop.remove_reader(self._fd)
-
-    def _read(self) -> None:
-        if self.ended:
-            return
-        try:
-            data = os.read(self._fd, BUFFER)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        now = self._loop.time() * 1000
-        for parcel in self._manifest.feed(data) if data else self._manifest.end():
-            self._world.add(parcel, now)
-        while self._manifest.complaints:
-            say(self._manifest.complaints.pop(0))
-        if not data:
-            self.close()
-        elif not self._pollable or self._world.waiting > _QUEUE_HIGH:
-            if self._pollable:
-                self._loop.remove_reader(self._fd)
-            self._reading = False
-        self._turn()
+LOOK_MOST_S = 1.0  # for brokers that are looked at, before parcels come anyway
+EVENTS_S = 5.0  # within which the centre's broker lets us listen
 
 
 class Simulation:
     """One floor, from the first link to the end of the ledger. One loop, one timer; used once."""
 
     def __init__(
-        self, floor: Floor, ledger: TextIO | None, *, seed: int | None, utc_ms: float, parcels: int | None = None
+        self,
+        floor: Floor,
+        ledger: TextIO | None,
+        *,
+        seed: int | None,
+        utc_ms: float,
+        parcels: int | None = None,
+        tap: Listener | None = None,
+        events: str | None = None,
+        hurried: bool = False,
     ) -> None:
-        """`utc_ms`: now. `parcels`: so many come of all mixes, None = until it is stopped. Raises FloorError."""
+        """`utc_ms`: now. `parcels`: so many come of all mixes, None = until it is stopped. `tap` hears what passes on
+        every wire, with the machine's times; `events`: a broker where it also hears what floord publishes, and the
+        centre. `hurried`: the first `stop` ends it at once. Raises FloorError."""
         self._loop = asyncio.get_running_loop()
         self._ledger = ledger
-        self._wires: dict[str, Wire] = {}  # by stub
-        self._others: dict[str, list[str]] = {}  # by stub: who hangs on its wire beside it
+        self._open_wires: list[Wire] = []
+        self._hurried = hurried
+        self.flowing = False
+        """Parcels come."""
         self._floor = floor
         self._source: Source | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._turned = asyncio.Event()
+        self._notices = notices(floor.stubs, self._turned.set)
         self._error: Exception | None = None
         self._stopping = self._quitting = self._closed = False
-        self._jobs: list[asyncio.Task[None]] = []
-        now = self._now()
-        self._world = World(floor, self._record, seed=seed, now=now, utc_offset_ms=utc_ms - now, parcels=parcels)
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._clock = WorldClock(lambda: self._loop.time() * 1000)  # the machine's is CLOCK_MONOTONIC
+        self._now = self._clock.now
+        self._utc_offset_ms = utc_ms - self._now()
+        self._tap, self._events = tap or Listener(), events
+        names = [stub.name for stub in floor.stubs]
+        self._watch = Watch(names, self._now())
+        self._world = World(
+            floor, self._record, seed=seed, now=self._now(), utc_offset_ms=self._utc_offset_ms, parcels=parcels
+        )
+        self.cables = Cables(names, floor.on_broker(), seed=seed)
+        self._traffic = Traffic(
+            self._world,
+            self._clock,
+            self.cables,
+            (self._watch, self._tap),
+            self._guarded,
+            (self._turn, lambda: self._loop.call_soon(self._turn)),
+            self._start,
+            centre_heard=events is not None,
+        )
+        self._engine = Engine(self._world, self.cables, self._traffic.medium, self._record, seed or 0)
 
-    async def run(self, manifest_fd: int | None, *, wait: bool, real: bool) -> int:
-        """The exit code; `manifest_fd` None = there is no manifest. Raises PortError, and OSError when the ledger
-        cannot be written."""
+    async def run(
+        self,
+        manifest_fd: int | None,
+        *,
+        wait: bool,
+        real: bool,
+        interface: Interface | None = None,
+        scenario: Scenario | None = None,
+    ) -> int:
+        """The exit code; `manifest_fd` None = there is no manifest. With a scenario, which begins with the parcels, the
+        run lasts as long as that says. Raises PortError, OSError when the ledger cannot be written, and FaultError when
+        the scenario is not for this floor."""
         manifest = Manifest(self._floor.places())
         try:
+            if scenario:
+                self._rehearse(scenario)
+            if interface:
+                await interface.start(self._for_operator())
             await self._open(real)
-            self._source = Source(manifest_fd, manifest, self._world, self._turn)
+            self._source = Source(manifest_fd, manifest, self._world, self._now, self._turn)
             self._turn()
             if wait:
                 await self._wait()
-            empty = await self._flow(self._source)
+            empty = await self._flow(self._source, scenario)
             self._record({"what": "end", "t": round(self._now(), 3), **self._world.counts(), **self._losses(manifest)})
         finally:
             self._close()
+            if interface:
+                await interface.close()
             if self._jobs:
                 await asyncio.wait(self._jobs)
             await asyncio.sleep(0)  # transports close in the next turn of the loop
         return 0 if empty and not manifest.bad else 1
 
     def stop(self) -> None:
-        """No more parcels, run empty, end; the second time: end now."""
-        if not self._stopping:
+        """No more parcels, run empty, for which a floor that stands goes on, end; the second time: end now."""
+        if not self._stopping and not self._hurried:
             say(f"stopping: {self._world.on_belts} parcels run out, {self._world.waiting} do not come any more")
-        self._quitting = self._stopping
+        self._quitting = self._stopping or self._hurried
         self._stopping = True
         self._world.hold()
-        self._turned.set()
+        self._clock.resume()
+        self._turn()
+
+    @property
+    def stopped(self) -> bool:
+        """Somebody ended it."""
+        return self._stopping
+
+    def _for_operator(self) -> Run:
+        return Run(
+            floor=self._floor,
+            world=self._world,
+            clock=self._clock,
+            watch=self._watch,
+            links=self._traffic.links,
+            utc_offset_ms=self._utc_offset_ms,
+            turn=self._turn,
+            stop=self.stop,
+            stopping=lambda: self._stopping,
+            engine=self._engine,
+            room=Room(self._engine, self._record),
+        )
 
     async def _open(self, real: bool) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.add_signal_handler(number, self.stop)
         for link, names in self._floor.wires():
-            wire = await open_wire(link, self._side(names), real=real)
-            self._wires.update(dict.fromkeys(names, wire))
-            self._others.update({name: [other for other in names if other != name] for name in names})
-            for job in wire.jobs():
-                task = self._loop.create_task(job, name=f"wire of {', '.join(names)}")
-                task.add_done_callback(self._job_ended)
-                self._jobs.append(task)
-        links = {name: wire.where for name, wire in self._wires.items()}
+            allowed = self._notices[link].allowed if link in self._notices else None
+            wire = await open_wire(link, self._traffic.side(names), real=real, allowed=allowed)
+            self._traffic.add(wire, names)
+            self._begin(wire, f"wire of {', '.join(names)}")
+        for link, notice in self._notices.items():
+            self._start(notice.run(), f"notice at {link}")
+        await self._until(lambda: all(notice.allowed.is_set() for notice in self._notices.values()), LOOK_MOST_S)
+        if self._events is not None:
+            await self._listen(self._events)
+        links = self._traffic.links()
         self._record({"what": "ready", "t": round(self._now(), 3), "links": links})
         say("ready: " + ", ".join(f"{name} at {where}" for name, where in links.items()))
+
+    async def _listen(self, broker: str) -> None:
+        """To what floord publishes, from before it can be ready on."""
+        wire = EventsWire(broker, self._tap, self._clock.machine)
+        self._begin(wire, "events")
+        try:
+            async with asyncio.timeout(EVENTS_S):
+                await wire.there.wait()
+        except TimeoutError:
+            raise PortError(f"{broker}: no broker lets us listen there; it is tried for {EVENTS_S:g} s") from None
+
+    def _begin(self, wire: Wire, name: str) -> None:
+        self._open_wires.append(wire)
+        for job in wire.jobs():
+            self._start(job, name)
+
+    def _rehearse(self, scenario: Scenario) -> None:
+        """Whether all of it can be on this floor, before anything begins. Raises FaultError."""
+        Engine(self._world, self.cables, self._traffic.medium, self._record, 0).schedule(scenario, self._now())
 
     async def _wait(self) -> None:
         """Until every PLC and every hand has its controller and the centre its node, but not for ever."""
@@ -154,13 +199,22 @@ class Simulation:
         else:
             say(f"no controller at every PLC and handheld after {WAIT_S:g} s; the parcels come all the same")
 
-    async def _flow(self, source: Source) -> bool:
+    async def _flow(self, source: Source, scenario: Scenario | None) -> bool:
         """Parcels over the belts and to the readers until the source has ended and all is done; False = some is not."""
         world = self._world
         if not self._stopping:
+            self.flowing = True
             world.release(self._now())
+            if scenario:
+                self._engine.schedule(scenario, self._now())
             self._turn()
-        await self._until(lambda: self._stopping or (source.ended and not world.waiting))
+        if scenario:
+            await self._until(lambda: self._stopping, scenario.minutes * 60)
+            self._engine.end_all(self._now())
+            if not self._stopping:
+                self.stop()
+        else:
+            await self._until(lambda: self._stopping or (source.ended and not world.waiting))
         empty = await self._until(lambda: not world.on_belts, world.longest_ms / 1000 + DRAIN_EXTRA_S)
         if not empty:
             say(f"{world.on_belts} parcels are still on the belts")
@@ -175,7 +229,7 @@ class Simulation:
         return empty and said
 
     def _losses(self, manifest: Manifest) -> dict[str, Any]:
-        dropped = {name: wire.dropped for name, wire in self._wires.items() if wire.dropped}
+        dropped = {name: wire.dropped for name, wire in self._traffic.wires.items() if wire.dropped}
         return {"bad_lines": manifest.bad, "dropped": dropped}
 
     def _close(self) -> None:
@@ -188,40 +242,18 @@ class Simulation:
             self._timer.cancel()
         if self._source:
             self._source.close()
-        for wire in dict.fromkeys(self._wires.values()):
+        for wire in self._open_wires:
             wire.close()
+        for notice in self._notices.values():
+            notice.close()
 
-    def _side(self, names: Sequence[str]) -> Side:
-        """The stubs of a wire as it sees them: all of them hear what comes. What they answer at once leaves in a turn
-        of its own: the wire goes first."""
-        world, now = self._world, self._now
-
-        def heard(data: Piece) -> None:
-            for name in names:
-                self._guarded(partial(world.feed, name, data, now()))
-            self._turn()
-
-        def connected(there: bool) -> None:
-            for name in names:
-                self._guarded(partial(world.connected, name, there, now()))
-            self._loop.call_soon(self._turn)
-
-        def knock(data: bytes, new: bool) -> Knock:
-            answer = Knock()
-
-            def ask() -> None:
-                nonlocal answer
-                for name in names:
-                    answer = world.knock(name, data, now(), new=new)
-
-            self._guarded(ask)
-            self._loop.call_soon(self._turn)
-            return answer
-
-        stub = world.stub(names[0])
-        return Side(heard, connected, knock, tuple(stub.subscriptions()), stub.will())
+    def _start(self, job: Job, name: str) -> None:
+        task = self._loop.create_task(job, name=name)
+        task.add_done_callback(self._job_ended)
+        self._jobs.add(task)
 
     def _job_ended(self, task: asyncio.Task[None]) -> None:
+        self._jobs.discard(task)
         if not task.cancelled() and (error := task.exception()):
             self._error = error if isinstance(error, Exception) else RuntimeError(str(error))
             self._turned.set()
@@ -231,20 +263,17 @@ class Simulation:
             self._guarded(self._move)
 
     def _move(self) -> None:
+        self._engine.advance(self._now())
         self._world.advance(self._now())
-        while said := self._world.output():
-            for name, piece in said:
-                self._wires[name].write(piece)
-                for other in self._others[name]:
-                    self._world.feed(other, piece, self._now())
-        for name in self._world.hang_ups():
-            self._wires[name].hang_up()
+        self._traffic.carry()
         if self._source:
             self._source.resume()
         if self._timer:
             self._timer.cancel()
-        at = self._world.next_at()
-        self._timer = None if at is None else self._loop.call_at(at / 1000, self._turn)
+        movers = self._world, self._traffic, self._engine
+        at = min((at for one in movers if (at := one.next_at()) is not None), default=None)
+        due = None if at is None else self._clock.machine_at(at)
+        self._timer = None if due is None else self._loop.call_at(due / 1000, self._turn)
         self._turned.set()
 
     def _guarded(self, act: Callable[[], None]) -> None:
@@ -256,8 +285,9 @@ class Simulation:
             self._turned.set()
 
     async def _until(self, done: Callable[[], bool], seconds: float | None = None) -> bool:
-        """Wait for something that only a turn can bring about; False = not in time, or told to end now."""
-        deadline = None if seconds is None else self._loop.time() + seconds
+        """Wait for something that only a turn can bring about; False = not within so many seconds of the world, or told
+        to end now."""
+        deadline = math.inf if seconds is None else self._now() + seconds * 1000
         while not done():
             if self._error:
                 raise self._error
@@ -265,16 +295,24 @@ class Simulation:
                 return False
             self._turned.clear()
             try:
-                async with asyncio.timeout_at(deadline):
+                due = None if deadline == math.inf else self._clock.machine_at(deadline)
+                async with asyncio.timeout_at(None if due is None else due / 1000):
                     await self._turned.wait()
             except TimeoutError:
-                return done()
+                if self._now() >= deadline:
+                    return done()
         return True
 
-    def _now(self) -> float:
-        return self._loop.time() * 1000  # CLOCK_MONOTONIC
-
     def _record(self, entry: dict[str, Any]) -> None:
+        """Into the ledger, whose times are the machine's: another process compares them with its own."""
+        if entry["what"] == "lane" and "leads_to" not in entry:
+            self._watch.ended(entry["t"])
+        if lag := self._clock.lag():
+            entry["t"] = round(entry["t"] + lag, 3)
+            if "utc_ms" in entry:
+                entry["utc_ms"] += round(lag)
+        if self._watch.listeners and self._engine.shows(entry):
+            self._watch.ledger(entry)
         if self._ledger:
             self._ledger.write(json.dumps(entry) + "\n")
             self._ledger.flush()

@@ -288,6 +288,10 @@ class PlcStub(Stub, Protocol):
     def belt_speed(self, mm_s: int, now: float) -> None:
         """The belt runs with this speed from now on; 0 = stopped."""
 
+    def destined(self, track: int) -> str | None:
+        """The lane that an item obeys a DEST into, as things stand; None = none, so it goes to the default lane, or
+        there is no such item. For who looks at the simulator only, never for the wire."""
+
     def taken(self) -> list[Taken]:
         """DESTs judged since the last call, in order: for the simulator's ledger only, never for the wire."""
 

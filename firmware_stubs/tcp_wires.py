@@ -20,6 +20,9 @@ class TcpWire:
         self._first: asyncio.Transport | None = None
         self._second: asyncio.Transport | None = None
         self._server: asyncio.Server | None = None
+        self._address = ("", 0)
+        self._plugged = True
+        self._stopped = False
 
     @classmethod
     async def listen(cls, host: str, port: int, side: Side) -> TcpWire:
@@ -31,7 +34,7 @@ class TcpWire:
     async def bind(self, host: str, port: int) -> None:
         """Begin to listen. Raises OSError."""
         self._server = await asyncio.get_running_loop().create_server(lambda: _End(self), host, port)
-        host, port = self._server.sockets[0].getsockname()[:2]
+        self._address = host, port = self._server.sockets[0].getsockname()[:2]
         self.where = f"tcp://{host}:{port}"
 
     def jobs(self) -> list[Job]:
@@ -50,15 +53,46 @@ class TcpWire:
             self.went(self._first)
 
     def close(self) -> None:
-        """Unplug."""
+        """Unplug for ever; what was written still leaves."""
+        self._plugged = False
         if self._server:
             self._server.close()
         for transport in (self._first, self._second):
             if transport:
                 transport.close()
 
+    def unplug(self) -> None:
+        """The connections are closed, and new ones refused."""
+        self._plugged = False
+        if self._server:
+            self._server.close()
+            self._server = None
+        for transport in (self._second, self._first):
+            if transport:
+                transport.abort()
+                self.went(transport)
+
+    async def plug(self) -> None:
+        """Listen again at the same address. Raises OSError."""
+        self._plugged = True
+        if self._server is None:
+            await self.bind(*self._address)
+            if not self._plugged:  # meanwhile
+                self.unplug()
+
+    def flow(self, stopped: bool) -> None:
+        """Nobody reads any more, so that sooner or later the other side cannot write either; or reads again."""
+        self._stopped = stopped
+        if self._first:
+            _let(self._first, not stopped)
+
     def came(self, transport: asyncio.Transport) -> None:
         """A client connected."""
+        if not self._plugged:
+            transport.abort()
+            return
+        if self._stopped:
+            _let(transport, False)
         if self._first is None:
             self._first = transport
             self._side.connected(True)
@@ -105,7 +139,9 @@ class CallingWire:
         self._side = side
         self._transport: asyncio.Transport | None = None
         self._gone = asyncio.Event()
-        self._closed = False
+        self._plugged = asyncio.Event()
+        self._plugged.set()
+        self._stopped = False
 
     def jobs(self) -> list[Job]:
         """The one that connects."""
@@ -123,16 +159,35 @@ class CallingWire:
             self.went(self._transport)
 
     def close(self) -> None:
-        """Unplug."""
-        self._closed = True
+        """Unplug for ever; what was written still leaves."""
+        self._plugged.clear()
         if self._transport:
             self._transport.close()
 
+    def unplug(self) -> None:
+        """The connection is closed, and no other one made."""
+        self._plugged.clear()
+        if transport := self._transport:
+            transport.abort()
+            self.went(transport)
+
+    async def plug(self) -> None:
+        """Call again."""
+        self._plugged.set()
+
+    def flow(self, stopped: bool) -> None:
+        """Nobody reads any more, so that sooner or later the other side cannot write either; or reads again."""
+        self._stopped = stopped
+        if self._transport:
+            _let(self._transport, not stopped)
+
     def came(self, transport: asyncio.Transport) -> None:
         """The controller took the call."""
-        if self._closed:
+        if not self._plugged.is_set():
             transport.abort()
             return
+        if self._stopped:
+            _let(transport, False)
         self._transport = transport
         self._gone.clear()
         self._side.connected(True)
@@ -152,6 +207,7 @@ class CallingWire:
     async def _run(self) -> None:
         loop, pauses = asyncio.get_running_loop(), Pauses(self.where)
         while True:
+            await self._plugged.wait()
             try:
                 async with asyncio.timeout(_CONNECT_S):
                     await loop.create_connection(lambda: _End(self), *self._address)
@@ -159,7 +215,8 @@ class CallingWire:
                 pauses.failed(error.strerror or "no answer")
             else:
                 pauses.connected()
-                await self._gone.wait()
+                if self._transport:
+                    await self._gone.wait()
             await asyncio.sleep(pauses.pause_s())
 
 
@@ -187,6 +244,12 @@ def _write(transport: asyncio.Transport | None, data: bytes) -> bool:
         return False
     transport.write(data)
     return True
+
+
+def _let(transport: asyncio.Transport, reads: bool) -> None:
+    """Whether what comes is read; a connection that is on its end stays as it is."""
+    if not transport.is_closing():
+        (transport.resume_reading if reads else transport.pause_reading)()
 
 
 def _finish(transport: asyncio.Transport) -> None:

@@ -20,6 +20,10 @@ class PortError(Exception):
     """A link cannot be opened; the text says which, and what to do."""
 
 
+class MediumError(ValueError):
+    """What is asked of a wire is not possible on its medium; the text says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """The machine's side of a wire: what happens on the wire is told to it. See `Stub` for each."""
@@ -52,7 +56,19 @@ class Wire(Protocol):
         """Close the connection behind what was written; the wire stays."""
 
     def close(self) -> None:
-        """Unplug."""
+        """Unplug for ever."""
+
+    def unplug(self) -> None:
+        """Pull the cable out: whoever is at the other end sees what he would see of the medium. Twice: nothing more."""
+
+    async def plug(self) -> None:
+        """Plug it in again, under another name where the medium has names. One that is plugged in stays as it is.
+
+        Raises PortError or OSError when that is not possible now.
+        """
+
+    def flow(self, stopped: bool) -> None:
+        """The machine takes nothing more (XOFF) until it is not `stopped`. Raises MediumError where nothing does so."""
 
 
 class Pauses:

@@ -7,11 +7,12 @@ can be done that far ahead of the slowest, and then parcels are handed over: non
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from firmware_stubs.arrivals import Arrivals
 from firmware_stubs.belt import Belt
-from firmware_stubs.cell import Cell, Record
+from firmware_stubs.cell import Cell
+from firmware_stubs.cell_ledger import Record
 from firmware_stubs.desk import Desk
 from firmware_stubs.floor_file import Floor, StubSection
 from firmware_stubs.mishaps import Mishaps
@@ -23,7 +24,7 @@ _LAPS = 10  # that a loop gets to run empty
 
 
 class World(Mishaps):
-    """Everything of one floor file, and what can go wrong there (see `Mishaps`)."""
+    """Everything of one floor, and what can go wrong there (see `Mishaps`)."""
 
     def __init__(
         self,
@@ -71,7 +72,7 @@ class World(Mishaps):
                 if cell.handed:
                     self._came += cell.handed
                     cell.handed.clear()
-                if cell.news:
+                if cell.ledger.news:
                     self._arrivals.spread(cell)
             if self._came:
                 self._hand_over()
@@ -128,6 +129,11 @@ class World(Mishaps):
         for cell in self._cells:
             cell.hold()
 
+    @property
+    def cells(self) -> Mapping[str, Cell]:
+        """The lines with a belt, for who looks at them."""
+        return self._by_line
+
     def where(self, parcel: str) -> Where | None:
         """Where a parcel really is: state (`waiting` `belt` `falling` `lane` `removed`) and place; None = unknown."""
         return self.whereabouts.where(parcel)
@@ -177,9 +183,9 @@ class World(Mishaps):
     def counts(self) -> dict[str, int]:
         """Conservation: each parcel that was ever given or put on is in exactly one of all but the first; `removed`,
         and `shown` with `not_shown`, are there when some were. `shown_again`: of those in lanes."""
-        inducted = sum(cell.inducted for cell in self._cells)
-        in_lanes = sum(cell.in_lanes for cell in self._cells)
-        removed = sum(cell.removed for cell in self._cells)
+        inducted = sum(cell.ledger.inducted for cell in self._cells)
+        in_lanes = sum(cell.ledger.in_lanes for cell in self._cells)
+        removed = sum(cell.ledger.removed for cell in self._cells)
         counts = {
             "inducted": inducted,
             "in_lanes": in_lanes,

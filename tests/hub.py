@@ -16,7 +16,7 @@ from typing import Any
 
 from controller import demo_floor
 from controller.config import Config, load
-from controller.demo_ledger import Ledger, judge
+from controller.demo_ledger import Lanes, Ledger, judge
 from controller.demo_parcels import DemoParcel
 from controller.journal_rows import Batch, Restored, Row
 from controller.node import Node, Start
@@ -217,7 +217,7 @@ class Hub:
     def verdict(self) -> dict[str, Any]:
         """What the demo's judge says of this run."""
         journal = (("memjrnl0", seq) for seq in self.journal.rows)
-        return judge(self.ledger, self.parcels, journal)
+        return judge(self.ledger, self.parcels, journal, Lanes.of([self.config]))
 
     def story(self) -> str:
         """Where it stands, for a failing test."""

@@ -37,14 +37,17 @@ EDGES = (
     ),
     *(f"controller/{name}.py" for name in "state_dir uplink wellbeing".split()),
     *(f"controller/{name}.py" for name in "cluster jetstream run_cluster".split()),
-    *(f"controller/{name}.py" for name in "demo demo_centre demo_picture".split()),
+    *(f"controller/{name}.py" for name in "demo demo_centre demo_journals demo_own demo_progress demo_ready".split()),
     *(f"controller/{name}.py" for name in "journal journal_file journal_reader journal_writer recording_file".split()),
     *(f"controller/journal_{name}.py" for name in "identity opening reserve retention salvage sift".split()),
     *("controller/commands/", "firmware_stubs/commands/"),
     *(
         f"firmware_stubs/{name}.py"
-        for name in "__main__ serve wires tcp_wires mqtt_wire rfc2217_wire rehearsed_child".split()
+        for name in "__main__ serve source traffic medium notice items rehearsed_child".split()
     ),
+    *(f"firmware_stubs/{name}.py" for name in "wires events_wire fd_wire tcp_wires mqtt_wire rfc2217_wire".split()),
+    *(f"firmware_stubs/api/{name}.py" for name in "sockets server client".split()),
+    *(f"controller/view/{name}.py" for name in "app dialogs feed health interface pane places".split()),
 )
 EDGE_NAMES = tuple(path.removesuffix(".py").rstrip("/").replace("/", ".") for path in EDGES)
 # They reach the world only when called to, to read a file or to open a link. Others take data and types from them,
@@ -53,7 +56,7 @@ DOORS = (*(f"controller/config{part}.py" for part in ("", "_files", "_links")), 
 MAKES_TASKS = {"create_task", "ensure_future", "TaskGroup", "gather"}
 WORLD = tuple(
     "aiohttp aiomqtt asyncio fcntl multiprocessing os paho pty resource secrets select selectors serial signal socket "
-    "sqlite3 subprocess termios threading time".split()
+    "sqlite3 subprocess termios textual threading time".split()
 )
 CLOCKS = {"datetime": {"now", "utcnow", "today"}, "date": {"today"}, "uuid": {"uuid1", "uuid4"}}
 

@@ -59,11 +59,14 @@ class Published(Listener):
 class Coupled:
     """The floor of a file: its world, one rehearsal that runs it, the ledger, and what was published."""
 
-    def __init__(self, floor: Path, *, seed: int = 0, listener: Listener | None = None) -> None:
+    def __init__(
+        self, floor: Path, *, seed: int = 0, listener: Listener | None = None, parcels: int | None = None
+    ) -> None:
+        """`parcels`: so many of the floor's mixes."""
         self.ledger: list[dict[str, Any]] = []
         self.daemon = Rehearsed(*load_floor(floor), seed=seed)
         read = floor_file.load(floor)
-        self.world = World(read, self.ledger.append, seed=seed, now=NOW, utc_offset_ms=UTC_MS - NOW)
+        self.world = World(read, self.ledger.append, seed=seed, now=NOW, utc_offset_ms=UTC_MS - NOW, parcels=parcels)
         self.lockstep = Lockstep(self.world, read.wires(), [self.daemon], now=NOW, listener=listener)
 
     def run(self, seconds: float) -> None:

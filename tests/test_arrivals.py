@@ -5,13 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from firmware_stubs import floor_file
+from firmware_stubs.centres import centre
 from firmware_stubs.sections import FloorError
+from firmware_stubs.several_floors import load_all
 from firmware_stubs.stub import Message
+from firmware_stubs.world import World
 from tests.floor_bench import S1, Bench, floor
 
 UTC = 1_790_000_000_000.0
@@ -200,6 +204,93 @@ def test_what_may_be_lost_with_the_broker_is_said_again() -> None:
     assert len(after) > len(before)
     feeds = sorted(body["feed"] for topic, body in after if topic == "customs")
     assert feeds == list(range(feeds[0], feeds[0] + len(feeds)))
+
+
+def test_who_asks_for_a_code_is_answered() -> None:
+    one = bench(mixed(CENTRE, unknown=0, codes=[0, 1]), parcels=5)
+    one.world.connected("centre", True, 0)
+    one.world.release(0)
+    one.run(1000)
+    advice = [body for topic, body in messages(one) if topic == "advice"]
+    for code, answer in ((advice[2]["aliases"][0], advice[2]), ("RB123456785GB", None)):
+        one.world.feed("centre", Message("hub/v1/lgg/ask", json.dumps({"code": code}).encode()), 1000)
+        assert messages(one) == [("answer", {"code": code, "advice": answer})]
+    for nonsense in (b"", b"[1]", b'{"code": 7}'):
+        one.world.feed("centre", Message("hub/v1/lgg/ask", nonsense), 1000)
+        one.world.feed("centre", Message(STATE, nonsense, retain=True), 1000)
+    assert messages(one) == []
+
+
+def test_what_is_no_more_kept_is_in_force_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(centre, "KEPT", 50)
+    one = bench(mixed(CENTRE), parcels=200)
+    one.world.connected("centre", True, 0)
+    one.world.release(0)
+    one.run(200_000)
+    messages(one)
+    node(one, fresh=False, now=200_000)
+    again = messages(one)
+    one.run(202_000)
+    head = [body for topic, body in messages(one) if topic == "customs/head"][-1]
+    feeds = [body["feed"] for topic, body in again if topic == "customs"]
+    assert 10 < len(feeds) < 50
+    assert feeds == list(range(head["since"], head["sequence"] + 1))
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+TEXT = """
+[line.{0}]
+speed_mm_s = 1000
+length_mm = 3000
+default_lane = "{0}-EX"
+[point.{0}-IND]
+line = "{0}"
+position_mm = 0
+induction = true
+[lane.{0}-EX]
+line = "{0}"
+position_mm = 3000
+[induction.{0}]
+point = "{0}-IND"
+rate_per_s = 2
+mix = "in"
+[mix.in]
+box = 1
+[stub.plc-{0}]
+kind = "telegram"
+link = "pty://{1}/plc-{0}"
+line = "{0}"
+plc = "{0}"
+controller = "HUB"
+"""
+
+
+def test_several_floor_files_are_one_world(tmp_path: Path) -> None:
+    paths = [write(tmp_path / f"{name}.toml", TEXT.format(name, tmp_path)) for name in ("A1", "B1")]
+    ledger: list[dict[str, Any]] = []
+    world = World(load_all(paths), ledger.append, seed=None, now=0.0, utc_offset_ms=0.0, parcels=20)
+    world.release(0)
+    while (at := world.next_at()) is not None and at < 60_000:
+        world.advance(at)
+    assert {entry["line"] for entry in ledger if entry["what"] == "lane"} == {"A1", "B1"}
+    assert world.counts() == {"inducted": 20, "in_lanes": 20, "on_belts": 0, "not_inducted": 0}
+
+
+def test_ids_and_links_are_of_one_floor_file_only(tmp_path: Path) -> None:
+    one = write(tmp_path / "one.toml", TEXT.format("A1", tmp_path))
+    for text, said in (
+        (TEXT.format("A1", tmp_path), "two.toml: [point.A1-IND] is also in"),
+        (TEXT.format("B1", tmp_path).replace("plc-B1]", "plc-A1]"), "two.toml: [stub.plc-A1] is also in"),
+        (TEXT.format("B1", tmp_path).replace("/plc-B1", "/plc-A1"), "plc-A1 is already the link of [stub.plc-A1]"),
+    ):
+        two = write(tmp_path / "two.toml", text)
+        with pytest.raises(FloorError, match=re.escape(said)) as raised:
+            load_all([one, two])
+        assert str(one) in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,9 @@ class Plc(Quiet):
     def belt_speed(self, mm_s: int, now: float) -> None:
         self.seen.append((f"{mm_s} mm/s", now))
 
+    def destined(self, track: int) -> str | None:
+        return None
+
     def taken(self) -> list[Taken]:
         return []
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from controller.commands import decode
 from controller.commands._texts import json_line, settings, unescape
-from controller.commands.decode import described
+from controller.described import described
 from devices import types
 from devices.driver import kinds, load
 from devices.plcs import mqtt_json

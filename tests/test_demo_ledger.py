@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from controller.demo_ledger import IN_FLIGHT_MS, Ledger, judge, passed
+from controller.demo_ledger import IN_FLIGHT_MS, Lanes, Ledger, judge, passed
 from controller.demo_parcels import DemoParcel
 
+LANES = Lanes(frozenset(f"S1-L0{number}" for number in range(1, 7)), {"S1": "S1-EX"})
 WRONG = ("missing", "double_terminal", "mis_sorted", "escaped")
 
 
@@ -55,7 +56,7 @@ class Run:
         ledger.belt({"what": "lane", "t": 5000.0, "parcel": "P1", "line": "S1", "lane": self.lane})
         for each in self.events:
             ledger.event(each)
-        return judge(ledger, {"P1": self.parcel}, self.journal)
+        return judge(ledger, {"P1": self.parcel}, self.journal, LANES)
 
     def wrong(self) -> dict[str, int]:
         verdict = self.verdict()

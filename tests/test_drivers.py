@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import devices.driver
-from controller.commands import decode
 from controller.commands._texts import settings as settings_of
+from controller.described import name_of
 from devices.driver import kinds, load
 from devices.types import Garbled, Item, Kept, NoRead, Read
 from tests import transcripts
@@ -135,7 +135,7 @@ SAID = [(kind, message) for kind, message in RECORDED if KINDS[kind] != "plcs"]
 
 def told(item: Item) -> str:
     """An item in the words of a transcript: `read RB123456785GB`, `no_read`, `reply sAN mTCgateon 1`, …"""
-    name, words = decode.name_of(item), [getattr(item, key, "") for key in ("verb", "code", "text")]
+    name, words = name_of(item), [getattr(item, key, "") for key in ("verb", "code", "text")]
     return " ".join([name, *(word for word in words if word and name not in ("heartbeat", "no_read", "garbled"))])
 
 

@@ -22,12 +22,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_stubs import floor_file
+from firmware_stubs.fd_wire import FdWire, Pty
 from firmware_stubs.manifest import Manifest, Places
 from firmware_stubs.sections import FloorError
 from firmware_stubs.stub import Piece, as_bytes
 from firmware_stubs.tcp_wires import TcpWire
 from firmware_stubs.wire import BUFFER, PortError, Side
-from firmware_stubs.wires import open_pty, open_wire
+from firmware_stubs.wires import open_wire
 
 AWKWARD = bytes.fromhex("02 41 0D 42 03 0A 11 13 1A FF 00")
 
@@ -352,7 +353,7 @@ def read_all(port: int, count: int) -> bytes:
 def test_a_pty_is_raw_before_anybody_can_open_it(tmp_path: Path) -> None:
     async def test() -> None:
         ear = Ear()
-        wire = open_pty(tmp_path / "deep" / "port", ear)
+        wire = FdWire(Pty(tmp_path / "deep" / "port"), ear)
         port = os.open(tmp_path / "deep" / "port", os.O_RDWR | os.O_NOCTTY)
         os.write(port, AWKWARD)
         await ear.until(AWKWARD)
@@ -367,7 +368,7 @@ def test_a_pty_is_raw_before_anybody_can_open_it(tmp_path: Path) -> None:
 def test_the_other_side_may_close_and_come_back(tmp_path: Path) -> None:
     async def test() -> None:
         ear = Ear()
-        wire = open_pty(tmp_path / "port", ear)
+        wire = FdWire(Pty(tmp_path / "port"), ear)
         for number in range(3):
             port = os.open(tmp_path / "port", os.O_RDWR | os.O_NOCTTY)
             os.write(port, b"%d" % number)
@@ -386,13 +387,13 @@ def test_the_other_side_may_close_and_come_back(tmp_path: Path) -> None:
 def test_a_stale_link_is_replaced_and_nothing_else(tmp_path: Path) -> None:
     async def test() -> None:
         (tmp_path / "stale").symlink_to("/dev/pts/999999")
-        open_pty(tmp_path / "stale", Ear()).close()
+        FdWire(Pty(tmp_path / "stale"), Ear()).close()
         (tmp_path / "file").write_text("precious")
         (tmp_path / "device").symlink_to("/dev/ttyUSB0")
         for name in ("file", "device"):
             before = len(os.listdir("/proc/self/fd"))
             with pytest.raises(PortError, match=name):
-                open_pty(tmp_path / name, Ear())
+                FdWire(Pty(tmp_path / name), Ear())
             assert len(os.listdir("/proc/self/fd")) == before
         assert (tmp_path / "file").read_text() == "precious"
         assert os.readlink(tmp_path / "device") == "/dev/ttyUSB0"
@@ -402,7 +403,7 @@ def test_a_stale_link_is_replaced_and_nothing_else(tmp_path: Path) -> None:
 
 def test_what_nobody_reads_is_lost_oldest_first_in_whole_messages(tmp_path: Path) -> None:
     async def test() -> None:
-        wire = open_pty(tmp_path / "port", Ear())
+        wire = FdWire(Pty(tmp_path / "port"), Ear())
         for number in range(40_000):
             wire.write(b"\x02%06d\x03" % number)
         assert 0 < wire.dropped < 40_000
@@ -665,3 +666,46 @@ def test_no_password_of_a_link_is_printed() -> None:
     with pytest.raises(PortError) as error:
         asyncio.run(opens())
     assert "secret" not in str(error.value)
+
+
+def mixed(tmp_path: Path, name: str) -> Path:
+    path = floor(tmp_path, name)
+    text = path.read_text().replace("rate_per_s = 20.0", 'rate_per_s = 20.0\nmix = "in"') + "[mix.in]\nbox = 1\n"
+    other = tmp_path / f"{name}.toml"
+    other.write_text(text)
+    return other
+
+
+def test_mixes_of_several_floor_files_end_after_so_many_parcels_without_a_manifest(
+    tmp_path: Path, start: Start
+) -> None:
+    child = start(mixed(tmp_path, "S1"), str(mixed(tmp_path, "S2")), "--no-wait", "--parcels", "12")
+    assert child.wait(60) == 0  # nobody closed stdin
+    ledger = entries(child.stdout.read() if child.stdout else "")
+    assert {entry["line"] for entry in of(ledger, "announced")} == {"S1", "S2"}
+    assert ledger[-1]["in_lanes"] == len(of(ledger, "announced")) == 12
+
+
+def test_a_mix_without_end_is_stopped(tmp_path: Path, start: Start) -> None:
+    child = start(mixed(tmp_path, "S1"), "--no-wait")
+    for _ in range(5):
+        read_until(child.stdout, '"lane"')
+    child.send_signal(signal.SIGTERM)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err
+    end = entries(out)[-1]
+    assert end["in_lanes"] == end["inducted"] >= 5
+    assert end["not_inducted"] > 0
+
+
+def test_a_manifest_is_read_beside_a_mix_where_it_is_named(tmp_path: Path, start: Start) -> None:
+    child = start(mixed(tmp_path, "S1"), "--no-wait", "--parcels", "3", "--manifest", "-")
+    out, err = child.communicate(parcel(1, "S1"), timeout=60)
+    assert child.returncode == 0, err
+    assert len(of(entries(out), "lane")) == 4
+
+
+def test_parcels_need_a_mix(tmp_path: Path, start: Start) -> None:
+    _, err = (child := start(floor(tmp_path, "S1"), "--parcels", "3")).communicate(timeout=60)
+    assert child.returncode == 2
+    assert "--parcels: no [induction] or [desk] of the floor has a mix" in err

@@ -38,6 +38,8 @@ BREACHES = [
     (layers.pure_modules_touch_nothing, "controller/events.py", "import paho.mqtt.client"),
     (layers.pure_modules_touch_nothing, "controller/plan.py", "import threading"),
     (layers.pure_modules_touch_nothing, "controller/never_seen_before.py", "import os.path"),
+    (layers.pure_modules_touch_nothing, "controller/view/board.py", "from textual.app import App"),
+    (layers.pure_modules_touch_nothing, "controller/view/board.py", "from controller.view import interface"),
     (layers.pure_modules_touch_nothing, "controller/node.py", "from controller import journal"),
     (layers.pure_modules_touch_nothing, "controller/node.py", "from controller.daemon import main"),
     (layers.pure_modules_touch_nothing, "controller/outbox.py", "from devices.tcp_link import TcpLink"),

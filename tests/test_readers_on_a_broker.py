@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from controller.commands._texts import settings as settings_of
-from controller.commands.decode import name_of
+from controller.described import name_of
 from devices.driver import load
 from devices.types import Condition, Garbled, HandAnswer, Heartbeat, Item, Kept, Message, NoRead, Passage, Read
 from tests import transcripts

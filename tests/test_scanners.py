@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.commands._texts import settings as settings_of
-from controller.commands.decode import described
+from controller.described import described
 from devices.codes import CONTROL, PROGRAMMING
 from devices.driver import load
 from devices.framing import BETWEEN

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 import click
 
 from controller.commands._texts import json_line, settings
+from controller.described import described
 from devices.codes import CONTROL
 from devices.driver import UnknownKind, load
 from devices.types import Garbled, Kept, Message
@@ -30,11 +31,6 @@ MOST_SPACES = 8
 
 SILENCE_MS, MOST_TICKS = 60_000.0, 1000
 """Silence after the last message: what ends a passage through a portal, but misses no heartbeat."""
-
-ITEMS = {"DeviceError": "error", "CommandSeen": "command", "EventSeen": "event"}
-ALWAYS = ("text", "why", "raw")
-RARE = ("symbology", "reader", "index", "encoder", "token", "refused", "encoding", "hand", "record", "late")
-"""Fields that are left out while they say nothing."""
 
 SEPARATOR = (
     r"a control character in a code: if it stands between two codes, it is the separator; write for example "
@@ -180,34 +176,3 @@ class Printed:
             if self._separates and isinstance(item, Garbled) and item.why == CONTROL:
                 self._separates = False
                 click.echo(SEPARATOR, err=True)
-
-
-def name_of(item: Any) -> str:
-    """What an item is called: `read`, `no_read`, `reply`, …"""
-    name = type(item).__name__
-    return ITEMS.get(name) or re.sub(r"(?<=.)([A-Z])", r"_\1", name).lower()
-
-
-def described(item: Any) -> dict[str, Any]:
-    """One item as JSON: `item`, the name of its class in lower case with `_`, then text, why, raw (null: it has none).
-
-    Its other fields follow; `at` is left out, it says nothing here.
-    """
-    line: dict[str, Any] = {"item": name_of(item)}
-    line |= {key: _json(getattr(item, key, None)) for key in ALWAYS}
-    for field in dataclasses.fields(item):
-        value = getattr(item, field.name)
-        if field.name not in (*ALWAYS, "at") and not (field.name in RARE and value == field.default):
-            line[field.name] = _json(value)
-    return line
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, list | tuple):
-        return [_json(member) for member in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        line = {field.name: _json(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return line if not hasattr(value, "text") else {"text": value.text, **line}
-    return value

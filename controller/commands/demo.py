@@ -26,9 +26,12 @@ from controller.demo_floor import PLCS
 @click.option(
     "--plc", type=click.Choice(PLCS), default=PLCS[0], show_default=True, help="What the PLCs speak, and on what link."
 )
+@click.option("--floor", help="A ready floor in place of the demo's own: floorsim floors names them.")
+@click.option("--view/--no-view", default=None, help="The terminal view; without either: where there is a terminal.")
 @click.option(
     "--keep", type=click.Path(file_okay=False, path_type=Path), help="Work in this folder and leave it there."
 )
+@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Record all wires, for floorsim check.")
 @click.option("--json", "as_json", is_flag=True, help="Only the verdict, as one JSON object on the last line.")
 def command(
     parcels: int | None,
@@ -37,7 +40,10 @@ def command(
     seed: int | None,
     broker: str,
     plc: str,
+    floor: str | None,
+    view: bool | None,
     keep: Path | None,
+    record: Path | None,
     as_json: bool,
 ) -> None:
     """Run a whole floor: broker, simulated machines on real wire, floord, and a witness that judges.
@@ -46,9 +52,12 @@ def command(
     induction, runs the belts empty and prints the verdict.
     """
     from controller.broker import BrokerFailed, BrokerMissing
-    from controller.demo import Demo, DemoFailed, Options
+    from controller.demo import DemoFailed, Options
     from controller.demo_floor import TooFast, bearable
     from controller.demo_ledger import passed
+    from controller.demo_own import OwnFloor
+    from controller.demo_progress import has_terminal
+    from controller.demo_ready import ReadyFloor
 
     if broker not in ("nats", "mosquitto") and not broker.startswith(("mqtt://", "mqtts://")):
         raise click.UsageError(f"--broker {broker}: write nats, mosquitto, or mqtt://host:port")
@@ -62,8 +71,9 @@ def command(
         raise click.UsageError(f"--keep {keep}: there is a floor in it already; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        options = Options(parcels, rate, lines, seed, broker, folder, quiet=as_json, plc=plc)
-        verdict = asyncio.run(_run(Demo, options))
+        shown = not as_json and (has_terminal() if view is None else view)
+        options = Options(parcels, rate, lines, seed, broker, folder, as_json, plc, floor, shown, record)
+        verdict = asyncio.run(_run(ReadyFloor if floor else OwnFloor, options))
     except* (BrokerMissing, BrokerFailed, DemoFailed, OSError) as errors:
         raise click.ClickException("; ".join(str(error) for error in errors.exceptions)) from None
     finally:

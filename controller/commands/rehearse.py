@@ -161,7 +161,7 @@ def _piece(piece: Piece) -> list[Any]:
 def meaning(device: str, item: Item) -> str:
     """What was understood, in one line: `tunnel-1: read text="RB419390958CN"`."""
     from controller.commands._texts import json_line
-    from controller.commands.decode import described
+    from controller.described import described
 
     fields = described(item)
     name = fields.pop("item")

@@ -15,6 +15,7 @@ from controller.commands import _device
 from controller.commands._story import safe
 from controller.commands._texts import json_line
 from controller.commands._where import ask, floor_option, state_dir
+from controller.well import problems
 from controller.wording import counted
 
 FEW, MOST = 10, 3
@@ -48,7 +49,7 @@ def command(floor: Path, device: str | None, as_json: bool) -> None:
         click.echo(json_line(answer))
     else:
         click.echo("\n".join(shown(answer, width)))
-    sys.exit(1 if _problems(answer) else 0)
+    sys.exit(1 if problems(answer) else 0)
 
 
 def shown(s: dict[str, Any], width: int) -> list[str]:
@@ -71,8 +72,8 @@ def shown(s: dict[str, Any], width: int) -> list[str]:
     ]
     if alarms := s.get("alarms"):
         rows += ["", *_alarms(alarms, width)]
-    problems = _problems(s)
-    rows.append("not well: " + "; ".join(problems) if problems else "all well")
+    found = problems(s)
+    rows.append("not well: " + "; ".join(found) if found else "all well")
     return _wrapped(rows, width)
 
 
@@ -171,19 +172,3 @@ def _alarms(alarms: dict[str, str], width: int) -> list[str]:
     rows = [row for name, what in shown for row in textwrap.wrap(f"alarm    {name}: {what}", width, **two)]
     more = len(alarms) - len(shown)
     return rows + ([f"and {counted(more, 'more alarm')}: floord status --json"] if more else [])
-
-
-def _problems(s: dict[str, Any]) -> list[str]:
-    """What makes the exit code 1."""
-    down = [name for name, link in s["links"].items() if not link["up"]]
-    lost = [name for name, line in s["lines"].items() if not line["synchronised"]]
-    found = [] if s["broker"]["online"] else ["the broker is away"]
-    if s["customs"]["expected"] and not s["customs"]["fresh"]:
-        found.append("the customs feed is not fresh: what needs a release counts as held")
-    alarms, disk = list(s.get("alarms", ())), s.get("disk", "")
-    found += [disk] if disk else []
-    for what, names in (("link down", down), ("line without session", lost), ("alarm", alarms)):
-        if names:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            found.append(f"{what}: {', '.join(names[:3])}{more}")
-    return found

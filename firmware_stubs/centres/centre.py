@@ -25,7 +25,7 @@ from firmware_stubs.stub import Message, Piece, Quiet, as_message
 ON_BROKER = True  # its link is a broker
 
 _ID = "[A-Za-z0-9_-]{1,64}"
-_KEPT = 10_000  # advice and records that a node can hear again
+KEPT = 10_000  # advice and records that a node can hear again
 _BATCH = 500  # of them in one message
 _LOST_MS = 15_000.0  # what was said so long before the broker was lost may not have reached it
 _AGAIN_MS = 5000.0  # no node hears all of it more often
@@ -76,6 +76,7 @@ class Centre(Quiet):
         self._fresh: dict[str, bool] = {}  # by node
         self._out: list[Message] = []
         self._kept: deque[Word] = deque()
+        self._named: dict[str, Word] = {}  # advice that is kept, by each of its codes
         self._unsaid: list[Word] = []  # while there is no broker
         self._later: list[tuple[float, str, str]] = []  # when, parcel, status
         self._left: list[tuple[str, str, float]] = []
@@ -114,8 +115,9 @@ class Centre(Quiet):
         return self._connected and any(self._fresh.values())
 
     def subscriptions(self) -> list[tuple[str, int]]:
-        """How the site's nodes are."""
-        return [(f"hub/v1/{self._settings.site}/+/state/node", 1)]
+        """How the site's nodes are, and what they ask."""
+        base = f"hub/v1/{self._settings.site}"
+        return [(f"{base}/+/state/node", 1), (f"{base}/ask", 1)]
 
     def opened(self, now: float) -> None:
         """The broker is there: say what waits, and what may not have reached it."""
@@ -134,15 +136,22 @@ class Centre(Quiet):
         self._lost_since = now - _LOST_MS
 
     def feed(self, data: Piece, now: float) -> None:
-        """A node says how it is."""
+        """A node says how it is, or asks for a code that no advice names."""
         message = as_message(data)
         self.tick(now)
-        node = message.topic.split("/")[-3]
         try:
-            state = json.loads(message.payload)
+            body = json.loads(message.payload)
         except ValueError:
-            return  # a node that is gone for ever: its state was taken away
-        online = isinstance(state, dict) and state.get("state") == "online"
+            body = None  # the state of a node that is gone for ever is taken away
+        heard = body if isinstance(body, dict) else {}
+        if message.topic.endswith("/state/node"):
+            self._hear_node(message.topic.split("/")[-3], heard, now)
+        elif isinstance(code := heard.get("code"), str) and not message.retain:
+            advice = self._named.get(code)
+            self._out.append(self._message("answer", {"code": code, "advice": advice.body if advice else None}))
+
+    def _hear_node(self, node: str, state: dict[str, Any], now: float) -> None:
+        online = state.get("state") == "online"
         self._fresh[node] = fresh = online and state.get("customs_fresh") is True
         if online and not fresh and now >= self._again_at:
             self._again_at = now + _AGAIN_MS
@@ -187,13 +196,20 @@ class Centre(Quiet):
         return Word("customs", body, feed=self._feed)
 
     def _say(self, words: list[Word], now: float) -> None:
-        self._kept.extend(words)
-        while len(self._kept) > _KEPT:
-            self._since = max(self._since, self._kept.popleft().feed)
+        for word in words:
+            self._kept.append(word)
+            self._named.update(dict.fromkeys(word.body.get("aliases", ()), word))
+        while len(self._kept) > KEPT:
+            self._forget(self._kept.popleft())
         if self._connected:
             self._publish(words, now)
         else:
             self._unsaid += words
+
+    def _forget(self, word: Word) -> None:
+        self._since = max(self._since, word.feed)
+        for code in word.body.get("aliases", ()):
+            self._named.pop(code, None)
 
     def _publish(self, words: Iterable[Word], now: float) -> None:
         """The advice first; those of one topic together."""

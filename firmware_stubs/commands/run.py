@@ -7,18 +7,24 @@ import contextlib
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
 import click
 
-from firmware_stubs.floor_file import Floor
+from firmware_stubs.api.operator import Interface
+from firmware_stubs.api.sockets import BusyError, UnixSocket, loopback
+from firmware_stubs.commands._recording import opened
+from firmware_stubs.faults.kind import FaultError
+from firmware_stubs.faults.scenario import load
 from firmware_stubs.sections import FloorError
 from firmware_stubs.serve import Simulation
 from firmware_stubs.several_floors import load_all
 from firmware_stubs.wire import PortError, say
 
-FAILED, PORT_MISSING, FLOOR_WRONG = 1, 69, 78
+FAILED = 1
+EXITS: dict[type[Exception], int] = {PortError: 69, BusyError: 75, FloorError: 78, FaultError: 78}
 
 
 @click.command("run")
@@ -35,7 +41,15 @@ FAILED, PORT_MISSING, FLOOR_WRONG = 1, 69, 78
 @click.option(
     "--wait/--no-wait", default=True, help="Hold the parcels until floord is at every PLC and handheld, at most 30 s."
 )
+@click.option("--http", help="Serve the interface on HOST:PORT of this machine, too; see docs/floorsim.md.")
+@click.option(
+    "--scenario",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Faults at their times, from a scenario file; the run lasts as long as it says.",
+)
 @click.option("--real", is_flag=True, help="Allow serial:// links: the stub speaks on a real port.")
+@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Record all wires into a new file.")
+@click.option("--events", metavar="mqtt://HOST:PORT", help="Of --record: the broker where floord publishes.")
 def command(
     floors: tuple[Path, ...],
     manifest: str | None,
@@ -43,7 +57,11 @@ def command(
     ledger: str | None,
     seed: int | None,
     wait: bool,
+    http: str | None,
+    scenario: Path | None,
     real: bool,
+    record: Path | None,
+    events: str | None,
 ) -> None:
     """Simulate a floor: its belts, and a machine at the other end of every link.
 
@@ -54,34 +72,60 @@ def command(
     with "point": "DOCK" in place of line the readers at that presence point are shown it.
 
     At the end of the manifest and of the --parcels of the mixes the belts run empty and the command ends. SIGTERM or
-    Ctrl-C: no more parcels, then the same; the second one ends it at once.
+    Ctrl-C: no more parcels, then the same; the second one ends it at once. While it runs `floorsim state`, `fault`,
+    `time` and `parcels` operate it.
     """
+    if events and not record:
+        raise click.UsageError("--events: goes with --record; say where to with --record FILE")
     try:
         floor = load_all(floors)
         if parcels is not None and not floor.mixed:
             raise click.UsageError("--parcels: no [induction] or [desk] of the floor has a mix")
+        story = load(scenario) if scenario else None
+        if story and seed is None:
+            seed = story.seed
         with contextlib.ExitStack() as files:
             source = _opened(manifest or ("" if floor.mixed else "-"), files)
-            code = asyncio.run(_run(floor, source, _ledger(ledger, files), seed, parcels, wait, real))
-    except (FloorError, PortError, OSError) as error:
+            ledger_file = _ledger(ledger, files)
+            tap = opened(floors, floor, record, time.time_ns() / 1e6, files) if record else None
+            interface = _interface(floors, http, files)
+
+            async def run() -> int:
+                simulation = Simulation(
+                    floor,
+                    ledger_file,
+                    seed=seed,
+                    utc_ms=time.time_ns() / 1e6,
+                    parcels=parcels,
+                    tap=tap,
+                    events=events,
+                )
+                return await simulation.run(source, wait=wait, real=real, interface=interface, scenario=story)
+
+            code = asyncio.run(run())
+    except (FloorError, FaultError, PortError, BusyError, OSError) as error:
         say(str(error))
-        code = (
-            FLOOR_WRONG if isinstance(error, FloorError) else PORT_MISSING if isinstance(error, PortError) else FAILED
-        )
+        code = next((code for kind, code in EXITS.items() if isinstance(error, kind)), FAILED)
     raise SystemExit(code)
 
 
-async def _run(
-    floor: Floor,
-    source: int | None,
-    ledger: TextIO | None,
-    seed: int | None,
-    parcels: int | None,
-    wait: bool,
-    real: bool,
-) -> int:
-    simulation = Simulation(floor, ledger, seed=seed, utc_ms=time.time_ns() / 1e6, parcels=parcels)
-    return await simulation.run(source, wait=wait, real=real)
+def _interface(floors: Sequence[Path], http: str | None, files: contextlib.ExitStack) -> Interface | None:
+    """What the floor is operated with; None where it cannot listen, which is said. Raises BusyError."""
+    unix = tcp = None
+    try:
+        if http:
+            tcp = files.enter_context(loopback(http))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    try:
+        unix = files.enter_context(contextlib.closing(UnixSocket(floors[0].absolute().parent)))
+    except OSError as error:
+        say(f"no interface beside {floors[0]}: {error}; `floorsim fault` and the view do not reach this run")
+    if not (unix or tcp):
+        return None
+    from firmware_stubs.api.server import Server
+
+    return Server(floors, unix, tcp)
 
 
 def _opened(path: str, files: contextlib.ExitStack) -> int | None:

@@ -24,7 +24,7 @@ class Halt(Kind):
 
     def end(self, ground: Ground, strike: Strike, now: float) -> None:
         """Somebody starts it."""
-        ground.world.start(strike.target, now)
+        ground.start(strike.target, now)
 
 
 class Jam(Halt):
@@ -48,7 +48,7 @@ class EmergencyStop(Halt):
 
     name = "estop"
     what = "somebody presses a line's emergency stop, and at the end releases it and starts the belt"
-    shows = "line/estop, then line/stopped and line/started; all travels on it are doubtful"
+    shows = "line/estop, then line/stopped and line/started; what is on it is doubtful"
 
     def end(self, ground: Ground, strike: Strike, now: float) -> None:
         """Released, and started."""
@@ -71,7 +71,7 @@ class Slow(Kind):
 
     name, on, target, Settings = "slow", "belt", "line", Speed
     what = "a belt runs with a share of its speed"
-    shows = "the speed of state/line; gates and windows follow it, everything goes on"
+    shows = "the speed in floord status; windows and deadlines follow it, all goes on"
 
     def begin(self, ground: Ground, strike: Strike, now: float) -> None:
         """Slower."""
@@ -102,7 +102,7 @@ class LaneFull(OnLane):
 
     name = "lane_full"
     what = "the eye of a chute says full, whatever lies there"
-    shows = "lane/full, lane/free; its parcels are routed to the next lane of their destination"
+    shows = "lane/full, lane/free; parcel/routed and parcel/rerouted to the next lane, reason FULL"
 
 
 class LaneLock(OnLane):
@@ -110,7 +110,7 @@ class LaneLock(OnLane):
 
     name = "lane_lock"
     what = "somebody locks a lane at its panel"
-    shows = "lane/locked, lane/opened; its parcels are routed to the next lane of their destination"
+    shows = "lane/locked, lane/opened; parcel/routed and parcel/rerouted to the next lane, reason LOCK"
 
 
 class ContainerGone(Kind):
@@ -118,7 +118,7 @@ class ContainerGone(Kind):
 
     name, on, target = "container_gone", "belt", "lane"
     what = "the container at a lane is taken away, and comes back at the end"
-    shows = "container/removed, then container/opened; a lane that needs one takes nothing meanwhile"
+    shows = "container/removed, lane/locked NCON, container/opened, lane/free"
 
     def begin(self, ground: Ground, strike: Strike, now: float) -> None:
         """Gone."""
@@ -208,7 +208,7 @@ class Slip(Deed):
 
     name, Settings = "slip", Slides
     what = "a parcel slides back on a belt"
-    shows = "ahead of the eyes a ghost and parcel/lost, behind them its gate misses it: parcel/mis_sorted or lost"
+    shows = "parcel/lost, or its gate misses it: result MI; an eye that sees it again makes a ghost"
 
     def do(self, ground: Ground, strike: Strike, now: float) -> None:
         """One that rides."""
@@ -220,7 +220,7 @@ class Touch(Deed):
 
     name = "touch"
     what = "a parcel at an induction is put on without a gap behind the one before"
-    shows = "one parcel/inducted for two parcels, with both their codes: identity CONFLICT or MULTI"
+    shows = "one parcel/inducted for both, identity CONFLICT or MULTI"
 
     def do(self, ground: Ground, strike: Strike, now: float) -> None:
         """The next that waits."""
@@ -233,7 +233,7 @@ class Add(Deed):
 
     name, Settings = "add", Extra
     what = "somebody lays a parcel on a belt that nobody announced"
-    shows = "parcel/inducted by GHST; it is doubtful and goes to a supervised exception lane"
+    shows = "parcel/inducted by GHST; unidentified, it goes to the exception lane"
 
     def do(self, ground: Ground, strike: Strike, now: float) -> None:
         """Where there is room."""

@@ -67,7 +67,7 @@ class Loss(Bad):
 
     name = "loss"
     what = "a share of what is sent on a cable does not arrive"
-    shows = "repeats on the wire; of a reader parcels without result: SCANNER_LATE, exception lane"
+    shows = "a PLC: repeats, and device/degraded when too much is lost; a reader: parcels end as SCANNER_LATE"
 
     def faults(self, settings: Any) -> Faults:
         """Lost."""
@@ -79,7 +79,7 @@ class Noise(Bad):
 
     name = "noise"
     what = "in a share of what is sent on a cable a bit flips, or bytes come in between; not on a broker"
-    shows = "garbled messages in floord status --device, alarm garbled-… when nothing is understood"
+    shows = "`garbled` in floord status --device, and what loss does; alarm garbled-… when nothing is understood"
 
     def faults(self, settings: Any) -> Faults:
         """A bit flips, or bytes come in between."""
@@ -91,7 +91,7 @@ class Cut(Bad):
 
     name = "cut"
     what = "of a share of what is sent on a cable only the first part arrives"
-    shows = "garbled messages in floord status --device"
+    shows = "`garbled` in floord status --device, and what loss does"
 
     def faults(self, settings: Any) -> Faults:
         """Cut."""
@@ -103,7 +103,7 @@ class Double(Bad):
 
     name = "double"
     what = "a share of what is sent on a cable arrives twice"
-    shows = "nothing: repeats are known, a read is told once more"
+    shows = "`noted: repeat request` in floord status --device, nothing else: repeats have no effect"
 
     def faults(self, settings: Any) -> Faults:
         """Twice."""
@@ -115,7 +115,7 @@ class Delay(Bad):
 
     name, Settings = "delay", Timed
     what = "a share of what is sent on a cable arrives so many ms late (on a broker up to that)"
-    shows = "decisions after their deadline, reads that find nobody"
+    shows = "a reader: parcel/read UNCLAIMED, parcels end as SCANNER_LATE; a PLC: late decisions, device/degraded"
 
     def faults(self, settings: Any) -> Faults:
         """Late."""
@@ -127,7 +127,7 @@ class Stall(Bad):
 
     name, Settings = "stall", Timed
     what = "a cable stands still now and then, and then delivers all at once"
-    shows = "decisions after their deadline, reads that find nobody"
+    shows = "as delay; a PLC: device/degraded when the standstill is longer than its repeats"
 
     def faults(self, settings: Any) -> Faults:
         """It stands."""
@@ -153,7 +153,9 @@ class Baud(Bad):
 
     name, counts, Settings = "baud", False, Rates
     what = "the two ends of a cable have different baud rates; not on a broker"
-    shows = "garbled messages, alarm garbled-… with what to look at; a PLC: device/degraded"
+    shows = (
+        "`garbled` in floord status --device; a reader: alarm garbled-… with what to look at; a PLC: device/degraded"
+    )
 
     def faults(self, settings: Any) -> Faults:
         """Rubbish."""
@@ -165,7 +167,7 @@ class Xoff(Kind):
 
     name, on, for_s = "xoff", "cable", 20.0
     what = "a machine's side lets nothing more come (XOFF, a full window)"
-    shows = "a PLC: device/degraded after 3 s; what floord has to write waits and is bounded"
+    shows = "a PLC: device/degraded after 3 s, device/recovered; a reader that is told nothing: nothing"
 
     def begin(self, ground: Ground, strike: Strike, now: float) -> None:
         """Stopped."""
@@ -181,7 +183,7 @@ class Unplug(Kind):
 
     name, on, for_s, group = "unplug", "cable", 20.0, "plug"
     what = "a cable is pulled, and at the end plugged in again, where a port has names under another one"
-    shows = "device/offline, device/online"
+    shows = "device/offline, device/online; a PLC: device/degraded, device/recovered; a reader: SCANNER_DOWN"
 
     def begin(self, ground: Ground, strike: Strike, now: float) -> None:
         """Out."""

@@ -13,7 +13,9 @@ class Silent(Kind):
 
     name, group = "silent", "power"
     what = "a machine hangs: it says and hears nothing, a reader sees nothing; its cable is well"
-    shows = "a PLC: device/degraded after 3 s; a reader with a heartbeat: device/degraded and alarm device-…"
+    shows = (
+        "a PLC: device/degraded within 3 s, device/recovered; a reader with a heartbeat: the same and alarm device-…"
+    )
 
     def begin(self, ground: Ground, strike: Strike, now: float) -> None:
         """Dead."""
@@ -43,7 +45,7 @@ class NoHeartbeat(Hushed):
 
     name = "no_heartbeat"
     what = "a reader works, but its heartbeat does not come"
-    shows = "device/degraded and alarm device-… when it says nothing else either; device/recovered"
+    shows = "device/degraded and alarm device-… as long as it has nothing else to say, device/recovered"
 
     def targets(self, world: World) -> list[str]:
         """All but PLCs, which have a life."""
@@ -55,7 +57,7 @@ class FrozenLife(Hushed):
 
     name, target = "frozen_life", "plc"
     what = "a PLC's life stands still while it still answers: Modbus register 2, LIFE of telegrams and JSON"
-    shows = "Modbus: device/degraded after 3 s, device/recovered. Telegrams and JSON: nothing, as answers are life, too"
+    shows = "Modbus: device/degraded each 3 s, device/recovered. Telegrams and JSON: nothing, as answers are life, too"
 
 
 class Boot(Kind):
@@ -63,7 +65,7 @@ class Boot(Kind):
 
     name, group, for_s = "boot", "power", 10.0
     what = "a reader loses its power: its connection closes, what it had to say is gone, and it boots when it ends"
-    shows = "device/degraded and alarm device-… of a reader with a heartbeat; its parcels go to exception meanwhile"
+    shows = "device/offline, device/online; with a heartbeat device/degraded and alarm device-…; parcels: SCANNER_DOWN"
 
     def targets(self, world: World) -> list[str]:
         """All but PLCs, which restart."""
@@ -90,23 +92,19 @@ class PlcRestart(Kind):
 
     name, target, group, for_s, Settings = "plc_restart", "plc", "power", 5.0, Memory
     what = "a PLC is off and starts anew; its belt stands meanwhile, and a hand starts it"
-    shows = "device/degraded, device/recovered; not retentive: its travels end as lost, what it finds comes as ghosts"
+    shows = "device/degraded, device/recovered; not retentive: parcel/lost of all on it, and parcel/inducted by GHST"
 
     def begin(self, ground: Ground, strike: Strike, now: float) -> None:
         """Off: its outputs drop, and so does the drive."""
-        line = ground.world.line_of(strike.target)
-        strike.kept = not ground.world.stands(line)
-        if strike.kept:
-            ground.world.stop(line, now)
+        ground.world.stop(ground.world.line_of(strike.target), now)
         ground.world.silence(strike.target, True, now)
 
     def end(self, ground: Ground, strike: Strike, now: float) -> None:
-        """On."""
+        """On, and somebody starts the belt."""
         line = ground.world.line_of(strike.target)
         ground.world.silence(strike.target, False, now)
         ground.world.plc_power(line, strike.settings.retentive, now)
-        if strike.kept and not ground.stands("drive", line):
-            ground.world.start(line, now)
+        ground.start(line, now)
 
 
 class EyeBlind(Kind):
@@ -114,7 +112,9 @@ class EyeBlind(Kind):
 
     name, target, group = "eye_blind", "point", "eye"
     what = "an eye sees nothing (dirt, a twisted reflector, a cut wire)"
-    shows = "at a decision point parcel/lost of each travel, at an induction ghosts at the next eye"
+    shows = (
+        "at a decision point items end as NA, alarm unseen-…; at an induction parcel/inducted by GHST, alarm ghosts-…"
+    )
 
     def begin(self, ground: Ground, strike: Strike, now: float) -> None:
         """Blind."""
@@ -130,7 +130,7 @@ class EyeStuck(Kind):
 
     name, target, group, for_s = "eye_stuck", "point", "eye", 30.0
     what = "an eye sees something all the time: no edges, and after 3 s with a running belt its PLC stops for a jam"
-    shows = "alarm element-… of the point, line/jammed; when it is free and somebody starts the belt, line/started"
+    shows = "alarm element-… of the point, line/jammed; when it is free and the belt is started, line/started"
 
     def begin(self, ground: Ground, strike: Strike, now: float) -> None:
         """Covered."""
@@ -140,8 +140,8 @@ class EyeStuck(Kind):
         """Free; who freed it starts the belt."""
         ground.world.eye_stuck(strike.target, False, now)
         line = ground.world.line_with(strike.target)
-        if ground.world.stands(line) and not ground.stands("drive", line):
-            ground.world.start(line, now)
+        if ground.world.stands(line):
+            ground.start(line, now)
 
 
 KINDS: tuple[Kind, ...] = (

@@ -72,10 +72,20 @@ class Engine:
             raise FaultError(f"{target}: {found.kind.name} stands there already ({found.id}); end it first")
         world.advance(now)
         number = f"f{self._number + 1}"
-        left = (count or kind.count) if kind.counts else None
         rng = Random(f"{self._seed}/{number}/{name}/{target}")
         made = make_settings(kind.Settings, name, settings)
-        strike = Strike(number, kind, target, made, now, now + kind.lasts_s(for_s, count) * 1000, left, by, hidden, rng)
+        strike = Strike(
+            number,
+            kind,
+            target,
+            made,
+            now,
+            now + kind.lasts_s(for_s, count) * 1000,
+            kind.times(for_s, count),
+            by,
+            hidden,
+            rng,
+        )
         try:
             kind.begin(self._ground, strike, now)
         except ValueError as error:
@@ -100,12 +110,13 @@ class Engine:
 
     def schedule(self, scenario: Scenario, now: float) -> None:
         """A scenario begins now. Raises FaultError, with file and line, for what is not on this floor."""
-        for number, step in enumerate(scenario.steps):
+        for step in scenario.steps:
             kind = check_kind(step.fault, for_s=step.for_s, count=step.count, settings=step.settings)
             try:
                 check(step.fault, step.target, kind, kind.targets(self._ground.world))
             except FaultError as error:
                 raise FaultError(f"{scenario.path}:{step.line}: [step] target: {error}") from error
+        for number, step in enumerate(scenario.steps):
             heapq.heappush(self._planned, (now + step.at_s * 1000, number, step))
 
     def advance(self, now: float) -> None:
@@ -161,14 +172,12 @@ class Engine:
             entry = {"what": "fault", "t": round(now, 3), "fault": step.fault, "target": step.target}
             self._record({**entry, "state": "refused", "why": str(error), "by": "scenario", "hidden": step.hidden})
 
-    def _stands(self, group: str, target: str) -> bool:
-        return self._standing_of(group, target) is not None
+    def _stands(self, what: str, target: str) -> bool:
+        return self._standing_of(what, target) is not None
 
-    def _standing_of(self, group: str, target: str) -> Strike | None:
+    def _standing_of(self, what: str, target: str) -> Strike | None:
         strikes = self._strikes.values()
-        return next(
-            (one for one in strikes if one.target == target and (one.kind.group or one.kind.name) == group), None
-        )
+        return next((one for one in strikes if one.target == target and what in (one.kind.name, one.kind.group)), None)
 
     def _next(self) -> Strike | None:
         return min(self._strikes.values(), key=_due, default=None)

@@ -39,12 +39,17 @@ class Plain:
 
 @dataclass(slots=True)
 class Ground:
-    """What faults act on. `stands`: whether one of this group stands at this target."""
+    """What faults act on. `stands`: whether one of this name or group stands at this target."""
 
     world: World
     cables: Cables
     medium: Medium
     stands: Callable[[str, str], bool]
+
+    def start(self, line: str, now: float) -> None:
+        """Somebody starts a belt, unless something else still keeps it from running: then whoever ends that does."""
+        if not (self.stands("drive", line) or self.stands("plc_restart", self.world.plc_of(line))):
+            self.world.start(line, now)
 
 
 @dataclass(slots=True, eq=False)
@@ -110,6 +115,10 @@ class Kind:
     def lasts_s(self, for_s: float | None, count: int | None) -> float:
         """How long one lasts at most that was given this time and count, or not."""
         return for_s or (self.for_s if count is None else self.for_s_counted)
+
+    def times(self, for_s: float | None, count: int | None) -> int | None:
+        """How often one strikes that was given this time and count, or not; None = as long as it lasts."""
+        return (count or self.count) if self.counts else None
 
     def left(self, strike: Strike) -> int | None:
         """How often it is still to come; None = it is not counted."""

@@ -56,6 +56,15 @@ class Expect:
         return all(key in data and _alike(data[key], wanted) for key, wanted in self.where.items())
 
 
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A fault to be found. `faults`: its name, and others that nobody could tell from it; broken from `from_s` on."""
+
+    faults: tuple[str, ...]
+    target: str
+    from_s: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
     """What a trainee is told: a task, hints one by one, which faults to find; `par_s`: what a good technician needs."""
@@ -63,7 +72,7 @@ class Drill:
     task: str
     par_s: float
     hints: tuple[str, ...] = ()
-    answers: tuple[Mapping[str, str], ...] = ()
+    answers: tuple[Hidden, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +128,7 @@ def _read(document: Mapping[str, Any], text: str, path: str) -> Scenario:
     steps = tuple(_step(one, number, text, end_s) for number, one in enumerate(_tables(document, "step"), 1))
     _apart(steps)
     expects = tuple(_expect(one, number, text, end_s) for number, one in enumerate(_tables(document, "expect"), 1))
-    drill = _drill(document["drill"]) if "drill" in document else None
+    drill = _drill(document["drill"], steps) if "drill" in document else None
     return dataclasses.replace(found, steps=steps, expects=expects, drill=drill, path=path)
 
 
@@ -154,23 +163,37 @@ def _expect(section: Mapping[str, Any], number: int, text: str, end_s: float) ->
     return dataclasses.replace(expect, by_s=last)
 
 
-def _drill(section: Any) -> Drill:
+def _drill(section: Any, steps: Iterable[Step]) -> Drill:
     if not isinstance(section, dict):
         raise FaultError("[drill] must be a table")
-    answers = section.get("answers", [])
-    if not isinstance(answers, list) or not all(
-        isinstance(one, dict)
-        and set(one) == {"fault", "target"}
-        and all(isinstance(text, str) for text in one.values())
-        for one in answers
-    ):
+    found = section.get("answers")
+    if not isinstance(found, list) or not found:
         raise FaultError('[drill] answers: write a list of { fault = "…", target = "…" }')
-    for answer in answers:
-        check_kind(answer["fault"], for_s=None, count=None, settings={})
     drill: Drill = make_settings(Drill, "drill", {key: value for key, value in section.items() if key != "answers"})
     if drill.par_s <= 0:
         raise FaultError("[drill] par_s: give the seconds that a good technician needs")
-    return dataclasses.replace(drill, answers=tuple(answers))
+    if not drill.task.strip():
+        raise FaultError("[drill] task: say what the trainee is to do")
+    return dataclasses.replace(drill, answers=tuple(_hidden(one, steps) for one in found))
+
+
+def _hidden(answer: Any, steps: Iterable[Step]) -> Hidden:
+    """One answer; the first of its names must be a hidden step's."""
+    if not isinstance(answer, dict) or set(answer) != {"fault", "target"}:
+        raise FaultError('[drill] answers: each is { fault = "…", target = "…" }')
+    names = answer["fault"] if isinstance(answer["fault"], list) else [answer["fault"]]
+    for name in names:
+        if not isinstance(name, str):
+            raise FaultError(f"[drill] answers: fault is a name or a list of names, not {name!r}")
+        try:
+            check_kind(name, for_s=None, count=None, settings={})
+        except FaultError as error:
+            raise FaultError(f"[drill] answers: {error}") from error
+    begins = [one.at_s for one in steps if one.hidden and [one.fault] == names[:1] and one.target == answer["target"]]
+    if not begins:
+        what = f"{names[0] if names else 'nothing'} at {answer['target']}"
+        raise FaultError(f"[drill] answers: {what} is no [[step]] with hidden = true")
+    return Hidden(tuple(names), answer["target"], min(begins))
 
 
 def _section(shape: type, where: str, section: Mapping[str, Any], text: str) -> Any:

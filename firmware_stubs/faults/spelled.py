@@ -47,6 +47,10 @@ class Spelled(Kind):
         """No one more."""
         ground.world.spell(strike.target, strike.kept, on=False)
 
+    def times(self, for_s: float | None, count: int | None) -> int | None:
+        """As often as there is occasion, where a time is given and no count."""
+        return count if for_s or count else self.count
+
     def left(self, strike: Strike) -> int | None:
         """As the spell says, which counts."""
         spell: Spell = strike.kept
@@ -58,7 +62,7 @@ class NoRead(Spelled):
 
     name, target, spell = "no_read", "reader", "no_read"
     what = "a reader reads no code of a share of the parcels (dirty window, bad print)"
-    shows = "parcel/read with outcome NO_READ; they go to the exception lane"
+    shows = "parcel/read NO_READ, parcel/rejected NORD; alarm no-read-… when it is too often"
 
 
 class WrongRead(Spelled):
@@ -66,7 +70,7 @@ class WrongRead(Spelled):
 
     name, target, spell = "wrong_read", "reader", "wrong"
     what = "a reader says the code of the next parcel instead (badly aimed, parcels too close)"
-    shows = "parcel/read with another parcel's code; the code is live twice: alarm duplicate-…"
+    shows = "parcel/read with another code, and DUPLICATE_LIVE: alarm duplicate-… when that parcel is read, too"
 
 
 class DoubleRead(Spelled):
@@ -74,7 +78,7 @@ class DoubleRead(Spelled):
 
     name, target, spell = "double_read", "reader", "double"
     what = "a reader says everything twice"
-    shows = "parcel/read twice; nothing else changes"
+    shows = "`frames` in floord status --device count both, nothing else"
 
 
 class SlowRead(Spelled):
@@ -82,7 +86,7 @@ class SlowRead(Spelled):
 
     name, target, spell, Settings = "slow_read", "reader", "late", Late
     what = "a reader says its results so many ms late"
-    shows = "reads beyond window_mm are matched to nobody: parcel/read AMBIGUOUS or none, the parcel goes to exception"
+    shows = "parcel/read UNCLAIMED when it is too late for the belt, parcels end as SCANNER_LATE"
 
 
 class EyeChatter(Spelled):
@@ -91,7 +95,7 @@ class EyeChatter(Spelled):
     name, target, group = "eye_chatter", "point", "eye"
     for_s = 30.0
     what = "an eye bounces: edges come twice, 20 ms apart"
-    shows = "ghosts at an induction, nothing at a decision point that knows whom to expect"
+    shows = "parcel/lost of items that are not there; alarms lost-…, at a decision point ghosts-…"
 
 
 class GateFails(Spelled):
@@ -99,7 +103,7 @@ class GateFails(Spelled):
 
     name, on, target, count = "gate_fails", "belt", "lane", 1
     what = "the gate of a lane does not obey"
-    shows = "parcel/mis_sorted or parcel/sorted into another lane of its list, result MI"
+    shows = "parcel/sorted or parcel/rejected with result MI; alarm gate-… when it is too often"
 
 
 class WrongGate(Spelled):
@@ -107,7 +111,7 @@ class WrongGate(Spelled):
 
     name, on, target, count = "wrong_gate", "belt", "line", 1
     what = "a parcel that a gate should take falls into the next lane"
-    shows = "parcel/mis_sorted"
+    shows = "parcel/mis_sorted with result MI"
 
 
 KINDS: tuple[Kind, ...] = (NoRead(), WrongRead(), DoubleRead(), SlowRead(), EyeChatter(), GateFails(), WrongGate())

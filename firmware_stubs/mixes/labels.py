@@ -17,6 +17,7 @@ SERIALS = 10**8
 """A serial is below this."""
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_ALNUM = "0123456789" + _LETTERS
 _ORIGINS = ("CN", "CN", "CN", "US", "GB", "JP", "HK", "SG", "TR", "IN", "KR")
 _AIRLINES = ("020", "074", "125", "157", "172", "176", "235", "999")
 _OFFICES = ("CNSHAA", "CNCANA", "HKHKGA", "USJFKA", "GBLONB", "DEFRAA", "BELGGA", "FRCDGA")  # of mail exchange
@@ -44,7 +45,7 @@ def _letters(rng: Random, count: int) -> str:
 
 def _s10(rng: Random, serial: int) -> str:
     number = f"{serial:08}"
-    service = rng.choice("RCLEHV") + rng.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    service = rng.choice("RCLEHV") + rng.choice(_LETTERS)
     return service + number + checks.s10(number) + rng.choice(_ORIGINS)
 
 
@@ -59,7 +60,7 @@ def _gtin(rng: Random, serial: int) -> str:
 
 
 def _ups(rng: Random, serial: int) -> str:
-    shipper = "".join(rng.choice(_LETTERS + "0123456789") for _ in range(5)) + str(serial // 10**7)
+    shipper = "".join(rng.choice(_ALNUM) for _ in range(5)) + str(serial // 10**7)
     body = shipper + rng.choice(("03", "04", "68", "90", "DK", "YW")) + f"{serial % 10**7:07}"
     return "1Z" + body + checks.ups(body)
 
@@ -98,7 +99,7 @@ def _dhl_express(rng: Random, serial: int) -> str:
 
 
 def _licence_plate(rng: Random, serial: int) -> str:
-    return rng.choice(("JD01", "JD00", "JJD01", "JVGL")) + f"{_digits(rng, 6)}{serial:08}"
+    return rng.choice(("JD01", "JD00", "JJD01", "JVGL")) + f"{_digits(rng, 8)}{serial:08}"
 
 
 def _identcode(rng: Random, serial: int) -> str:
@@ -161,13 +162,9 @@ def _s9(rng: Random, serial: int) -> str:
     """A bag of mail: from office, to office, category, class, year, dispatch, receptacle, flags, weight in 100 g."""
     origin, destination = rng.sample(_OFFICES, 2)
     kind = rng.choice("AB") + rng.choice(("UN", "CN", "EN"))
-    number = f"{serial % 10**7:07}"
-    return f"{origin}{destination}{kind}{rng.randrange(10)}{number}{rng.randrange(2)}{rng.randrange(2)}" + (
-        f"{rng.randrange(5, 301):04}"
-    )
+    number, flags = f"{serial % 10**7:07}", f"{rng.randrange(2)}{rng.randrange(2)}"
+    return f"{origin}{destination}{kind}{rng.randrange(10)}{number}{flags}{rng.randrange(5, 301):04}"
 
-
-_ALNUM = "0123456789" + _LETTERS
 
 LABELS: dict[str, Label] = {
     "s10": Label(_s10),

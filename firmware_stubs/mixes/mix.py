@@ -11,6 +11,7 @@ from firmware_stubs.mixes.labels import LABELS
 from firmware_stubs.mixes.places import EUROPE, FORMS
 from firmware_stubs.sections import FloorError, known
 
+_USUAL = {"polybag": 55.0, "box": 35.0, "heavy": 8.0, "nonconveyable": 2.0}
 _FIRST = {
     "s10": 34, "sscc": 16, "ups": 9, "fedex": 6, "fedex_ground": 1, "fedex_96": 1, "fedex_34": 1, "dhl_express": 5,
     "licence_plate": 5, "usps": 2, "usps_zip": 3, "cainiao": 4, "yunexpress": 2, "amazon": 3, "landmark": 1, "dpd": 3,
@@ -53,9 +54,6 @@ class Mix:
 
     def __post_init__(self) -> None:
         """Check all of it."""
-        if not any(self.kinds.values()):
-            for kind, weight in (("polybag", 55.0), ("box", 35.0), ("heavy", 8.0), ("nonconveyable", 2.0)):
-                object.__setattr__(self, kind, weight)
         _weights("kinds", self.kinds.values())
         _weights("codes", self.codes)
         if len(self.codes) > 4:
@@ -75,8 +73,9 @@ class Mix:
 
     @property
     def kinds(self) -> dict[str, float]:
-        """Weights by kind of parcel."""
-        return {kind: getattr(self, kind) for kind in KINDS}
+        """Weights by kind of parcel; the usual ones where none is written."""
+        written = {kind: getattr(self, kind) for kind in KINDS}
+        return written if any(written.values()) else _USUAL
 
 
 def _weights(key: str, weights: Iterable[float]) -> None:

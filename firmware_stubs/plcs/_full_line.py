@@ -99,6 +99,11 @@ class FullLine(Line):
         self._reports.tell("CONT", lane=lane, presence="P" if there else "G", code=(code,))
         self.elements.container(lane, there, now)
 
+    def destined(self, track: int) -> str | None:
+        """The lane that an item obeys a DEST into, as things stand; None = none, or there is no such item."""
+        item = self.tracking.items.get(track)
+        return (self.obeyed_lane(item) or None) if item else None
+
     @property
     def lamps(self) -> dict[str, Lamp]:
         """What the displays show, by element: the last LAMP of each."""

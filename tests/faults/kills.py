@@ -19,8 +19,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from controller.demo import BEAT_S, Options
+from controller.demo import Options
 from controller.demo_ledger import passed
+from controller.demo_own import BEAT_S
 from tests.faults.trial import Trial
 
 ENDS = (0, -signal.SIGKILL, -signal.SIGTERM)

@@ -20,8 +20,10 @@ from typing import Any
 
 from controller.broker import start_nats
 from controller.commands._where import Unavailable, ask
-from controller.demo import Demo, Options
+from controller.demo import Options
+from controller.demo_journals import rows
 from controller.demo_ledger import Ledger
+from controller.demo_own import OwnFloor
 from controller.journal_file import connect
 
 READY_S = 30.0
@@ -64,7 +66,7 @@ class End:
     lived_s: float
 
 
-class Trial(Demo):
+class Trial(OwnFloor):
     """One run. `environment`: of floord alone."""
 
     def __init__(self, options: Options, environment: Mapping[str, str] | None = None) -> None:
@@ -86,7 +88,8 @@ class Trial(Demo):
     @property
     def floord(self) -> asyncio.subprocess.Process | None:
         """The one that runs, None between two."""
-        return self._floord if self._floord is not None and self._floord.returncode is None else None
+        found = self._floords.get(self.options.folder / "floor.toml")
+        return found if found is not None and found.returncode is None else None
 
     async def under(self, script: Callable[[Trial], Coroutine[Any, Any, None]]) -> dict[str, Any]:
         """The verdict of a run during which `script` does its worst; when it is done no more parcels come."""
@@ -105,8 +108,7 @@ class Trial(Demo):
     def unrecorded(self) -> list[str]:
         """After the end: what the witness heard or the centre was thanked for, and the journal has not."""
         found = []
-        rows = set(self._journal(self.state))
-        if gone := sorted(self.ledger.sequences - rows):
+        if gone := sorted(self.ledger.sequences - set(rows(self.state))):
             found.append(f"{len(gone)} events are at the witness and not in the journal: {gone[:5]}")
         with contextlib.closing(connect(self.state / "journal.db", "ro")) as db:
             advised = {parcel for (parcel,) in db.execute("SELECT parcel FROM advice")}
@@ -114,31 +116,32 @@ class Trial(Demo):
             found.append(f"advice of {len(lost)} parcels is not in the journal: {lost[:5]}")
         return found
 
-    async def _keep_floord(self, floor: Path) -> None:
+    async def spawn(self, floor: Path, log: Path) -> asyncio.subprocess.Process:
+        """The next floord, whose end is noted."""
         self.state.mkdir(exist_ok=True)
-        while not self._floord_may_die:
-            self.before_start()
-            with (floor.parent / "floord.log").open("ab") as log:
-                command = (sys.executable, "-m", "controller", "run", str(floor))
-                self._floord = await asyncio.create_subprocess_exec(
-                    *command, stderr=log, env=self.environment, start_new_session=True
-                )
-            async with self.started:
-                self.born = time.monotonic()
-                self.started.notify_all()
-            code = await self._floord.wait()
-            self.ends.append(End(code, time.monotonic() - self.born))
-            if not self._floord_may_die:
-                self.restarts += 1
-                if code > 0:
-                    await asyncio.sleep(0.2)
+        self.before_start()
+        with log.open("ab") as errors:
+            command = (sys.executable, "-m", "controller", "run", str(floor))
+            process = await asyncio.create_subprocess_exec(
+                *command, stderr=errors, env=self.environment, start_new_session=True
+            )
+        self._floords[floor] = process
+        self.beside(self._watch(process), "end of a floord")
+        return process
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        async with self.started:
+            self.born = born = time.monotonic()
+            self.started.notify_all()
+        self.ends.append(End(await process.wait(), time.monotonic() - born))
 
     async def another(self, known: asyncio.subprocess.Process | None) -> asyncio.subprocess.Process:
         """Wait for a floord other than this one."""
         async with self.started:
             await self.started.wait_for(lambda: self.floord is not None and self.floord is not known)
-        assert self._floord is not None
-        return self._floord
+        found = self.floord
+        assert found is not None
+        return found
 
     def kill_floord(self, number: int = signal.SIGKILL) -> None:
         """To the one that runs; to none, if it has just ended."""

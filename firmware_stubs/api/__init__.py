@@ -1,0 +1,1 @@
+"""What a running floor shows and takes over HTTP: views, the tap of its wires and ledger, and the server."""
