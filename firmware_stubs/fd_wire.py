@@ -12,6 +12,7 @@ import os
 import termios
 import tty
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qsl
@@ -38,12 +39,13 @@ class End(Protocol):
 class FdWire:
     """A terminal: a pty's master, or a real port."""
 
-    def __init__(self, end: End, heard: Heard) -> None:
-        """Raises OSError, PortError."""
+    def __init__(self, end: End, heard: Heard, gone: Callable[[str], None] | None = None) -> None:
+        """`gone` is told why, when the terminal hangs up by itself. Raises OSError, PortError."""
         self.where = end.where
         self.dropped = 0
         self._end = end
         self._heard = heard
+        self._told_gone = gone
         self._queue: deque[bytes] = deque()
         self._size = 0
         self._begun = False  # part of the first message is already out
@@ -138,8 +140,11 @@ class FdWire:
             self._gone("hung up")
 
     def _gone(self, why: str) -> None:
-        say(f"{self.where}: {why}; this machine is off its wire until it is plugged in again")
         self.unplug()
+        if self._told_gone is not None:
+            self._told_gone(why)
+        else:
+            say(f"{self.where}: {why}; this machine is off its wire until it is plugged in again")
 
 
 class Pty:

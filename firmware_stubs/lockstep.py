@@ -250,6 +250,12 @@ class Lockstep:
         if self._by_stub[stub].up:
             self.world.feed(stub, piece, self.now)
 
+    def say(self, topic: str, payload: bytes) -> None:
+        """The centre says something now, where no stub is the centre."""
+        self.listener.centre(self.now, topic, payload, False)
+        self._broker.publish(Message(topic, payload), DAEMONS)
+        self._settle()
+
     # --- the broker ---------------------------------------------------------------------------------------------------
 
     def _from_machine(self, stub: str, message: Message) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import math
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
 from firmware_stubs.api.operator import Interface, Run
@@ -316,3 +316,19 @@ class Simulation:
         if self._ledger:
             self._ledger.write(json.dumps(entry) + "\n")
             self._ledger.flush()
+
+
+async def beside(jobs: Iterable[Job], main: Job) -> None:
+    """Run `main` to its end, and these jobs of wires beside it; the first of them that raises ends it, too."""
+    tasks = [asyncio.get_running_loop().create_task(job) for job in (main, *jobs)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            if not task.done():
+                task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # transports close in the next turn of the loop
+    for result in results:
+        if isinstance(result, Exception):
+            raise result

@@ -7,15 +7,18 @@ that was opened or went away. What the centre says, and what daemons publish, ha
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
+from zlib import crc32
 
 from firmware_stubs.coupling import Listener
 from firmware_stubs.stub import Message, Piece
 
 FORMAT = 1
+SUM = re.compile(r'(.*), "sum": "([0-9a-f]{8})"\}')
 DEVICE, HOST, CENTRE = "device", "host", "centre"
 """who said it; what a daemon publishes is of the host, without a link"""
 
@@ -63,6 +66,8 @@ class Entry:
     piece: Piece = b""
     up: bool | None = None
     why: str = ""
+    changed: bool = False
+    """its sum is wrong: the line was changed after it was recorded"""
 
     @property
     def data(self) -> bytes:
@@ -114,7 +119,19 @@ class Recorder(Listener):
         self._put({"t": round(now - self._began, 3), **members})
 
     def _put(self, line: Mapping[str, Any]) -> None:
-        self._write(json.dumps(line) + "\n")
+        self._write(summed(line))
+
+
+def summed(line: Mapping[str, Any]) -> str:
+    """A line of the file; its last member is the CRC-32 of the text before it."""
+    text = json.dumps(line)[:-1]
+    return f'{text}, "sum": "{crc32(text.encode()):08x}"}}\n'
+
+
+def _unchanged(text: str) -> bool:
+    """Whether a line's sum is right, or there is none."""
+    found = SUM.fullmatch(text.rstrip("\n"))
+    return found is None or f"{crc32(found[1].encode()):08x}" == found[2]
 
 
 def header_line(header: Header) -> dict[str, Any]:
@@ -143,9 +160,9 @@ def piece_members(piece: Piece) -> dict[str, Any]:
 
 def lines(recording: Recording) -> Iterator[str]:
     """The file's lines."""
-    yield json.dumps(header_line(recording.header)) + "\n"
+    yield summed(header_line(recording.header))
     for entry in recording.entries:
-        yield json.dumps(entry_line(entry)) + "\n"
+        yield summed(entry_line(entry))
 
 
 def read(text: Iterable[str]) -> Recording:
@@ -158,8 +175,10 @@ def read(text: Iterable[str]) -> Recording:
             found = _object(line)
             if header is None:
                 header = _header(found)
+                if not _unchanged(line):
+                    raise NotARecordingError("the header was changed after it was written: its sum is wrong")
             else:
-                entry = _entry(number, found, header)
+                entry = replace(_entry(number, found, header), changed=not _unchanged(line))
                 if entry.t < t:
                     raise NotARecordingError(f"t goes back from {t} to {entry.t}")
                 t = entry.t

@@ -43,7 +43,7 @@ EDGES = (
     *("controller/commands/", "firmware_stubs/commands/"),
     *(
         f"firmware_stubs/{name}.py"
-        for name in "__main__ serve source traffic medium notice items rehearsed_child".split()
+        for name in "__main__ serve source traffic medium notice items rehearsed_child tapping playing".split()
     ),
     *(f"firmware_stubs/{name}.py" for name in "wires events_wire fd_wire tcp_wires mqtt_wire rfc2217_wire".split()),
     *(f"firmware_stubs/api/{name}.py" for name in "sockets server client".split()),

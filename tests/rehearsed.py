@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from controller.commands.rehearse import meaning
 from controller.config import Config
 from controller.plan import Plan
 from controller.plans import load_floor
@@ -24,8 +25,10 @@ NOW, UTC_MS = 1_000_000.0, 1_790_000_000_000.0
 class Rehearsed(Rehearsal):
     """A `Daemon` of firmware_stubs/lockstep.py."""
 
-    def __init__(self, config: Config, plans: Mapping[str, Plan], *, now: float = NOW, seed: int = 0) -> None:
-        super().__init__(config, plans, now=now, utc_ms=UTC_MS - NOW + now, seed=seed)
+    def __init__(
+        self, config: Config, plans: Mapping[str, Plan], *, now: float = NOW, utc_ms: float | None = None, seed: int = 0
+    ) -> None:
+        super().__init__(config, plans, now=now, utc_ms=UTC_MS - NOW + now if utc_ms is None else utc_ms, seed=seed)
 
     def received(self, port: str, piece: Any, now: float) -> None:
         if isinstance(piece, Said):
@@ -37,6 +40,9 @@ class Rehearsed(Rehearsal):
             (port, Said(piece.topic, piece.payload, piece.qos, piece.retain) if isinstance(piece, Message) else piece)
             for port, piece in super().said()
         ]
+
+    def heard(self) -> list[Any]:
+        return [meaning(device, item) for device, item in super().heard()]
 
 
 class Published(Listener):

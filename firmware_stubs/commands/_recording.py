@@ -27,11 +27,16 @@ MODE = 0o640
 """It holds codes, advice and customs data."""
 
 
-def opened(paths: Sequence[Path], floor: Floor, file: Path, utc_ms: float, files: contextlib.ExitStack) -> Recorder:
-    """A new recording of simulated floors; it begins now, at `utc_ms`. Raises OSError, also where the file is there."""
+def opened(paths: Sequence[Path], floor: Floor, file: Path, files: contextlib.ExitStack) -> Recorder:
+    """A new recording of simulated floors; it begins now. Raises OSError, also where the file is there."""
+    write = created(file, files).write
+    return Recorder(write, header_of(paths, floor, time.time() * 1000), time.monotonic() * 1000)
+
+
+def header_of(paths: Sequence[Path], floor: Floor, utc_ms: float) -> Header:
+    """The first line for simulated floors. Raises OSError."""
     links = {stub.name: Wired(stub.module.__name__.rsplit(".", 1)[1], stub.link) for stub in floor.stubs}
-    header = new_header(utc_ms, links, map(floor_text, paths))
-    return Recorder(created(file, files).write, header, time.monotonic() * 1000)
+    return new_header(utc_ms, links, [floor_text(path) for path in paths])
 
 
 def created(file: Path, files: contextlib.ExitStack) -> TextIO:
@@ -57,6 +62,3 @@ def whole(file: Path) -> Recording:
             return read(lines)
     except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
         raise NotARecordingError(f"no text: {error}") from None
-
-
-__all__ = ["Header", "created", "floor_text", "opened", "whole"]

@@ -16,15 +16,26 @@ import click
 from firmware_stubs.api.operator import Interface
 from firmware_stubs.api.sockets import BusyError, UnixSocket, loopback
 from firmware_stubs.commands._recording import opened
+from firmware_stubs.commands._virtual import Wanted
+from firmware_stubs.commands._virtual import run as run_virtual
+from firmware_stubs.coupling import LockstepError
 from firmware_stubs.faults.kind import FaultError
 from firmware_stubs.faults.scenario import load
+from firmware_stubs.rehearsed_child import ChildError
 from firmware_stubs.sections import FloorError
 from firmware_stubs.serve import Simulation
 from firmware_stubs.several_floors import load_all
 from firmware_stubs.wire import PortError, say
 
 FAILED = 1
-EXITS: dict[type[Exception], int] = {PortError: 69, BusyError: 75, FloorError: 78, FaultError: 78}
+EXITS: dict[type[Exception], int] = {
+    PortError: 69,
+    BusyError: 75,
+    FloorError: 78,
+    FaultError: 78,
+    ChildError: 78,
+    LockstepError: 78,
+}
 
 
 @click.command("run")
@@ -49,7 +60,14 @@ EXITS: dict[type[Exception], int] = {PortError: 69, BusyError: 75, FloorError: 7
 )
 @click.option("--real", is_flag=True, help="Allow serial:// links: the stub speaks on a real port.")
 @click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Record all wires into a new file.")
-@click.option("--events", metavar="mqtt://HOST:PORT", help="Of --record: the broker where floord publishes.")
+@click.option(
+    "--events",
+    metavar="WHERE",
+    help="With --record: mqtt://host:port of the broker where floord publishes. With --virtual: a new file for events.",
+)
+@click.option("--virtual", is_flag=True, help="In virtual time, as fast as the machine, with floord as a child of it.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Of --virtual: so much of its time.")
+@click.option("--floord", "program", metavar="PATH", help="Of --virtual: the build. Default: the one beside floorsim.")
 def command(
     floors: tuple[Path, ...],
     manifest: str | None,
@@ -62,6 +80,9 @@ def command(
     real: bool,
     record: Path | None,
     events: str | None,
+    virtual: bool,
+    minutes: float | None,
+    program: str | None,
 ) -> None:
     """Simulate a floor: its belts, and a machine at the other end of every link.
 
@@ -75,8 +96,10 @@ def command(
     Ctrl-C: no more parcels, then the same; the second one ends it at once. While it runs `floorsim state`, `fault`,
     `time` and `parcels` operate it.
     """
-    if events and not record:
-        raise click.UsageError("--events: goes with --record; say where to with --record FILE")
+    if events and not (record or virtual):
+        raise click.UsageError("--events: goes with --record FILE, or with --virtual")
+    if not virtual and (minutes or program):
+        raise click.UsageError(f"--{'minutes' if minutes else 'floord'}: goes with --virtual")
     try:
         floor = load_all(floors)
         if parcels is not None and not floor.mixed:
@@ -87,7 +110,13 @@ def command(
         with contextlib.ExitStack() as files:
             source = _opened(manifest or ("" if floor.mixed else "-"), files)
             ledger_file = _ledger(ledger, files)
-            tap = opened(floors, floor, record, time.time_ns() / 1e6, files) if record else None
+            if virtual:
+                if floor.mixed and not (minutes or parcels):
+                    raise click.UsageError("--virtual: its mixes never end; say how long with --minutes, or --parcels")
+                wanted = Wanted(floors, program, minutes, parcels, seed, wait, record, Path(events) if events else None)
+                say_to = sys.stderr if ledger_file is sys.stdout else None
+                raise SystemExit(run_virtual(floor, wanted, source, ledger_file, say_to))
+            tap = opened(floors, floor, record, files) if record else None
             interface = _interface(floors, http, files)
 
             async def run() -> int:
@@ -103,7 +132,7 @@ def command(
                 return await simulation.run(source, wait=wait, real=real, interface=interface, scenario=story)
 
             code = asyncio.run(run())
-    except (FloorError, FaultError, PortError, BusyError, OSError) as error:
+    except (FloorError, FaultError, ChildError, LockstepError, PortError, BusyError, OSError) as error:
         say(str(error))
         code = next((code for kind, code in EXITS.items() if isinstance(error, kind)), FAILED)
     raise SystemExit(code)

@@ -131,7 +131,7 @@ class RtuFrames:
             return found
         self._heard_at = now
         buffer, at = self._buffer + data, 0
-        while not self._deaf and (length := _rtu_length(buffer[at : at + 7])) and len(buffer) - at >= length:
+        while not self._deaf and (length := rtu_length(buffer[at : at + 7])) and len(buffer) - at >= length:
             found += self._whole(buffer[at : at + length])
             at += length
         self._buffer = buffer[at:]
@@ -143,7 +143,7 @@ class RtuFrames:
         """See Frames."""
         if not (self._buffer or self._deaf) or now < self._heard_at + self._gap_ms:
             return []
-        buffer, known = self._buffer, _rtu_length(self._buffer)
+        buffer, known = self._buffer, rtu_length(self._buffer)
         self.reset()
         if known == 0 and len(buffer) >= 4:  # a function whose length is not known here
             found = self._whole(buffer)
@@ -179,7 +179,7 @@ class RtuFrames:
         self._buffer, self._deaf = b"", True
 
 
-def _rtu_length(start: bytes) -> int | None:
+def rtu_length(start: bytes) -> int | None:
     """Bytes of the request that begins so; 0 = only silence tells, None = not known yet."""
     if len(start) < 2:
         return None

@@ -86,13 +86,14 @@ class TelegramReader:
         found = []
         for telegram in self._deframer.feed(data, now):
             if telegram.receiver == self._receiver:
-                found.append(_heard(telegram, known=telegram.type not in self._unknown))
+                found.append(heard_of(telegram, known=telegram.type not in self._unknown))
             else:
                 self._counts["wrong_receiver"] += 1
         return found
 
 
-def _heard(telegram: Telegram, *, known: bool) -> Heard:
+def heard_of(telegram: Telegram, *, known: bool = True) -> Heard:
+    """A telegram as the channel takes it."""
     return Heard(
         telegram.type,
         telegram.flag,

@@ -20,9 +20,12 @@ from firmware_stubs.plcs._modbus_channel import Channel
 from firmware_stubs.plcs._modbus_frames import TCP_GAP_MS, Frames, Request, RtuFrames, TcpFrames, silence_ms
 from firmware_stubs.plcs._modbus_records import WORD_MOST, Numbers
 from firmware_stubs.plcs._modbus_registers import serve
+from firmware_stubs.plcs._modbus_replayed import ModbusMachine
 from firmware_stubs.stub import Knock, Measures, Piece, Quiet, as_bytes
 
-__all__ = ["Geometry", "Plc", "Settings", "address", "transport_on"]
+__all__ = ["Geometry", "Plc", "Settings", "address", "replayed", "transport_on"]
+
+replayed = ModbusMachine
 
 _NAME = re.compile(r"[A-Z0-9_-]{1,12}")
 _LINE_NUMBER = 1

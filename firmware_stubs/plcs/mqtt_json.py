@@ -13,12 +13,15 @@ from typing import ClassVar
 from firmware_stubs.plcs._events import Numbers
 from firmware_stubs.plcs._geometry import Geometry
 from firmware_stubs.plcs._json_codec import LAST, JsonCodec, heard
+from firmware_stubs.plcs._json_ear import JsonEar
 from firmware_stubs.plcs._messages import Rules
 from firmware_stubs.plcs._settings import MemorySettings, Range
 from firmware_stubs.plcs._spoken import SpokenPlc
 from firmware_stubs.stub import Message, Piece, as_message
 
-__all__ = ["ON_BROKER", "Geometry", "Plc", "Settings"]
+__all__ = ["ON_BROKER", "Geometry", "Plc", "Settings", "ear"]
+
+ear = JsonEar
 
 ON_BROKER = True  # its link is a broker
 

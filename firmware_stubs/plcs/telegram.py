@@ -16,10 +16,13 @@ from firmware_stubs.plcs._messages import Rules
 from firmware_stubs.plcs._settings import MemorySettings, Range
 from firmware_stubs.plcs._spoken import SpokenPlc
 from firmware_stubs.plcs._telegram_codec import split_codes
+from firmware_stubs.plcs._telegram_ear import TelegramEar, codes_in, resealed
 from firmware_stubs.plcs._telegram_messages import TelegramCodec, TelegramReader
 from firmware_stubs.stub import Knock, Piece, as_bytes
 
-__all__ = ["Geometry", "Plc", "Settings"]
+__all__ = ["Geometry", "Plc", "Settings", "codes_in", "ear", "resealed"]
+
+ear = TelegramEar
 
 SMALL_RING = 64
 _SLOW_BAUD = 38_400

@@ -33,6 +33,8 @@ _RESPONSE = "COM.DMCC-RESPONSE"
 _FIXED = {"DEVICE.TYPE": "DM375", "DEVICE.FIRMWARE-VER": "6.1.16"}
 _BOOLEAN = {"SYMBOL.DATAMATRIX": "ON", "SYMBOL.QR": "OFF", "SYMBOL.C128": "ON", "SYMBOL.I2O5": "OFF"}
 
+CHECKSUMS = True  # in its frames, which nobody else can make
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

@@ -32,6 +32,8 @@ _GAP_MS = 200.0  # silence inside a telegram discards it
 
 _ACCESS_DENIED, _NO_METHOD, _NO_VARIABLE, _UNKNOWN = 1, 2, 3, 6  # sFA codes
 
+CHECKSUMS = True  # in its frames, which nobody else can make
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

@@ -45,6 +45,8 @@ _DECODED, _POWER_UP = 1, 3
 _CODE_39 = 1
 _BEEPS = 0x1B  # the number of tones
 
+CHECKSUMS = True  # in its frames, which nobody else can make
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
