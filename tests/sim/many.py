@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from multiprocessing import get_context
 from textwrap import fill
@@ -64,7 +64,7 @@ def run(stories: list[Story], processes: int, kinds: Kinds = None) -> Iterator[T
     yield from run_each([(story, kinds) for story in stories], processes)
 
 
-def run_each(stories: list[tuple[Story, Kinds]], processes: int) -> Iterator[Told]:
+def run_each(stories: Sequence[tuple[Story, Kinds]], processes: int) -> Iterator[Told]:
     """The same, each with kinds of its own."""
     if processes <= 1:
         yield from map(_played, stories)
