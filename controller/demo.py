@@ -35,8 +35,8 @@ GRACE_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line asks for. `parcels` None = until Ctrl-C. `floor`: the name of a ready one, or a folder with
-    floor files; None = the demo's own, which `rate`, `lines` and `plc` are for. `view`: the terminal view is shown."""
+    """What the command line asks for. `parcels` None = until Ctrl-C. `floor`: the name of a ready one; None = the
+    demo's own, which `rate`, `lines` and `plc` are for. `view`: the terminal view is shown."""
 
     parcels: int | None
     rate: float

@@ -1,4 +1,4 @@
-"""A ready floor, or floor files of one's own, as the demo: floorsim's mixes bring the parcels, its centre speaks."""
+"""A ready floor as the demo: the mixes of floorsim bring the parcels, and its centre speaks."""
 
 from __future__ import annotations
 
