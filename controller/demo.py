@@ -75,6 +75,7 @@ class Demo:
         self._tasks: asyncio.TaskGroup | None = None
         self._beside: list[asyncio.Task[None]] = []
         self._floord_may_die = False
+        self._given_up = False
 
     # --- what floor it is ----------------------------------------------------------------------------------------
 
@@ -134,7 +135,10 @@ class Demo:
             return judge(self.ledger, self.parcels, found, Lanes.of(nodes.values()))
 
     def stop(self) -> None:
-        """Ctrl-C: no more parcels; the belts run empty, then the ledger is printed."""
+        """Ctrl-C: no more parcels; the belts run empty, then the ledger is printed. The second one: end now."""
+        if self.stopping and self._simulator is not None and self._simulator.returncode is None:
+            self._given_up = True
+            self._simulator.terminate()  # its second signal, too, if the first has told it to run empty
         self.stopping = True
         self._stopped.set()
 
@@ -261,6 +265,8 @@ class Demo:
                 self.ledger.belt(entry)
                 self.entry(centre, entry)
         code = await self.simulator.wait()
+        if self._given_up:
+            raise DemoFailed("ended before the belts were empty, so there is no verdict")
         if code != 0:
             raise DemoFailed(f"floorsim ended with {code}; see {self.options.folder / 'floorsim.log'}")
 
