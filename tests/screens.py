@@ -29,7 +29,7 @@ PAGE, FOLDER = ROOT / "docs" / "view.md", ROOT / "docs" / "screens"
 SMALL, LARGE = (80, 24), (160, 50)
 ENOUGH = 60
 """Parcels in lanes before the first screen is taken."""
-STARTS_S = 60.0
+ENDS_S = 600.0
 PATIENCE = 12
 """Times that a demo is waited for."""
 
@@ -57,11 +57,15 @@ def main() -> None:
     parser.add_argument("--loop", type=Path, help="the folder of a demo of loop-400 that runs already")
     chosen = parser.parse_args()
     with running(chosen.floor, "--rate", "4", "--seed", "7") as floor:
-        taken = asyncio.run(of_floor(floor))
+        write(asyncio.run(of_floor(floor)))
     with running(chosen.loop, "--floor", "loop-400") as floor:
-        taken |= asyncio.run(of_loop(floor))
+        write(asyncio.run(of_loop(floor)))
+
+
+def write(taken: dict[str, list[str]]) -> None:
+    """Screens into their places in the page."""
     PAGE.write_text(written(PAGE.read_text(), taken))
-    print(f"{len(taken)} screens in {PAGE.relative_to(ROOT)}")
+    print(f"{', '.join(taken)}: in {PAGE.relative_to(ROOT)}")
 
 
 @contextmanager
@@ -73,13 +77,16 @@ def running(folder: Path | None, *options: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "floor"
         command = [sys.executable, "-m", "controller", "demo", "--no-view", "--keep", str(folder), *options]
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        log = Path(place) / "demo.log"
+        with log.open("wb") as errors:
+            child = subprocess.Popen(command, stdout=errors, stderr=errors)
         try:
             yield folder
         finally:
-            for _ in range(2):  # the second one ends it at once
-                child.send_signal(signal.SIGINT)
-            child.wait(STARTS_S)
+            if child.poll() is not None:
+                print(f"the demo has ended by itself:\n{log.read_text()[-1000:]}", file=sys.stderr)
+            child.send_signal(signal.SIGINT)
+            child.wait(ENDS_S)  # the belts run empty first
 
 
 async def of_floor(folder: Path) -> dict[str, list[str]]:
