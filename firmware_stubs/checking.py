@@ -47,13 +47,14 @@ class Came:
 @dataclass(frozen=True, slots=True)
 class Result:
     """`compared`: how many things both sides said the same. `until`: ms, to where it was checked, and `why` not to the
-    end, if not."""
+    end, if not. `events`: whether there are any in the recording; else they are not compared."""
 
     differences: list[Difference]
     compared: int
     until: float
     why: str = ""
     came: list[Came] = field(default_factory=list)
+    events: bool = True
 
     def just_before(self, difference: Difference) -> Came | None:
         """What came in last before a difference showed, on its link where there was anything; or, if something came
@@ -100,11 +101,12 @@ class Check:
         self._advance(self._span.end)
         was = [fact for machine in self._machines.values() for fact in machine.was]
         is_ = [fact for machine in self._machines.values() for fact in machine.is_]
-        was += self._events(self._recorded_events(entries))
-        is_ += self._events(self._published)
+        if published := self._recorded_events(entries):
+            was += self._events(published)
+            is_ += self._events(self._published)
         found = [*differences(was, is_, self._span.end), *map(_changed, filter(_is_changed, self._recording.entries))]
         found.sort(key=lambda one: one.t)
-        return Result(found, len(was), self._span.end, self._span.why, self._came)
+        return Result(found, len(was), self._span.end, self._span.why, self._came, events=bool(published))
 
     # --- what came in -------------------------------------------------------------------------------------------------
 

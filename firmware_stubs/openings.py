@@ -2,7 +2,8 @@
 
 A wire has no word for it where it is a cable, but the daemon's events have one: `device/online` and `device/offline`.
 So a port was opened where an entry says so; else where an event does, or, a little earlier, the daemon's first word;
-else with that word. It was lost where an event says so, with its reason, else where an entry does.
+else with that word; where it says nothing, it heard the machine from the first. It was lost where an event says so,
+with its reason, else where an entry does.
 """
 
 from __future__ import annotations
@@ -89,8 +90,9 @@ def openings(
     ups = [Opening(entry.t, entry.number, True) for entry in own if entry.up is True]
     if not ups:
         ups = _by_events(told, words)
-    if not ups and words:
-        ups = [Opening(words[0].t, words[0].number, True)]
+    if not ups and own:
+        first = (words or own)[0]
+        ups = [Opening(first.t, first.number, True)]
     downs = [one for one in told if not one.up]
     if not told:
         downs = [Opening(entry.t, entry.number, False, entry.why) for entry in own if entry.up is False]

@@ -30,7 +30,9 @@ SHAPES = {
     "degraded": re.compile("true|false"),
 }
 """members that are left apart, and what they must look like"""
-TRAVEL = re.compile(r"(?P<line>[A-Za-z0-9_-]{1,64}?)-(?P<journal>[a-z0-9]{8})-(?P<number>[0-9]+)")
+TRAVEL = re.compile(r"-(?P<journal>[a-z0-9]{8})-(?P<number>[0-9]+)")
+BEGINS = re.compile(r"travel/(?P<line>.+)" + TRAVEL.pattern)
+"""the subject of a travel's events; its number is the sequence of the first of them"""
 EVENT = re.compile(r"hub/v1/(?P<site>[^/]+)/(?P<node>[^/]+)/event/(?P<name>.+)")
 REPLY = re.compile(r"hub/v1/[^/]+/(?:[^/]+/reply/.+|ask)")
 
@@ -41,7 +43,7 @@ class Events:
     def __init__(self, utc_ms: float) -> None:
         """`utc_ms`: UTC of t = 0."""
         self._utc_ms = utc_ms
-        self._travels: dict[str, str] = {}
+        self._travels: dict[tuple[str, str], int] = {}
         self._counts: dict[str, int] = {}
         self._journals: dict[str, str] = {}
 
@@ -58,8 +60,8 @@ class Events:
         except (ValueError, KeyError, TypeError):
             return Fact(WHERE, GARBLED, f"{topic} is no event: {payload!r}", t, entry)
         who, _, journal = source.rpartition(":")
-        words = self._named(data, journal)
         about = self._called(subject, journal)
+        words = self._named(data, journal)
         if isinstance(words.get("travel"), str):
             about = f"travel/{words['travel']}"
         rest = {name: value for name, value in event.items() if name not in (*SHAPES, "source", "subject", "data")}
@@ -97,15 +99,21 @@ class Events:
         return value
 
     def _called(self, text: str, journal: str) -> str:
-        head, slash, last = text.rpartition("/")
-        found = TRAVEL.fullmatch(last)
-        if found is None or (journal and found["journal"] != journal):
-            return text
-        if last not in self._travels:
-            line = found["line"]
+        """A text with the travels in it by their names, wherever they stand."""
+        if found := BEGINS.fullmatch(text):
+            self._name(found["line"], found["journal"], found["number"])
+
+        def name(found: re.Match[str]) -> str:
+            known = self._travels.get((found["journal"], found["number"]))
+            return found[0] if known is None or journal not in ("", found["journal"]) else f"#{known}"
+
+        return TRAVEL.sub(name, text)
+
+    def _name(self, line: str, journal: str, number: str) -> None:
+        """Number the travels of a line as they come."""
+        if (journal, number) not in self._travels:
             self._counts[line] = self._counts.get(line, 0) + 1
-            self._travels[last] = f"{line}#{self._counts[line]}"
-        return f"{head}{slash}{self._travels[last]}"
+            self._travels[journal, number] = self._counts[line]
 
 
 def _is_state(topic: str) -> bool:

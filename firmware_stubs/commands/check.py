@@ -108,6 +108,8 @@ def told(done: Settled, seconds: float) -> list[str]:
     span_s = result.until / 1000
     speed = f"{span_s:,.0f} s in {seconds:.1f} s, {span_s / max(seconds, 1e-3):,.0f} times real time"
     notes = [f"checked up to {_at(result.until)}: {result.why}"] if result.why else []
+    if not result.events:
+        notes.append("no events were recorded: messages to machines alone are compared")
     for one, other in done.swapped:
         notes.append(f"taken in the other order, for they came within {NEAR_MS:g} ms: lines {one} and {other}")
     if not result.differences:

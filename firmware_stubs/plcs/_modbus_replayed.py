@@ -3,7 +3,8 @@
 What it answered then says what stood in its registers, and when. So it is asked now as it was then, by other polls: it
 shows the block that was read last, with a clock that went on, the events up to the head of then, and takes commands at
 once, each with the result that it had then. Polls, lives and marks of what is durable say only when; commands are
-compared, TIME apart.
+compared, TIME apart. What a command brought about stands in the block that said that it was taken: so this one is shown
+when it is taken now.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class ModbusMachine:
         self._asked: deque[Request] = deque()
         self._answers = _Answers()
         self._blocks: list[tuple[float, Words]] = []
+        self._taken: dict[int, int] = {}  # by number of commands taken: the first block that says so
         self._events: dict[int, Words] = {}
         self._results: dict[Key, int] = {}
         self._numbered: dict[int, Key] = {}  # commands of then
@@ -99,6 +101,7 @@ class ModbusMachine:
         """What was read then."""
         there = dict(enumerate(words, address))
         if address == 0 and len(words) >= BLOCK:
+            self._taken.setdefault(words[TAIL], len(self._blocks))
             self._blocks.append((t, words[:BLOCK]))
         if address >= ORDERS and not self._written:
             for host in (self._then, self._now):
@@ -118,8 +121,9 @@ class ModbusMachine:
         registers = self._now.registers
         if not self._blocks:
             return
-        at, block = self._blocks[max(0, bisect_right(self._blocks, t, key=lambda one: one[0]) - 1)]
-        clock = (block[CLOCK] + round(max(0.0, t - at))) % COUNT
+        last = max(0, bisect_right(self._blocks, t, key=lambda one: one[0]) - 1)
+        at, block = self._blocks[max(last, self._taken.get(registers[COMMAND_HEAD], 0))]
+        clock = (block[CLOCK] + round(t - at)) % COUNT
         registers.put(0, [*block[:TAIL], registers[COMMAND_HEAD], clock, *block[CLOCK + 1 :]])
         for number in range(block[HEAD] - EVENT_RING + 1, block[HEAD] + 1):
             if (event := self._events.get(number % COUNT)) is not None:
