@@ -13,9 +13,10 @@
 # make kills         floord is killed 500 times under load; make kills ARGS="--kills 50 --broker mosquitto"
 # make disk-faults   a floor on a disk that is full, read-only, slow or broken, and under a clock that steps
 # make fuzz        any bytes for every driver, led by coverage; make fuzz ARGS="--kind zebra_ssi --seconds 600"
+# make hub-load    the hub of the floor liege in real time: parcels an hour, what each process costs; ARGS="--factor 1.5"
 # make hand-answers   how long handhelds wait for their answer; ARGS="--scans 500 --rate 50"
 # make mutants     whether the rule tests see a wrong rule; make mutants ARGS="--module matching"
-# make screens     the screens in docs/view.md, taken of a floor that runs; ARGS="--floor FOLDER" of that one
+# make screens     the screens in docs/view.md, taken of floors that run; ARGS="--floor FOLDER" of one that runs already
 # make lock        write the lock files anew (LOCK_FLAGS=--upgrade takes newer versions)
 #
 # Needs python3 >= 3.11 (PYTHON=... names another one), make, and a C compiler for the benchmarks.
@@ -25,7 +26,7 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 CODE := controller devices firmware_stubs tests
 
-.PHONY: demo test check bench sim plc-power plc-load ports-load hand-answers kill-points crash-images kills disk-faults faults cluster mutants fuzz screens lock mosquitto clean
+.PHONY: demo test check bench sim plc-power plc-load ports-load hub-load hand-answers kill-points crash-images kills disk-faults faults cluster mutants fuzz screens lock mosquitto clean
 .DELETE_ON_ERROR:
 
 demo: $(if $(findstring mosquitto,$(ARGS)),mosquitto) .venv/run.stamp
@@ -47,7 +48,7 @@ bench: .venv/dev.stamp
 sim: .venv/dev.stamp
 	$(BIN)/python -m tests.sim $(ARGS)
 
-plc-power plc-load ports-load hand-answers: .venv/dev.stamp
+plc-power plc-load ports-load hub-load hand-answers: .venv/dev.stamp
 	$(BIN)/python -m tests.$(subst -,_,$@) $(ARGS)
 
 kill-points crash-images kills disk-faults: .venv/dev.stamp

@@ -25,7 +25,7 @@ from controller.config import Config
 from controller.demo_centre import Centre
 from controller.demo_journals import Journals, rows
 from controller.demo_ledger import Known, Lanes, Ledger, judge
-from controller.demo_picture import Picture
+from controller.demo_progress import Progress
 from controller.plans import load_floor
 
 READY_S = 30.0
@@ -35,8 +35,8 @@ GRACE_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line asks for. `parcels` None = until Ctrl-C. `floor`: the name of a ready one, or a folder with
-    floor files; None = the demo's own, which `rate`, `lines` and `plc` are for. `view`: the terminal view is shown."""
+    """What the command line asks for. `parcels` None = until Ctrl-C. `floor`: the name of a ready one; None = the
+    demo's own, which `rate`, `lines` and `plc` are for. `view`: the terminal view is shown."""
 
     parcels: int | None
     rate: float
@@ -75,6 +75,7 @@ class Demo:
         self._tasks: asyncio.TaskGroup | None = None
         self._beside: list[asyncio.Task[None]] = []
         self._floord_may_die = False
+        self._given_up = False
 
     # --- what floor it is ----------------------------------------------------------------------------------------
 
@@ -123,7 +124,7 @@ class Demo:
             async with asyncio.TaskGroup() as self._tasks:
                 for path in nodes:
                     self.beside(self._keep_floord(path), "floord")
-                self.beside(self._look(list(nodes)) if self.options.view else Picture(self).show(), "picture")
+                self.beside(self._look(list(nodes)) if self.options.view else Progress(self).show(), "progress")
                 listener = self._tasks.create_task(self._listen(centre), name="belt ledger")
                 await self.bring(centre)
                 await listener
@@ -134,7 +135,10 @@ class Demo:
             return judge(self.ledger, self.parcels, found, Lanes.of(nodes.values()))
 
     def stop(self) -> None:
-        """Ctrl-C: no more parcels; the belts run empty, then the ledger is printed."""
+        """Ctrl-C: no more parcels; the belts run empty, then the ledger is printed. The second one: end now."""
+        if self.stopping and self._simulator is not None and self._simulator.returncode is None:
+            self._given_up = True
+            self._simulator.terminate()  # its second signal, too, if the first has told it to run empty
         self.stopping = True
         self._stopped.set()
 
@@ -231,7 +235,7 @@ class Demo:
         self._view = await asyncio.create_subprocess_exec(*command)
         await self._view.wait()
         self.stop()
-        await Picture(self).show()
+        await Progress(self).show()
 
     async def end(self) -> None:
         """Nothing that was started outlives the demo."""
@@ -261,6 +265,8 @@ class Demo:
                 self.ledger.belt(entry)
                 self.entry(centre, entry)
         code = await self.simulator.wait()
+        if self._given_up:
+            raise DemoFailed("ended before the belts were empty, so there is no verdict")
         if code != 0:
             raise DemoFailed(f"floorsim ended with {code}; see {self.options.folder / 'floorsim.log'}")
 

@@ -175,6 +175,7 @@ def judge(
         ),
         "late": ledger.late,
         "parcels_per_hour": _per_hour(ledger),
+        "inducted_per_hour": _inducted_per_hour(ledger),
         "divert_ms_p50": _percentile(times, 50),
         "divert_ms_p99": _percentile(times, 99),
         "recalled": len(ledger.recalled),
@@ -230,6 +231,12 @@ def _per_hour(ledger: Ledger) -> int:
         return 0
     took = max(ends) - min(parcel.inducted for parcel in ledger.physical.values())
     return round(len(ends) * 3_600_000 / took) if took > 0 else 0
+
+
+def _inducted_per_hour(ledger: Ledger) -> int:
+    starts = [parcel.inducted for parcel in ledger.physical.values()]
+    took = max(starts) - min(starts) if len(starts) > 1 else 0
+    return round((len(starts) - 1) * 3_600_000 / took) if took > 0 else 0
 
 
 def _percentile(values: list[float], percent: int) -> float | None:

@@ -1,4 +1,4 @@
-"""A ready floor, or floor files of one's own, as the demo: floorsim's mixes bring the parcels, its centre speaks."""
+"""A ready floor as the demo: the mixes of floorsim bring the parcels, and its centre speaks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ReadyFloor(Demo):
         assert self.options.floor is not None
         new = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "firmware_stubs", "new", self.options.floor, str(self.options.folder)),
-            *("--broker", url, "--site", site, "--json"),
+            *("--broker", url, "--site", site, "--free-ports", "--json"),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

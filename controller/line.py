@@ -123,6 +123,8 @@ class LineState:
     """positions of its decision points, in rising order"""
     eyes: tuple[int, ...] = ()
     """positions of all points at which its PLC sees edges, in rising order"""
+    forgotten: int = 0
+    """items that its PLC has lost with its memory, and may find again"""
     inhibited: bool = False
     """what is wished of its induction"""
     told: bool | None = False

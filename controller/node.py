@@ -35,7 +35,7 @@ from controller.starting import Start
 from controller.states import Publish, States
 from controller.surroundings import Surroundings
 from controller.upward import LONGEST_MS
-from devices.types import Answered, Destination, GivenUp, Item, Message, SessionLost, Synchronised
+from devices.types import Answered, Destination, GivenUp, Item, Message, SessionLost, Speed, Synchronised
 
 __all__ = ["Node", "Start"]
 
@@ -284,9 +284,10 @@ class Node(Surroundings):
             token = getattr(item, "token", None)
             if token is not None:
                 self.channels[link] = self._next.batch.channels[link] = token
+            if isinstance(item, Synchronised | SessionLost | Speed):
+                self._states.changed(f"line/{self.floor.plc_line[link].id}")
             if isinstance(item, Synchronised | SessionLost):
                 line = self.floor.plc_line[link]
-                self._states.changed(f"line/{line.id}")
                 self._tell_time(link, line.synchronised, self.utc_ms(now), now)
             if isinstance(item, SessionLost) and item.hang_up:
                 self._hang_ups.append((self._port_of[link], item.why))

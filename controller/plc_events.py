@@ -187,7 +187,10 @@ def _lost(floor: FloorState, line: LineState, item: said.TrackLost, now: float, 
 def _ghost(floor: FloorState, line: LineState, item: said.Ghost, now: float, look: Look) -> None:
     travel = tracking.travel_of(floor, line, item, "GHST", item.point, now)
     at = item.edge if item.edge is not None else now
-    frequent.happened(floor, "ghosts", line.id, now, bad=True)
+    if line.forgotten:
+        line.forgotten -= 1
+    else:
+        frequent.happened(floor, "ghosts", line.id, now, bad=True)
     travel.said_certainty = "U"
     travel.doubt("U", at)
     travel.carrier = item.carrier or travel.carrier

@@ -28,6 +28,7 @@ def _forgotten(floor: FloorState, line: LineState, now: float, look: Look) -> No
     """A new memory of the PLC: its items are new ones, and what is not FREE or RUN it will say anew."""
     for travel in list(line.travels.values()):
         if travel.epoch != line.epoch:
+            line.forgotten += 1
             ending.lost(floor, line, travel, "the PLC lost its memory", now)
     reading.forget_numbers(floor, line)
     line.belt(now, running=True)

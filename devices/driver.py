@@ -41,8 +41,9 @@ import difflib
 import importlib
 import pkgutil
 import re
-from collections.abc import Collection, Sequence
-from types import ModuleType
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from types import MappingProxyType, ModuleType
 from typing import Any, Protocol, cast, runtime_checkable
 
 from devices.framing import Bad, Frame, Framer, Piece
@@ -197,8 +198,9 @@ class UnknownKind(LookupError):
     """No module of that name in any family; the message says which was meant, or lists the known kinds."""
 
 
-def kinds() -> dict[str, str]:
-    """Every known kind -> its family, found by listing the family folders (nothing is imported but packages).
+@cache
+def kinds() -> Mapping[str, str]:
+    """Every known kind -> its family, found by listing the family folders once (nothing is imported but packages).
 
     A module whose name begins with `_` is shared by kinds of its family and is none itself.
     """
@@ -210,7 +212,7 @@ def kinds() -> dict[str, str]:
             continue
         names = (info.name for info in pkgutil.iter_modules(package.__path__))
         found.update({name: family for name in names if not name.startswith("_")})
-    return found
+    return MappingProxyType(found)
 
 
 def meant(word: str, among: Collection[str]) -> str:

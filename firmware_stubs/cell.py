@@ -96,8 +96,8 @@ class Cell:
             self.belt = Belt(line, self.plc, readers, ledger.told, line_seed, now)
             ledger.on_carriers = self.belt.senses.on_carriers
         elif readers:
-            self.desk = Desk(readers, self._shown, now)
-        self._readers = {reader.name: reader for reader in readers}
+            self.desk = Desk(readers, ledger.shown, now)
+        self.readers = {reader.name: reader for reader in readers}
         self.heed()
 
     def add(self, parcel: Parcel, now: float) -> None:
@@ -208,7 +208,7 @@ class Cell:
     def silence(self, name: str, *, on: bool) -> None:
         """A machine says and hears nothing from now on, and if it is a reader it sees nothing; or does again."""
         (self._mute.add if on else self._mute.discard)(name)
-        if reader := self._readers.get(name):
+        if reader := self.readers.get(name):
             reader.dead = on
         self.heed()
 
@@ -217,7 +217,7 @@ class Cell:
         self.silence(name, on=not on)
         for _ in range(len(self.ledger.gated[name])):
             self.ledger.read(name, None, self._now)
-        self._readers[name].scanner = self._start(name, self._clock)
+        self.readers[name].scanner = self._start(name, self._clock)
         if not on:
             self.hung_up[name] = None
         elif name in self._connected:
@@ -304,7 +304,3 @@ class Cell:
         if belt.chutes.handed:
             self.handed += belt.chutes.handed
             belt.chutes.handed.clear()
-
-    def _shown(self, parcel: Parcel, at: float) -> None:
-        """The desk shows an item to all readers that are alive."""
-        self.ledger.shown(parcel, at, [name for name in self.ledger.gated if name not in self._mute])

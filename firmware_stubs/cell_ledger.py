@@ -5,7 +5,7 @@ side says. Its times are CLOCK_MONOTONIC in ms, so that other processes of the m
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from firmware_stubs.floor_lines import Line
@@ -116,14 +116,16 @@ class CellLedger:
                 self.news.append(("came", parcel, "", told.at))
         self.write(told.what, told.at, **fields)
 
-    def shown(self, parcel: Parcel, at: float, readers: Iterable[str]) -> None:
-        """The desk shows an item to these readers."""
-        for reader in readers:
-            self.gated[reader].extend([parcel.parcel] * max(1, len(parcel.codes)))
+    def shown(self, parcel: Parcel, at: float, results: Mapping[str, int], mishaps: Mapping[str, str]) -> None:
+        """The desk shows an item: so many results each reader will have, and that goes wrong at some."""
+        for reader, count in results.items():
+            self.gated[reader].extend([parcel.parcel] * count)
         if parcel.goods:
             self.news.append(("came", parcel, "", at))
         codes = [code.decode("latin-1") for code in parcel.codes]
         self.write("shown", at, parcel=parcel.parcel, utc_ms=round(at + self._utc_offset), codes=codes)
+        for reader, mishap in mishaps.items():
+            self.write("struck", at, mishap=mishap, place=reader, parcel=parcel.parcel)
 
     def hand_told(self, name: str, hand: HandStub) -> None:
         """What hands were told."""

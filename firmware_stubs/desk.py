@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from firmware_stubs.mixes.supply import Supply
 from firmware_stubs.readers import Reader
 from firmware_stubs.rides import Parcel
+from firmware_stubs.spells import struck
 from firmware_stubs.stub import Measures
 
+Tell = Callable[[Parcel, float, Mapping[str, int], Mapping[str, str]], None]
 NEXT_MS = 1000
 """From one item to the next where the manifest does not say: a person takes the next one."""
 
@@ -18,8 +20,9 @@ NEXT_MS = 1000
 class Desk:
     """One presence point. It shows nothing before `release`."""
 
-    def __init__(self, readers: Sequence[Reader], tell: Callable[[Parcel, float], None], now: float) -> None:
-        """`tell`: an item is shown now, and all readers are told next."""
+    def __init__(self, readers: Sequence[Reader], tell: Tell, now: float) -> None:
+        """`tell`: an item is shown now, and all readers are told next; how many results each of those that are alive
+        will have, and what goes wrong at which."""
         self.queue: deque[Parcel] = deque()
         self.shown = 0
         self.again: deque[tuple[float, Parcel]] = deque()  # fell into a lane, and when they may be shown
@@ -68,13 +71,28 @@ class Desk:
             self.shown += 1
             self.fill(at)
         self._last = at
-        self._tell(parcel, at)
-        for reader in self._readers:
-            if reader.dead:
-                continue
-            if reader.measure:
-                reader.measure(_measures(parcel), at)
-            reader.scanner.gate(list(parcel.codes), at)
+        self._show(parcel, at)
+
+    def _show(self, parcel: Parcel, at: float) -> None:
+        alive = [reader for reader in self._readers if not reader.dead]
+        mishaps = {reader.name: spell.kind for reader in alive if (spell := struck(reader.spells))}
+        seen = {reader.name: self._seen(parcel, mishaps.get(reader.name, "")) for reader in alive}
+        self._tell(
+            parcel, at, {name: sum(max(1, len(codes)) for codes in gates) for name, gates in seen.items()}, mishaps
+        )
+        for reader in alive:
+            for codes in seen[reader.name]:
+                if reader.measure:
+                    reader.measure(_measures(parcel), at)
+                reader.scanner.gate(list(codes), at)
+
+    def _seen(self, parcel: Parcel, mishap: str) -> list[tuple[bytes, ...]]:
+        """The codes that a reader sees, once for each time that it is shown the item."""
+        if mishap == "no_read":
+            return [()]
+        if mishap == "wrong":
+            return [self.queue[0].codes if self.queue else ()]
+        return [parcel.codes] * (2 if mishap == "double" else 1)
 
     def _next(self) -> float:
         return max(self._since, self._last + self.queue[0].after_ms) if self.queue else math.inf

@@ -45,17 +45,19 @@ class MachineMishaps(Meant):
 
     # -- bad times: until they are lifted, or have struck so many
 
-    def spell(self, where: str, spell: Spell, *, on: bool) -> None:
-        """It begins or ends at the eye of a point (edges come twice), a lane's gate (it does not obey), a line (parcels
-        fall into the next lane) or a reader at a belt (of the kinds of `reader_mishap`, but not `early`)."""
-        if where in self.readers:
-            known(spell.kind, [kind for kind in KINDS if kind != "early"], "bad time of a reader")
-            cell, _, reader = self._reader(where)
-            spells = reader.spells
-        elif where in self.eyes:
+    def spell(self, what: str, where: str, spell: Spell, *, on: bool) -> None:
+        """It begins or ends at a `reader` (a kind of `reader_mishap` but `early`, at a desk nor `late`), at the eye
+        of a `point` (edges come twice), at a `lane` (its gate does not obey) or on a `line` (parcels fall into the next
+        lane)."""
+        if what == "reader":
+            known(where, self.readers, what)
+            cell = self._by_stub[where]
+            known(spell.kind, ("no_read", "wrong", "double", "late")[: 3 if cell.desk else 4], f"bad time of {where}")
+            spells = cell.readers[where].spells
+        elif what == "point":
             cell, eye = self._eye(where)
             spells = eye.spells
-        elif where in self.lanes:
+        elif what == "lane":
             cell, _, lane = self._lane(where)
             spells = lane.spells
         else:

@@ -44,7 +44,12 @@ class Meant:
 
     @property
     def readers(self) -> list[str]:
-        """Readers at those lines."""
+        """Readers at lines and at presence points."""
+        return [name for name, cell in self._by_stub.items() if name in cell.readers]
+
+    @property
+    def readers_at_belts(self) -> list[str]:
+        """Those at lines."""
         return [reader for belt in self._moving() for reader in belt.senses.readers]
 
     @property

@@ -17,7 +17,7 @@ import json
 import os
 import socket
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
 import aiomqtt
@@ -35,9 +35,10 @@ _LEAVE_S = 1.0
 class Notice:
     """One broker's, with a connection of its own. `allowed` is set when machines may speak there."""
 
-    def __init__(self, host: str, port: int, simulated: Mapping[str, str]) -> None:
-        """`simulated`: the kind of each stub there."""
+    def __init__(self, host: str, port: int, simulated: Mapping[str, str], changed: Callable[[], None]) -> None:
+        """`simulated`: the kind of each stub there. `changed` is called when `allowed` is set."""
         self.allowed = asyncio.Event()
+        self._changed = changed
         self._where = f"mqtt://{host}:{port}"
         self._address = (host, port)
         self._name = f"floorsim-{uuid.uuid4().hex[:12]}"
@@ -81,6 +82,7 @@ class Notice:
             pauses.connected()
             await client.publish(self._topic, self._notice, qos=1, retain=True)
             self.allowed.set()
+            self._changed()
             try:
                 if not self._closed:
                     await self._watch(client, None)
@@ -109,14 +111,15 @@ class Notice:
             self._connection = None
 
 
-def notices(stubs: Iterable[StubSection]) -> dict[str, Notice]:
+def notices(stubs: Iterable[StubSection], changed: Callable[[], None]) -> dict[str, Notice]:
     """One for each broker, by its link."""
     by_link: dict[str, dict[str, str]] = {}
     for stub in stubs:
         if stub.link.startswith("mqtt:"):
             by_link.setdefault(stub.link, {})[stub.name] = stub.module.__name__.rpartition(".")[2]
     return {
-        link: Notice(urlsplit(link).hostname or "", urlsplit(link).port or 0, kinds) for link, kinds in by_link.items()
+        link: Notice(urlsplit(link).hostname or "", urlsplit(link).port or 0, kinds, changed)
+        for link, kinds in by_link.items()
     }
 
 

@@ -92,11 +92,14 @@ def line_number(text: str, message: str) -> int:
     """Where the section and key that `message` begins with stand in the file; tomllib does not say."""
     named = re.match(r"\[([^]]+)\](?: (\w+))?", message)
     section, key = named.groups() if named else ("", None)
+    table, _, row = section.partition(".")
     header, current = 1, ""
     for number, line in enumerate(text.splitlines(), 1):
         if opened := re.match(r"\s*\[+([^]]+)\]", line):
             current = opened[1].strip()
             header = number if current == section else header
+        elif row and current == table and re.match(rf"\s*{re.escape(row)}\s*=", line):
+            return number  # the section is a row: ID = { key = value }
         elif key and current == section and re.match(rf"\s*{key}\s*=", line):
             return number
     return header

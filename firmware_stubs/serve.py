@@ -30,6 +30,7 @@ from firmware_stubs.world_clock import WorldClock
 WAIT_S = 30.0  # for controllers, before parcels come anyway
 LINGER_S = 1.0  # after the last parcel, so that the PLCs can report it and hands are answered
 DRAIN_EXTRA_S = 10.0
+LOOK_MOST_S = 1.0  # for brokers that are looked at, before parcels come anyway
 EVENTS_S = 5.0  # within which the centre's broker lets us listen
 
 
@@ -54,7 +55,6 @@ class Simulation:
         self._loop = asyncio.get_running_loop()
         self._ledger = ledger
         self._open_wires: list[Wire] = []
-        self._notices = notices(floor.stubs)
         self._hurried = hurried
         self.flowing = False
         """Parcels come."""
@@ -62,6 +62,7 @@ class Simulation:
         self._source: Source | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._turned = asyncio.Event()
+        self._notices = notices(floor.stubs, self._turned.set)
         self._error: Exception | None = None
         self._stopping = self._quitting = self._closed = False
         self._jobs: set[asyncio.Task[None]] = set()
@@ -161,6 +162,7 @@ class Simulation:
             self._begin(wire, f"wire of {', '.join(names)}")
         for link, notice in self._notices.items():
             self._start(notice.run(), f"notice at {link}")
+        await self._until(lambda: all(notice.allowed.is_set() for notice in self._notices.values()), LOOK_MOST_S)
         if self._events is not None:
             await self._listen(self._events)
         links = self._traffic.links()

@@ -46,9 +46,9 @@ class Outcome:
             self.ends[f"{data['line']}/{data['track']}"] = name, data.get("lane") or ""
 
 
-def ride(plc: str, parcels: int, seed: int = 1, rate: int = 8000) -> Outcome:
+def ride(plc: str, parcels: int, seed: int = 1, rate: int = 8000, laps: int = 4) -> Outcome:
     """Let so many parcels ride; raises `Broken` where a promise of the simulation breaks."""
-    floor = replace(Floor(parcels_per_hour=rate, containers=False), plcs=(plc,), paced=True)
+    floor = replace(Floor(parcels_per_hour=rate, containers=False), plcs=(plc,), paced=True, laps=laps)
     outcome, begin = Outcome(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         hub = Hub(Path(folder), floor, seed)

@@ -188,6 +188,12 @@ class Faulted:
             if at >= since and "/event/" in topic
         ]
 
+    def state(self, subject: str) -> dict[str, Any]:
+        """What the broker keeps of a subject."""
+        kept = [payload for _, topic, payload, _ in self.heard.all if topic.endswith(f"/state/{subject}")]
+        found: dict[str, Any] = json.loads(kept[-1])
+        return found
+
     @property
     def alarms(self) -> dict[str, str]:
         """What `floord status` says that stands."""

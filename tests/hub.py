@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,6 +22,7 @@ from controller.journal_rows import Batch, Restored, Row
 from controller.node import Node, Start
 from controller.plan import Plan, load_plan
 from firmware_stubs import floor_file
+from firmware_stubs.floor_file import Floor
 from firmware_stubs.manifest import Places, parse
 from firmware_stubs.world import World
 
@@ -85,22 +86,27 @@ class MemoryJournal:
         return [(parcel, self.advice[parcel][1]) for parcel in sorted(parcels) if parcel in self.advice]
 
 
+@cache
+def _read(folder: Path, lines: int, rate: float, seed: int) -> tuple[Config, Plan, Floor]:
+    """The floor in a folder, as both sides read it. Nothing of it changes, so hubs of one floor share it."""
+    floor = demo_floor.write(folder, lines, rate, "mqtt://127.0.0.1:1", seed)
+    config = load(floor)
+    return config, load_plan(config.plan, config), floor_file.load(floor)
+
+
 class Hub:
     """Node, stubs, journal, broker and centre. `step()` does the next single thing; `kill()` may come before any."""
 
     def __init__(
         self, folder: Path, lines: int = 1, rate: float = 5.0, seed: int = 7, now: float = 1_000_000.0
     ) -> None:
-        floor = demo_floor.write(folder, lines, rate, "mqtt://127.0.0.1:1", seed)
-        self.config: Config = load(floor)
-        self.plan: Plan = load_plan(self.config.plan, self.config)
+        self.config, self.plan, self._floor = _read(folder, lines, rate, seed)
         self.now = now
         self.ledger = Ledger()
         self.parcels: dict[str, DemoParcel] = {}
         self.journal = MemoryJournal()
         self.steps = 0
         self._rng = Random(seed)
-        self._floor = floor_file.load(floor)
         self.world = World(self._floor, self._belt, seed=seed, now=self.now, utc_offset_ms=UTC_MS - self.now)
         self._queue: list[tuple[float, int, str, Callable[[], None]]] = []
         self._order = 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
@@ -37,7 +38,7 @@ EDGES = (
     ),
     *(f"controller/{name}.py" for name in "state_dir uplink wellbeing".split()),
     *(f"controller/{name}.py" for name in "cluster jetstream run_cluster".split()),
-    *(f"controller/{name}.py" for name in "demo demo_centre demo_journals demo_own demo_picture demo_ready".split()),
+    *(f"controller/{name}.py" for name in "demo demo_centre demo_journals demo_own demo_progress demo_ready".split()),
     *(f"controller/{name}.py" for name in "journal journal_file journal_reader journal_writer recording_file".split()),
     *(f"controller/journal_{name}.py" for name in "identity opening reserve retention salvage sift".split()),
     *("controller/commands/", "firmware_stubs/commands/"),
@@ -130,6 +131,12 @@ def project(root: Path) -> list[Module]:
     """Every Python file of the code and its tests."""
     found = [file for top in (*CODE, "tests") for file in sorted((root / top).rglob("*.py"))]
     return [parse(file.relative_to(root).as_posix(), file.read_text()) for file in found]
+
+
+@cache
+def functions(file: Path) -> frozenset[str]:
+    """The names of a module's functions and methods, for documents that name tests."""
+    return frozenset(node.name for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef))
 
 
 def devices_know_only_machines(module: Module) -> list[str]:

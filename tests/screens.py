@@ -1,10 +1,10 @@
 """The screens in docs/view.md, taken of a real floor: `make screens`.
 
-    python -m tests.screens [--floor FOLDER]
+    python -m tests.screens [--floor FOLDER] [--loop FOLDER]
 
-Runs `floord demo` for a minute, or looks at the floor that runs in FOLDER, lets faults strike it, and writes each
-screen as text into its place in docs/view.md (below `<!-- screen NAME -->`), some in colour into docs/screens/NAME.svg.
-The loop is no floor that runs: its state is made up (view_fake.py).
+Runs `floord demo`, of its own two lines and of loop-400, or looks at those that run in these folders; lets faults
+strike and end, and writes each screen as text into its place in docs/view.md (below `<!-- screen NAME -->`), some in
+colour into docs/screens/NAME.svg.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.view.interface import Interface
 from tests.view_app import press, screen, until, viewing
-from tests.view_fake import FakeSimulator, loop, standing, state
 
 ROOT = Path(__file__).parent.parent
 PAGE, FOLDER = ROOT / "docs" / "view.md", ROOT / "docs" / "screens"
 SMALL, LARGE = (80, 24), (160, 50)
 ENOUGH = 60
 """Parcels in lanes before the first screen is taken."""
-STARTS_S = 60.0
+ENDS_S = 600.0
+PATIENCE = 12
+"""Times that a demo is waited for."""
 
 
 @dataclass(frozen=True)
@@ -51,33 +52,46 @@ SHOTS = (*RUNNING, *STANDING, LOOP)
 
 def main() -> None:
     """Take them all."""
-    parser = argparse.ArgumentParser(prog="python -m tests.screens", description=__doc__.partition("\n")[0])
-    parser.add_argument("--floor", type=Path, help="the folder of a floor of two lines that runs already")
-    chosen: Path | None = parser.parse_args().floor
-    if chosen:
-        taken = asyncio.run(of_floor(chosen))
-    else:
-        with tempfile.TemporaryDirectory() as folder, demo(Path(folder) / "floor") as floor:
-            taken = asyncio.run(of_floor(floor))
-    taken |= asyncio.run(of_loop())
+    parser = argparse.ArgumentParser(prog="python -m tests.screens", description=str(__doc__).partition("\n")[0])
+    parser.add_argument("--floor", type=Path, help="the folder of a demo of two lines that runs already")
+    parser.add_argument("--loop", type=Path, help="the folder of a demo of loop-400 that runs already")
+    chosen = parser.parse_args()
+    with running(chosen.floor, "--rate", "4", "--seed", "7") as floor:
+        write(asyncio.run(of_floor(floor)))
+    with running(chosen.loop, "--floor", "loop-400") as floor:
+        write(asyncio.run(of_loop(floor)))
+
+
+def write(taken: dict[str, list[str]]) -> None:
+    """Screens into their places in the page."""
     PAGE.write_text(written(PAGE.read_text(), taken))
-    print(f"{len(taken)} screens in {PAGE.relative_to(ROOT)}")
+    print(f"{', '.join(taken)}: in {PAGE.relative_to(ROOT)}")
 
 
 @contextmanager
-def demo(folder: Path) -> Iterator[Path]:
-    """A floor that runs."""
-    command = [sys.executable, "-m", "controller", "demo", "--keep", str(folder), "--rate", "4", "--seed", "7"]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+def running(folder: Path | None, *options: str) -> Iterator[Path]:
+    """The folder of a demo that runs already, or of one that runs meanwhile."""
+    if folder is not None:
         yield folder
-    finally:
-        child.send_signal(signal.SIGINT)
-        child.wait(STARTS_S)
+        return
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "floor"
+        command = [sys.executable, "-m", "controller", "demo", "--no-view", "--keep", str(folder), *options]
+        log = Path(place) / "demo.log"
+        with log.open("wb") as errors:
+            child = subprocess.Popen(command, stdout=errors, stderr=errors)
+        try:
+            yield folder
+        finally:
+            if child.poll() is not None:
+                print(f"the demo has ended by itself:\n{log.read_text()[-1000:]}", file=sys.stderr)
+            child.send_signal(signal.SIGINT)
+            child.wait(ENDS_S)  # the belts run empty first
 
 
 async def of_floor(folder: Path) -> dict[str, list[str]]:
     """Screens of two lines: as they run, and with an emergency stop and a stuck photo-eye."""
+    await enough(folder)
     taken = {shot.name: await take(shot, folder) for shot in RUNNING}
     async with Interface(folder / "floorsim.sock") as there:
         for fault, target in (("estop", "S2"), ("eye_stuck", "S1-DEC")):
@@ -90,25 +104,30 @@ async def of_floor(folder: Path) -> dict[str, list[str]]:
     return taken
 
 
-async def of_loop() -> dict[str, list[str]]:
-    """A loop of 400 m, with a full chute."""
-    floor = loop()
-    now = state(floor, faults=[standing("1", "lane_full", "L1-C017")])
-    now["lanes"]["L1-C017"]["state"] = "FULL"
-    with tempfile.TemporaryDirectory() as folder:
-        async with viewing(Path(folder), FakeSimulator(floor, now), LOOP.size) as (view, _):
-            return {LOOP.name: screen(view)}
+async def of_loop(folder: Path) -> dict[str, list[str]]:
+    """The loop of 400 m, with a full chute."""
+    async with Interface(folder / "floorsim.sock") as there:
+        await enough(folder)
+        await there.strike({"fault": "lane_full", "target": "O1-L017", "for_s": 60})
+        try:
+            return {LOOP.name: await take(LOOP, folder)}
+        finally:
+            await there.end(None)
+
+
+async def enough(folder: Path) -> None:
+    """Wait for parcels in lanes."""
+    async with viewing(folder, size=SMALL) as (view, pilot):
+        for _ in range(PATIENCE):
+            with suppress(AssertionError):
+                await until(pilot, lambda: view.board.moment.counts.get("in_lanes", 0) >= ENOUGH, "parcels in lanes")
+                return
+    raise SystemExit(f"never {ENOUGH} parcels in the lanes of {folder}")
 
 
 async def take(shot: Shot, folder: Path) -> list[str]:
     """One screen, once enough has happened."""
     async with viewing(folder, size=shot.size) as (view, pilot):
-        for _ in range(int(STARTS_S / 10)):
-            try:
-                await until(pilot, lambda: view.board.moment.counts.get("in_lanes", 0) >= ENOUGH, "parcels in lanes")
-                break
-            except AssertionError:
-                continue
         await until(pilot, lambda: len(view.board.log.shown()) > shot.size[1] // 2, "talk on the wires")
         await press(pilot, *shot.keys)
         if shot.svg:

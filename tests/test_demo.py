@@ -90,6 +90,18 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dic
         demo.end()
 
 
+@pytest.fixture(scope="module")
+def encodings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Running]]:
+    """A demo with PLCs of each other encoding."""
+    arguments = ("--parcels", "12", "--rate", "4", "--lines", "1", "--seed", "7")
+    folder = tmp_path_factory.mktemp("encodings")
+    demos = {plc: Running(folder / plc, *arguments, "--plc", plc) for plc in demo_floor.PLCS if plc != "telegram"}
+    yield demos
+    for demo in demos.values():
+        demo.end()
+
+
+@pytest.mark.usefixtures("encodings")  # they begin here, ride beside, and are asked below
 def test_killed_five_times_nothing_is_missing_doubled_or_escaped(killed: tuple[Path, dict[str, Any], int]) -> None:
     _, verdict, code = killed
     assert code == 0, verdict
@@ -147,19 +159,12 @@ def test_ctrl_c_runs_empty_and_status_and_tail_answer_meanwhile(tmp_path: Path) 
             tail.communicate()
 
 
-def test_plcs_of_each_encoding_bring_the_same_parcels_to_the_same_ends(tmp_path: Path) -> None:
-    others = [plc for plc in demo_floor.PLCS if plc != "telegram"]
-    arguments = ("--parcels", "12", "--rate", "4", "--lines", "1", "--seed", "7")
-    demos = {plc: Running(tmp_path / plc, *arguments, "--plc", plc) for plc in others}
-    try:
-        verdicts = {plc: demo.verdict() for plc, demo in demos.items()}
-        for plc, verdict in verdicts.items():
-            assert demos[plc].process.returncode == 0, (plc, verdict)
-            assert verdict["parcels"] == verdict["terminal"] == 12, plc
-            assert f'kind = "{plc.partition("-")[0]}"' in (tmp_path / plc / "floor.toml").read_text()
-    finally:
-        for demo in demos.values():
-            demo.end()
+def test_plcs_of_each_encoding_bring_the_same_parcels_to_the_same_ends(encodings: dict[str, Running]) -> None:
+    for plc, demo in encodings.items():
+        verdict = demo.verdict()
+        assert demo.process.returncode == 0, (plc, verdict)
+        assert verdict["parcels"] == verdict["terminal"] == 12, plc
+        assert f'kind = "{plc.partition("-")[0]}"' in (demo.folder / "floor.toml").read_text()
 
 
 def test_a_rate_that_the_belts_cannot_bear_is_refused_with_the_arithmetic() -> None:

@@ -125,6 +125,15 @@ def test_ten_drills_and_each_has_what_a_trainee_needs() -> None:
         find("blind-eyes")
 
 
+def test_the_document_lists_them() -> None:
+    rows = [
+        f"| `{name}` | `{one.floor}` | {one.drill.par_s / 60:g} | {one.title} |"
+        for name, one in zip(names(), map(find, names()), strict=True)
+        if one.drill
+    ]
+    assert "\n".join(rows) in (Path(__file__).parents[1] / "docs/drills.md").read_text()
+
+
 # --- the score
 
 

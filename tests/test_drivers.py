@@ -12,7 +12,7 @@ import importlib.util
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import devices.driver
@@ -111,7 +111,6 @@ def test_silence_ends_a_cut_message_and_the_next_is_whole(kind: str, message: Re
 
 @every_kind
 @given(data=st.data())
-@settings(max_examples=200)
 def test_no_bytes_raise(kind: str, data: st.DataObject) -> None:
     texts = data.draw(st.sampled_from(settings_groups(kind)))
     messages = [message.raw for known, message in RECORDED if known == kind and message.settings == texts]

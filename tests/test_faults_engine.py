@@ -11,6 +11,7 @@ from firmware_stubs.cables import Cables
 from firmware_stubs.faults.engine import Engine
 from firmware_stubs.faults.kind import FaultError
 from firmware_stubs.faults.registry import FAULTS
+from firmware_stubs.rides import Parcel
 from tests.floor_bench import S1, Bench
 
 
@@ -35,6 +36,8 @@ class Floor(Bench):
 
     def __init__(self, seed: int = 1, heartbeat: str = "", **belt: Any) -> None:
         document = copy.deepcopy(S1)
+        document["point"]["DESK"] = {}
+        document["stub"]["gun"] = {"kind": "line", "link": "pty:///t/gun", "point": "DESK"}
         document["stub"]["tunnel-S1"] |= {"heartbeat": heartbeat} if heartbeat else {}
         super().__init__(document | ({"belt": {"S1": belt}} if belt else {}), seed=seed)
         self.medium = Medium()
@@ -115,7 +118,7 @@ def test_a_fault_is_ended_by_its_id_and_all_at_once() -> None:
         ("eye_blind", "S1-DEX", {}, "eye_blind: no point is called 'S1-DEX'; did you mean 'S1-DEC'?"),
         ("eye_blind", "S1-T1", {}, "eye_blind: no point is called 'S1-T1'"),
         ("jam", "S9", {}, "jam: no line is called 'S9'; known are S1"),
-        ("boot", "plc-S1", {}, "boot: no stub is called 'plc-S1'; known are tunnel-S1"),
+        ("boot", "plc-S1", {}, "boot: no stub is called 'plc-S1'; known are gun, tunnel-S1"),
         ("jam", "S1", {"for_s": 0}, "jam: for_s = 0: give seconds, more than 0 and at most 86400"),
         ("jam", "S1", {"for_s": 86_401}, "at most 86400"),
         ("jam", "S1", {"for_s": float("nan")}, "at most 86400"),
@@ -213,6 +216,39 @@ def test_a_hidden_fault_is_shown_to_nobody() -> None:
     }
     floor.go(3000.0)
     assert {"mishap", "struck"} <= {entry["what"] for entry in floor.ledger if floor.engine.shows(entry)}
+
+
+def test_what_a_hidden_fault_keeps_others_from_does_not_betray_it() -> None:
+    floor = Floor()
+    floor.strike("eye_blind", "S1-DEC", hidden=True)
+    with pytest.raises(FaultError, match=r"^S1-DEC: eye_stuck cannot strike there now$"):
+        floor.strike("eye_stuck", "S1-DEC")
+
+
+@pytest.mark.parametrize(
+    ("fault", "texts"),
+    [
+        ("no_read", [("a", None), ("b", "C-b"), ("c", "C-c")]),
+        ("wrong_read", [("a", "C-b"), ("b", "C-b"), ("c", "C-c")]),
+        ("double_read", [("a", "C-a"), ("a", "C-a"), ("b", "C-b"), ("c", "C-c")]),
+    ],
+)
+def test_a_reader_at_a_desk_errs_as_one_at_a_belt(fault: str, texts: list[tuple[str, str | None]]) -> None:
+    floor = Floor()
+    floor.strike(fault, "gun", count=1)
+    for name in "abc":
+        floor.world.add(Parcel(name, "", (f"C-{name}".encode(),), 300, 900, point="DESK", after_ms=500.0), 0.0)
+    floor.world.release(0.0)
+    floor.go(2500.0)
+    assert floor.of("read", "parcel", "text") == texts
+    assert floor.of("struck", "place", "parcel") == [("gun", "a")]
+    assert floor.engine.standing(floor.now) == []
+    floor.strike("silent", "gun", for_s=1)
+    floor.world.add(Parcel("d", "", (b"C-d",), 300, 900, point="DESK"), floor.now)
+    floor.go(5000.0)
+    assert (floor.of("read", "parcel", "text"), floor.world.unsaid) == (texts, 0)
+    with pytest.raises(FaultError, match="slow_read: no reader is called 'gun'"):
+        floor.strike("slow_read", "gun")
 
 
 def test_faults_of_cables_are_set_counted_and_cleared() -> None:

@@ -191,7 +191,7 @@ def test_what_floord_shows_of_a_fault(case: Case) -> None:
     alarms = [f"{name}: {what}" for name, what in floor.alarms.items()]
     assert not case.alarm or [one for one in alarms if one.startswith(case.alarm)], alarms
     speed = floor.daemon.ask({"do": "status"})["lines"]["S1"]["speed_mm_s"]
-    assert speed == (1000 if case.fault == "slow" else 2000)
+    assert speed == floor.state("line/S1")["speed_mm_s"] == (1000 if case.fault == "slow" else 2000)
     floor.run(0.02)
     assert floor.engine.standing(floor.now) == []
     if case.quiet:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 from tests.faults.__main__ import STATES, rows
+from tests.layers import functions
 
 HERE = Path(__file__).parent
 FAULTS = 50
@@ -20,6 +20,4 @@ def test_what_is_called_tested_names_tests_that_exist() -> None:
     for row in rows():
         assert bool(row.tests) or row.state != "tested", f"row {row.number} is called tested and names no test"
         for file, name in row.tests:
-            tree = ast.parse((HERE / file).read_text())
-            names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-            assert not name or name in names, f"row {row.number}: {file} has no {name}"
+            assert not name or name in functions(HERE / file), f"row {row.number}: {file} has no {name}"

@@ -47,12 +47,12 @@ def test_what_is_changed_is_lived_through(kind: str, full: bool) -> None:
     rng, scripts = Random(kind), seeds(kind)
     for _ in range(20_000 if full else 100):
         script = changed(rng, scripts)
-        began = time.perf_counter()
+        began = time.process_time()
         try:
             run(kind, script)
         except Exception as error:
             raise AssertionError(f"python -m tests.fuzz --kind {kind} --again {script.hex()}") from error
-        assert time.perf_counter() - began < 10.0, script.hex()
+        assert time.process_time() - began < 10.0, script.hex()
 
 
 @of_all_kinds

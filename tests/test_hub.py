@@ -73,7 +73,7 @@ def test_reads_are_matched_again_after_the_belt_has_stopped_and_run(tmp_path: Pa
     hub.run(lambda: hub.world.in_session)
     hub.world.release(hub.now)
     stream = Parcels(["S1"], 3)
-    for _ in range(12):
+    for _ in range(30):  # those that waited for the belt follow closely, where reads may fit two; then come more
         hub.induct(stream.next())
     hub.run(lambda: len(hub.ledger.physical) >= 4)
     belt = hub.world._by_line["S1"].belt
@@ -87,4 +87,4 @@ def test_reads_are_matched_again_after_the_belt_has_stopped_and_run(tmp_path: Pa
     names = [json.loads(row.body) for row in hub.journal.rows.values()]
     assert {"hubfloor.line.stopped.v1", "hubfloor.line.started.v1"} <= {event["type"] for event in names}
     routed = [event["data"] for event in names if event["type"] == "hubfloor.parcel.routed.v1"]
-    assert sum(event["identity"] == "READ" for event in routed) >= 8, [event["identity"] for event in routed]
+    assert sum(event["identity"] == "READ" for event in routed[-12:]) >= 8, [event["identity"] for event in routed]

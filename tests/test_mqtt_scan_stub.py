@@ -59,6 +59,14 @@ def short(verdicts: Iterable[Verdict]) -> list[tuple[str, str, str, bool]]:
     return [(one.device, one.verdict, one.tone, one.local) for one in verdicts]
 
 
+def test_many_terminals_have_one_subscription_and_ignore_what_others_are_told() -> None:
+    scanner = terminal(devices=tuple(f"HT-{number:02}" for number in range(10)))
+    assert scanner.subscriptions() == [("handheld/rules", 1), ("handheld/+/answer", 1)]
+    scanner.feed(Message("handheld/HT-77/answer", b'{"scan": "x", "verdict": "ok", "words": "", "tone": "short"}'), 0.0)
+    assert scanner.counts["wrong_receiver"] == 1
+    assert scanner.verdicts() == []
+
+
 def test_it_says_that_it_is_there_and_its_will_that_it_is_gone() -> None:
     scanner = terminal(devices=("HT-07", "HT-08"))
     assert scanner.subscriptions() == [

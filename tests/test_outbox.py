@@ -387,5 +387,5 @@ class AnyOrder(RuleBasedStateMachine):
         assert (self.outbox.queued, self.outbox.quarantined, self.outbox.oldest) == (0, 0, None)
 
 
-AnyOrder.TestCase.settings = settings(max_examples=200, stateful_step_count=60)
+AnyOrder.TestCase.settings = settings(stateful_step_count=60)
 TestAnyOrder = AnyOrder.TestCase

@@ -18,8 +18,8 @@ PLCS = ("telegram", "mqtt_json", "modbus-tcp", "modbus-rtu")
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("plc", PLCS)
-def test_every_item_ends_once(plc: str, case: str) -> None:
-    for seed in (1, 2) if plc in ("telegram", "mqtt_json") else (1,):
+def test_every_item_ends_once(plc: str, case: str, full: bool) -> None:
+    for seed in (1, 2, 3) if full else (1,):
         found = run(plc, case, seed)
         assert not found.broken
         assert found.on_belt >= ITEMS

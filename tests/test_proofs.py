@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from devices.scanners import _cola
 from tests import proofs
 from tests.ears import READERS
+from tests.layers import functions
 from tests.proofs import BIT, CHECKSUM, DAMAGES, PROVED, damaged, head, rows, stated
 
 each_reader = pytest.mark.parametrize("kind", sorted(READERS))
@@ -64,8 +64,4 @@ def test_the_cases_of_the_document_name_tests_that_exist() -> None:
     named = re.findall(r"`(test_\w+\.py)(?:::(\w+))?`", text)
     assert len(named) > 40
     for file, name in named:
-        tree = ast.parse((Path(__file__).parent / file).read_text())
-        assert not name or name in {one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)}, (
-            file,
-            name,
-        )
+        assert not name or name in functions(Path(__file__).parent / file), (file, name)

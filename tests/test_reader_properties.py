@@ -197,9 +197,9 @@ def test_a_wire_without_an_end_is_seen_and_takes_no_room(kind: str, texts: tuple
     size = MEGABYTE // ((1 if full else 25) * (SLOWER if ALL_KINDS[kind] == "plcs" else 1))
     for name, pattern in floods(kind, texts).items():
         ear = Ear(kind, texts)
-        began = time.perf_counter()
+        began = time.process_time()
         items = pour(ear, pattern, size)
-        assert time.perf_counter() - began < 20.0, name
+        assert time.process_time() - began < 20.0, name
         assert items or ALL_KINDS[kind] == "plcs", name
         assert held(ear.ear) < ROOM, name
 
@@ -219,9 +219,9 @@ def test_a_message_that_never_ends_is_given_up(kind: str, texts: tuple[str, ...]
 
 def _give_up(kind: str, texts: tuple[str, ...], pieces: list[bytes]) -> None:
     ear = Ear(kind, texts)
-    began = time.perf_counter()
+    began = time.process_time()
     items = [item for piece in pieces for item in ear.feed(piece, 1.0)]
-    assert time.perf_counter() - began < 20.0, pieces[0][:9]  # 0.01 to 3 s; a quadratic one takes minutes
+    assert time.process_time() - began < 20.0, pieces[0][:9]  # 0.01 to 3 s; a quadratic one takes minutes
     assert items, pieces[0][:9]
     assert held(ear.ear) < ROOM, pieces[0][:9]
 
@@ -232,11 +232,11 @@ def test_byte_by_byte_takes_time_like_its_length(kind: str, texts: tuple[str, ..
 
     def seconds(count: int) -> float:
         ear = Ear(kind, texts)
-        began = time.perf_counter()
+        began = time.process_time()
         ear.feed(opening, 1.0)
         for _ in range(count):
             ear.feed(b"A", 1.0)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     assert seconds(16_000) < 20 * seconds(2_000) + 0.5
 

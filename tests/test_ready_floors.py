@@ -19,6 +19,7 @@ from firmware_stubs.cables import Cables
 from firmware_stubs.faults import scenario
 from firmware_stubs.faults.engine import Engine
 from firmware_stubs.lockstep import Lockstep
+from firmware_stubs.sections import FloorError
 from firmware_stubs.several_floors import load_all
 from firmware_stubs.world import World
 from tests.rehearsed import NOW, UTC_MS, Coupled, Published, Rehearsed
@@ -179,6 +180,16 @@ def test_new_says_what_is_wrong(
     assert done.exit_code == 2
     assert words in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_mistake_in_a_row_is_found(tmp_path: Path) -> None:
+    (path,) = floors.write("wheel-30", tmp_path / "floor")
+    lines = path.read_text().splitlines()
+    (number,) = [number for number, line in enumerate(lines) if line.startswith("W1-L07 ")]
+    lines[number] = lines[number].replace("position_mm = ", "position_mm = 9")
+    path.write_text("\n".join(lines))
+    with pytest.raises(FloorError, match=rf"floor.toml:{number + 1}: \[lane.W1-L07\] position_mm: 9"):
+        floor_file.load(path)
 
 
 def test_floors_has_a_line_for_each() -> None:

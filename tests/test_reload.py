@@ -32,6 +32,8 @@ from tests.test_check import S1_PLAN
 from tests.test_config import FLOOR, write
 
 LANE = "[lane.S1-L03]\n"
+PARCELS = 28
+"""more than come, at 4 a second, until the last of four reloads is over"""
 
 
 def change(hub: Hub, old: str, new: str) -> str:
@@ -151,7 +153,7 @@ def test_a_busy_line_goes_on_over_a_reload(tmp_path: Path) -> None:
             hub.online()
             until(lambda: hub.status()["lines"]["S1"]["synchronised"], "the PLC has a session")
             stream = Parcels(["S1"], 5)
-            for _ in range(40):
+            for _ in range(PARCELS):
                 simulator.give(stream.next().manifest())
             until(lambda: simulator.count("inducted") >= 12, "parcels ride")
             for capacity in (5, 6, 7):
@@ -176,13 +178,15 @@ def test_a_busy_line_goes_on_over_a_reload(tmp_path: Path) -> None:
             for event in named(hub, f"parcel/{name}")
         ]
         assert sorted(ends) == sorted(inducted)
-        assert len(inducted) == 40
+        assert len(inducted) == PARCELS
         assert named(hub, "parcel/mis_sorted") == []
 
 
 @pytest.mark.parametrize("spoil", ["no = floor", "[lane.S1-L03", ""])
-def test_a_start_with_a_bad_file_runs_what_ran_last(spoil: str, tmp_path: Path) -> None:
+def test_a_start_with_a_bad_file_runs_what_ran_last(spoil: str, tmp_path: Path, full: bool) -> None:
     """Somebody saved half a file, and then the power went: the floor stands for nobody (P11)."""
+    if spoil == "no = floor" and not full:
+        pytest.skip("--full: here no TOML again, as half a header is")
     with mosquitto(tmp_path / "broker") as child, Hub(tmp_path / "hub", child.url) as hub:
         hub.start()
         assert hub.end()[0] == 0

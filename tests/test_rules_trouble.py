@@ -85,6 +85,21 @@ def test_some_no_reads_are_no_alarm_and_half_of_all_are() -> None:
     assert alarms(bench) == [("raised", "no-read-tunnel-1")]
 
 
+def test_what_a_plc_finds_again_that_had_forgotten_all_is_no_trouble() -> None:
+    bench = ready()
+    for track in range(1, TOO_OFTEN):
+        bench.after(500)
+        bench.indu(track)
+    bench.session(epoch=EPOCH + 1, new=True)
+    for track in range(1, 2 * TOO_OFTEN - 1):
+        assert alarms(bench) == []
+        bench.after(500)
+        bench.plc(said.Ghost("S1-DEC", track, 0, 0, None, bench.now, bench.now))
+    assert alarms(bench) == []
+    bench.plc(said.Ghost("S1-DEC", 99, 0, 0, None, bench.now, bench.now))
+    assert alarms(bench) == [("raised", "ghosts-S1")]
+
+
 def test_lost_items_and_ghosts_are_counted_for_themselves() -> None:
     bench = ready()
     for track in range(1, TOO_OFTEN + 1):

@@ -94,7 +94,7 @@ def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
         (
             'answers = [{ fault = "eye_blind", => answers = [{ foul = "eye_blind",',
             33,
-            "[drill] answers: write a list of",
+            "[drill] answers: each is",
         ),
         (
             'answers = [{ fault = "eye_blind", => answers = [{ fault = "x",',

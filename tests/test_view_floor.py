@@ -155,6 +155,23 @@ def test_many_lanes_are_letters_each_and_a_shut_one_wins_its_place() -> None:
     assert "J" in drawn(floor, now)[5]
 
 
+def test_a_close_lane_is_a_letter_for_what_lies_in_it() -> None:
+    floor = plant()
+    floor["lines"]["S1"]["lanes"] |= {
+        f"S1-M{at}": {"mm": 9000 + 400 * at, "capacity": 10 * at or None} for at in range(3)
+    }
+    now = state(floor)
+    places = {"S1-M0": 30, "S1-M1": 31, "S1-M2": 32}
+    for lanes, letters in (
+        ({}, "···"),
+        ({"S1-M0": {"drops": 4}, "S1-M1": {"taken": 3}, "S1-M2": {"taken": 20}}, ":39"),
+        ({"S1-M0": {"state": "NCON"}, "S1-M1": {"state": "LOCK"}, "S1-M2": {"state": "ODD"}}, "NL!"),
+    ):
+        now["lanes"] = lanes
+        row = drawn(floor, now)[5]
+        assert "".join(row[places[lane]] for lane in places) == letters
+
+
 def test_lines_become_smaller_and_then_pages() -> None:
     heights = []
     for count in (1, 2, 4, 8, 20):

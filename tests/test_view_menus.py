@@ -159,9 +159,22 @@ def test_the_head_shows_figures_what_stands_and_how_floord_does() -> None:
     now["lines"]["S2"] |= {"state": "estop", "speed_mm_s": 0}
     rows = texts(board(now, Node(WELL, "")).head(80))
     assert rows[0].startswith(" two lines  17:00:00 UTC")
-    assert rows[1] == " 4,980 parcels/h  412 inducted  391 in lanes  17 on belts  4 waiting  3 late"
+    assert rows[1] == " 4,980 parcels/h  3 late  412 inducted  391 in lanes  17 on belts  4 waiting"
     assert rows[2] == " ■ S2 EMERGENCY STOP  + 4 ok  ! 1 simulated  + floord demo"
     assert "TIME STANDS" in texts(board(state(plant(), paused=True)).head(80))[0]
+
+
+def test_the_panes_stay_on_the_screen_beside_a_long_title() -> None:
+    found = board(state(plant(), paused=True))
+    found.plant = found.plant.model_copy(update={"title": "sorter-1, sorter-2, sorter-3, cargo"})
+    row = texts(found.head(80))[0]
+    assert row.startswith(" sorter-1, …  17:00:00 UTC")
+    assert row.endswith("TIME STANDS   1 floor  2 wire  3 machines  4 alarms")
+
+
+def test_several_floords_are_counted() -> None:
+    row = texts(board(None, Node(), Node(WELL, ""), Node()).head(80))[2]
+    assert row.endswith("? 2 of 3 floords do not answer  + floord demo")
 
 
 def test_floord_may_be_missing_unwell_or_alarmed() -> None:

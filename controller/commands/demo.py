@@ -56,6 +56,7 @@ def command(
     from controller.demo_floor import TooFast, bearable
     from controller.demo_ledger import passed
     from controller.demo_own import OwnFloor
+    from controller.demo_progress import has_terminal
     from controller.demo_ready import ReadyFloor
 
     if broker not in ("nats", "mosquitto") and not broker.startswith(("mqtt://", "mqtts://")):
@@ -70,7 +71,8 @@ def command(
         raise click.UsageError(f"--keep {keep}: there is a floor in it already; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        options = Options(parcels, rate, lines, seed, broker, folder, as_json, plc, floor, bool(view), record)
+        shown = not as_json and (has_terminal() if view is None else view)
+        options = Options(parcels, rate, lines, seed, broker, folder, as_json, plc, floor, shown, record)
         verdict = asyncio.run(_run(ReadyFloor if floor else OwnFloor, options))
     except* (BrokerMissing, BrokerFailed, DemoFailed, OSError) as errors:
         raise click.ClickException("; ".join(str(error) for error in errors.exceptions)) from None

@@ -9,7 +9,7 @@ from typing import Any
 from controller.view import floor_page, notes, wire_rows
 from controller.view.facts import Kind, Moment, Plant
 from controller.view.hearing import ears
-from controller.view.ink import Row, cropped, spread
+from controller.view.ink import Row, cropped, spread, width_of
 from controller.view.lines import LEVELS
 from controller.view.menus import SHORTCUTS
 from controller.view.notes import Health
@@ -74,8 +74,12 @@ class Board:
         tabs: Row = []
         for number, name in enumerate(PANES, 1):
             tabs += [(f" {number} {name} ", "pick" if name == self.front else "dim")]
-        title: Row = [(f" {self.plant.title or 'no floor'}", "title"), (f"  {notes.clock(moment.utc_ms)} UTC ", "dim")]
-        title += [(" TIME STANDS ", "pick")] if moment.paused else []
+        clock: Row = [
+            (f"  {notes.clock(moment.utc_ms)} UTC ", "dim"),
+            (" TIME STANDS " if moment.paused else "", "pick"),
+        ]
+        room = width - width_of(clock) - width_of(tabs) - 1
+        title: Row = [*cropped([(f" {self.plant.title or 'no floor'}", "title")], max(8, room)), *clock]
         statuses = [daemon.status for daemon in self.daemons if daemon.status]
         stands = floor_page.standing(self.plant, moment)
         wrong: Row = [(f" ■ {', '.join(stands)} ", "fault"), (" ", "plain")] if stands else [(" ", "plain")]

@@ -10,7 +10,7 @@ from controller.view.facts import Moment, Plant
 from controller.view.glyphs import BY_GRAVITY, LEGEND, light
 from controller.view.ink import Row, cropped, padded, width_of
 
-LANES = "3/40 in a lane, of 40  0-9 tenths  F full L locked J jam  * customs-controlled"
+LANES = "3/40 in a lane, of 40  0-9 tenths  : some  F full L locked J jam  * customs lane"
 
 DESK_ROWS = 3
 """For points on no line, where there are lines, too."""

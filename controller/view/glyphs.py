@@ -49,13 +49,14 @@ def shut(lane: Lane) -> bool:
 
 
 def fill_letter(exit_: Exit, lane: Lane) -> tuple[str, str]:
-    """A lane in one character: a letter for why it is shut, else the tenths that are taken; `·` empty or no limit."""
+    """A lane in one character: a letter for why it is shut, else the tenths that are taken; `·` empty; `:` not empty,
+    and without limit."""
     if shut(lane):
         state = lane.state.upper()
         return _STATE_LETTERS.get(state, "!"), "full"
-    if not exit_.capacity or not lane.taken:
-        return "·", "dim"
-    return str(min(9, 10 * lane.taken // exit_.capacity)), "plain"
+    if not exit_.capacity:
+        return (":", "plain") if lane.drops or lane.taken else ("·", "dim")
+    return (str(min(9, 10 * lane.taken // exit_.capacity)), "plain") if lane.taken else ("·", "dim")
 
 
 def fill_text(exit_: Exit, lane: Lane) -> tuple[str, str]:
@@ -70,7 +71,7 @@ def fill_text(exit_: Exit, lane: Lane) -> tuple[str, str]:
 
 def worst_fill(one: tuple[str, str], other: tuple[str, str]) -> tuple[str, str]:
     """Of two lanes in one place: a shut one, else the fuller one."""
-    return max(one, other, key=lambda fill: (fill[1] == "full", fill[0].isdigit(), fill[0]))
+    return max(one, other, key=lambda fill: (fill[1] == "full", fill[0].isdigit(), fill[0] == ":", fill[0]))
 
 
 def light(of: Light | None) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -60,7 +60,7 @@ def figures(moment: Moment, statuses: Iterable[Mapping[str, Any]]) -> Row:
     known = list(statuses)
     late = f"{sum(status.get('late', 0) for status in known)} late" if known else "late ?"
     rate = "- parcels/h" if moment.per_hour is None else f"{moment.per_hour:,.0f} parcels/h"
-    return [(f" {rate}", "title"), ("  " + "  ".join([*parts, late]), "plain")]
+    return [(f" {rate}", "title"), ("  " + "  ".join([late, *parts]), "plain")]
 
 
 def machines(plant: Plant, moment: Moment, width: int) -> list[Row]:
@@ -133,13 +133,16 @@ def unwell(daemon: Health) -> str:
     return f"floord {daemon.status.get('node', '')}: {found}" if found else ""
 
 
-def daemons(known: Iterable[Health]) -> Row:
+def daemons(known: Sequence[Health]) -> Row:
     """Every floord of this floor in a few words."""
     row: Row = []
-    for daemon in known:
-        if daemon.status is None:
-            row.append(("? floord does not answer  ", "warn"))
-            continue
+    all_, there = list(known), [daemon for daemon in known if daemon.status is not None]
+    if missing := len(all_) - len(there):
+        row.append(
+            (f"? {f'{missing} of {len(all_)} floords do' if len(all_) > 1 else 'floord does'} not answer  ", "warn")
+        )
+    for daemon in there:
+        assert daemon.status is not None  # those are left out above
         alarms, node = daemon.status.get("alarms", {}), f"floord {daemon.status.get('node', '')}"
         if alarms:
             row.append((f"# {node}: {counted(len(alarms), 'alarm')}  ", "warn"))

@@ -71,7 +71,7 @@ class Slow(Kind):
 
     name, on, target, Settings = "slow", "belt", "line", Speed
     what = "a belt runs with a share of its speed"
-    shows = "the speed in floord status; windows and deadlines follow it, all goes on"
+    shows = "speed_mm_s of state/line and floord status; windows and deadlines follow it, all goes on"
 
     def begin(self, ground: Ground, strike: Strike, now: float) -> None:
         """Slower."""

@@ -69,6 +69,8 @@ class Engine:
         check(name, target, kind, kind.targets(world))
         group = kind.group or name
         if found := self._standing_of(group, target):
+            if found.hidden:
+                raise FaultError(f"{target}: {name} cannot strike there now")
             raise FaultError(f"{target}: {found.kind.name} stands there already ({found.id}); end it first")
         world.advance(now)
         number = f"f{self._number + 1}"

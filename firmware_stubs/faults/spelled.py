@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from firmware_stubs.faults.kind import Ground, Kind, Strike
 from firmware_stubs.results import within
 from firmware_stubs.spells import Spell
+from firmware_stubs.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,11 @@ class Spelled(Kind):
         """From the next one on."""
         ms = getattr(strike.settings, "ms", 0.0)
         strike.kept = Spell(self.spell, strike.settings.share, strike.left, ms, strike.rng)
-        ground.world.spell(strike.target, strike.kept, on=True)
+        ground.world.spell(self.target, strike.target, strike.kept, on=True)
 
     def end(self, ground: Ground, strike: Strike, now: float) -> None:
         """No one more."""
-        ground.world.spell(strike.target, strike.kept, on=False)
+        ground.world.spell(self.target, strike.target, strike.kept, on=False)
 
     def times(self, for_s: float | None, count: int | None) -> int | None:
         """As often as there is occasion, where a time is given and no count."""
@@ -87,6 +88,10 @@ class SlowRead(Spelled):
     name, target, spell, Settings = "slow_read", "reader", "late", Late
     what = "a reader says its results so many ms late"
     shows = "parcel/read UNCLAIMED when it is too late for the belt, parcels end as SCANNER_LATE"
+
+    def targets(self, world: World) -> list[str]:
+        """At a belt: of a hand nobody can say what is late."""
+        return world.readers_at_belts
 
 
 class EyeChatter(Spelled):

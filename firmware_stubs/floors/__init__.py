@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -38,14 +39,17 @@ def load(name: str) -> ModuleType:
     return importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
 
 
-def write(name: str, folder: Path, *, broker: str = BROKER, site: str = SITE) -> list[Path]:
-    """Write a floor's files into a folder, which is made if it is missing; the paths of its floor files.
+def write(
+    name: str, folder: Path, *, broker: str = BROKER, site: str = SITE, port: Callable[[int], int] = int
+) -> list[Path]:
+    """Write a floor's files into a folder, which is made if it is missing; the paths of its floor files. `port`: which
+    TCP port is taken in place of a usual one.
 
     Raises UnknownFloorError, PlaceError when folder, broker or site cannot stand in a floor file, FileExistsError
     when one of the files is there already: nothing is written then.
     """
     module = load(name)
-    texts: dict[str, str] = module.texts(Place(str(folder.absolute()), broker, site))
+    texts: dict[str, str] = module.texts(Place(str(folder.absolute()), broker, site, port))
     if there := [file for file in texts if (folder / file).exists()]:
         raise FileExistsError(f"{folder / there[0]} is there already; choose another folder, or delete it")
     folder.mkdir(parents=True, exist_ok=True)

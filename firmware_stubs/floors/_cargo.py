@@ -46,4 +46,8 @@ def text(place: Place, parcels_per_hour: int) -> str:
         text += section(f"desk.{name}", mix="units", every_s=round(every, 2))
     for name, process in hands.items():
         text += section(f"desk.{name}", mix="hands", every_s=round(SCAN_S / HANDS[process], 3))
-    return text + mix("units", labels={"sscc": 1}, codes=[0, 1]) + mix("hands", codes=[1, 99])
+    return (
+        text
+        + mix("units", polybag=0, box=0, heavy=0, nonconveyable=0, bag=85, cage=15, labels={"sscc": 1}, codes=[0, 1])
+        + mix("hands", codes=[1, 99])
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -17,11 +17,13 @@ class PlaceError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a floor is: its folder (absolute), the broker of its nodes and machines, the site. Raises PlaceError."""
+    """Where a floor is: its folder (absolute), the broker of its nodes and machines, the site. `port`: which TCP port
+    is taken in place of a usual one. Raises PlaceError."""
 
     folder: str
     broker: str
     site: str
+    port: Callable[[int], int] = int
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"/[A-Za-z0-9_./+@=-]*", self.folder):
@@ -41,6 +43,7 @@ class Place:
 
     def tcp(self, port: int) -> tuple[str, str]:
         """The same at a TCP port of this computer, on which the machine listens."""
+        port = self.port(port)
         return f"tcp://127.0.0.1:{port}", f"tcp-listen://127.0.0.1:{port}"
 
     def mqtt(self) -> tuple[str, str]:

@@ -22,6 +22,7 @@ __all__ = ["ON_BROKER", "Scanner", "Settings", "Verdict"]
 ON_BROKER = True  # its link is a broker
 
 _ID = "[A-Za-z0-9_-]{1,64}"
+_NAMED_MOST = 5  # devices with a subscription each
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,13 @@ class Scanner(Quiet):
         return self._connected and self.rules.online is True
 
     def subscriptions(self) -> list[tuple[str, int]]:
-        """The rules, and the answers of each device."""
-        base = self._settings.base
-        return [(f"{base}/rules", 1), *((f"{base}/{device}/answer", 1) for device in self._settings.devices)]
+        """The rules, and the answers of each device; of many devices all answers, those of others are ignored.
+
+        nats-server refuses a subscription when those of one connection may have more than 65,535 messages on their way.
+        """
+        base, devices = self._settings.base, self._settings.devices
+        named = devices if len(devices) <= _NAMED_MOST else ("+",)
+        return [(f"{base}/rules", 1), *((f"{base}/{device}/answer", 1) for device in named)]
 
     def will(self) -> Message | None:
         """The first device is offline."""

@@ -74,6 +74,8 @@ class Floor:
     """the serial lines of PLCs need their time for each character"""
     plcs: tuple[str, ...] = ("telegram",)
     """what the PLCs speak, of PLCS, one line after the other and again from the first"""
+    laps: int = 4
+    """so often at most does a parcel go round the loop"""
 
     @property
     def per_line(self) -> float:
@@ -180,7 +182,7 @@ def _ends(name: str, bond: int, exception: int, supervised: bool = True) -> str:
 def _loop(floor: Floor, seed: int) -> str:
     name, tunnel = LOOP, {"prefix": STX, "suffix": ETX, "heartbeat": "HB", "point": f"{LOOP}-T1"}
     text = section(f"line.{name}", kind="loop", speed_mm_s=SPEED_MM_S, length_mm=LAP_MM, default_lane=f"{name}-EX",
-                   carriers=CARRIERS, load_max=160, laps_max=4)  # fmt: skip
+                   carriers=CARRIERS, load_max=160, laps_max=floor.laps)  # fmt: skip
     text += section(f"point.{name}-IND", line=name, position_mm=0, induction=True)
     text += section(f"point.{name}-T1", line=name, position_mm=3000)
     text += section(f"point.{name}-DEC", line=name, position_mm=5000, decision=True)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from multiprocessing import get_context
 from textwrap import fill
 
 from tests.sim.faults import KINDS
 from tests.sim.story import Story, Told, play
+
+Kinds = tuple[str, ...] | None
+"""faults that a story suffers; None = its seed draws them"""
 
 
 class Report:
@@ -57,14 +59,29 @@ class Report:
         return f"{seconds:.0f} s: {parcels / seconds:.0f} parcels a second, {simulated / seconds:.0f} times real time"
 
 
-def run(stories: list[Story], processes: int, kinds: tuple[str, ...] | None = None) -> Iterator[Told]:
+def run(stories: list[Story], processes: int, kinds: Kinds = None) -> Iterator[Told]:
     """Play them with the blows of their seeds, or of these kinds, over some processes; as they end."""
-    _played = partial(play, drawn=False, kinds=kinds)
+    yield from run_each([(story, kinds) for story in stories], processes)
+
+
+def run_each(stories: Sequence[tuple[Story, Kinds]], processes: int) -> Iterator[Told]:
+    """The same, each with kinds of its own."""
     if processes <= 1:
         yield from map(_played, stories)
         return
     with get_context("spawn").Pool(processes, _start) as pool:
         yield from pool.imap_unordered(_played, stories)
+
+
+def deal(stories: list[Story], kinds: Iterable[str]) -> list[tuple[Story, Kinds]]:
+    """Each kind to one story, neighbours in the alphabet to different ones: few stories suffer everything there is."""
+    names = sorted(kinds)
+    return [(story, tuple(names[turn :: len(stories)])) for turn, story in enumerate(stories)]
+
+
+def _played(drawn: tuple[Story, Kinds]) -> Told:
+    story, kinds = drawn
+    return play(story, drawn=False, kinds=kinds)
 
 
 def _start() -> None:

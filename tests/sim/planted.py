@@ -29,6 +29,8 @@ class Planted:
     open_closure: bool = False
     one_line: bool = False
     """on one line alone it shows sooner"""
+    shows: int = 1
+    """A seed in which it did; where a search in a hurry begins."""
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -164,7 +166,11 @@ BUGS: dict[str, Planted] = {
         "a travel that ended is kept, and ends again after a restart", _double_terminal, "conservation", ("kill",)
     ),
     "late": Planted(
-        "an answer is sent after its deadline", _late_sent, "P5", ("customs at any moment", "kill", "cable late")
+        "an answer is sent after its deadline",
+        _late_sent,
+        "P5",
+        ("customs at any moment", "kill", "cable late"),
+        shows=26,
     ),
     "capacity": Planted("what is on its way to a lane counts twice", _counted_twice, "P14"),
     "sequence": Planted("an older record lifts a hold", _older_sequence, "P17", ("old record again",)),
@@ -178,6 +184,9 @@ BUGS: dict[str, Planted] = {
         "containers",
         ("container changed", "cable cut"),
         one_line=True,
+        shows=54,
     ),
-    "doubt": Planted("nobody beside a lost or unknown item is doubted", _no_doubt, "doubt", ("slip", "put on", "swap")),
+    "doubt": Planted(
+        "nobody beside a lost or unknown item is doubted", _no_doubt, "doubt", ("slip", "put on", "swap"), shows=2
+    ),
 }
