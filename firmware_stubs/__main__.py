@@ -19,6 +19,7 @@ Exit codes, the same for every command:
   0   done
   1   failed, or the answer is no
   2   wrong usage
+  65  a recording is none, or is damaged
   69  a broker or a port is not available, or a node in production is at the broker
   75  already running
   78  the floor file, or the scenario, is wrong

@@ -25,6 +25,8 @@ from firmware_stubs.virtual_broker import VirtualBroker
 from firmware_stubs.wire_recording import CENTRE, DEVICE, HOST, Entry, Recording
 
 PORTS = "ports"
+NOT_UNDERSTOOD = ": garbled "
+"""stands in what a daemon says that it heard"""
 CHANGED = "the line"
 """what a difference is about where the recording itself was changed"""
 
@@ -46,22 +48,27 @@ class Came:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`compared`: how many things both sides said the same. `until`: ms, to where it was checked, and `why` not to the
+    """`facts`: all that was recorded of what is compared. `until`: ms, to where it was checked, and `why` not to the
     end, if not. `events`: whether there are any in the recording; else they are not compared."""
 
     differences: list[Difference]
-    compared: int
+    facts: list[Fact]
     until: float
     why: str = ""
     came: list[Came] = field(default_factory=list)
     events: bool = True
+
+    @property
+    def compared(self) -> int:
+        """How many messages and events."""
+        return len(self.facts)
 
     def just_before(self, difference: Difference) -> Came | None:
         """What came in last before a difference showed, on its link where there was anything; or, if something came
         just before that nobody understood, that."""
         before = [one for one in self.came if one.entry.t <= difference.t]
         near = (one for one in before if one.entry.t >= difference.t - WITHIN_MS)
-        garbled = [one for one in near if any(": garbled " in meaning for meaning in one.meaning)]
+        garbled = [one for one in near if any(NOT_UNDERSTOOD in meaning for meaning in one.meaning)]
         own = [one for one in before if one.entry.link == difference.fact.where]
         return next((found[-1] for found in (garbled, own, before) if found), None)
 
@@ -106,7 +113,7 @@ class Check:
             is_ += self._events(self._published)
         found = [*differences(was, is_, self._span.end), *map(_changed, filter(_is_changed, self._recording.entries))]
         found.sort(key=lambda one: one.t)
-        return Result(found, len(was), self._span.end, self._span.why, self._came, events=bool(published))
+        return Result(found, was, self._span.end, self._span.why, self._came, events=bool(published))
 
     # --- what came in -------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from firmware_stubs.checking import CHANGED, Result
+from firmware_stubs.checking import CHANGED, NOT_UNDERSTOOD, Result
 from firmware_stubs.ears import GARBLED
 from firmware_stubs.stub import Message
 from firmware_stubs.talks import Difference
@@ -37,7 +37,7 @@ def settled(recording: Recording, run: Callable[[Recording], Result], tries: int
     result = run(recording)
     swapped: list[tuple[int, int]] = []
     tried: set[frozenset[int]] = set()
-    while result.differences and not any(one.fact.about in (GARBLED, CHANGED) for one in result.differences):
+    while result.differences and not _damaged(result):
         first = result.differences[0]
         for one, other in near(recording.entries, first.t):
             pair = frozenset((one.number, other.number))
@@ -55,6 +55,13 @@ def settled(recording: Recording, run: Callable[[Recording], Result], tries: int
         else:
             break
     return Settled(result, tuple(swapped))
+
+
+def _damaged(result: Result) -> bool:
+    """Whether what differs is damaged, or came of something that nobody understood."""
+    came = result.just_before(result.differences[0])
+    not_understood = came is not None and any(NOT_UNDERSTOOD in meaning for meaning in came.meaning)
+    return not_understood or any(one.fact.about in (GARBLED, CHANGED) for one in result.differences)
 
 
 def _shown(difference: Difference, recording: Recording) -> float:

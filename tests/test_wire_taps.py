@@ -275,10 +275,10 @@ def test_a_floor_runs_in_virtual_time_by_command(tmp_path: Path) -> None:
 
 
 def test_a_hub_of_three_floords_replays_to_the_same(tmp_path: Path) -> None:
-    """Sorters with mixes, RFID portals and handhelds at the broker, and the centre's stub: all of it in one recording."""
+    """Sorters with mixes, portals and handhelds at the broker, and the centre's stub: all in one recording."""
     CliRunner().invoke(new, ["liege", str(tmp_path / "hub")])
     floors, out = sorted(map(str, (tmp_path / "hub").glob("[cs]*.toml"))), tmp_path / "r.jsonl"
-    done = CliRunner().invoke(run, [*floors, "--virtual", "--minutes", "0.15", "--record", str(out)])
+    done = CliRunner().invoke(run, [*floors, "--virtual", "--minutes", "0.08", "--record", str(out)])
     assert (len(floors), done.exit_code) == (3, 0), done.output
     same = CliRunner().invoke(check, [str(out)])
     assert same.output.startswith("the same: "), same.output
