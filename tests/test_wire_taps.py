@@ -290,6 +290,19 @@ def re_row(name: str, output: str) -> int:
     return next(int(line.split()[-2].replace(",", "")) for line in output.splitlines() if line.endswith(f"  {name}"))
 
 
+def test_a_scenario_strikes_in_virtual_time(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(
+        'title = "t"\nfloor = "f"\nminutes = 0.2\n[[step]]\nat_s = 1\nfault = "unplug"\ntarget = "plc-1"\nfor_s = 5\n'
+    )
+    (tmp_path / "m").write_text("")
+    files = ["--ledger", str(tmp_path / "l"), "--scenario", str(tmp_path / "s.toml"), "--manifest", str(tmp_path / "m")]
+    done = CliRunner().invoke(run, [str(written(tmp_path)), "--virtual", *files])
+    assert done.exit_code == 0, done.output
+    assert re_row("device/offline", done.output) == 1
+    faults = [json.loads(line) for line in (tmp_path / "l").read_text().splitlines() if '"fault"' in line]
+    assert [(one["fault"], one["state"]) for one in faults] == [("unplug", "begun"), ("unplug", "ended")]
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [

@@ -14,8 +14,11 @@ from typing import Any, TextIO
 
 import click
 
+from firmware_stubs.cables import Cables
 from firmware_stubs.commands._recording import created, header_of
 from firmware_stubs.coupling import Listener
+from firmware_stubs.faults.engine import Engine
+from firmware_stubs.faults.scenario import Scenario
 from firmware_stubs.floor_file import Floor
 from firmware_stubs.lockstep import Lockstep
 from firmware_stubs.manifest import Manifest
@@ -35,7 +38,8 @@ STEP_MS = 1000.0
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the command line asks for. `minutes` None = until nothing comes any more and the belts are empty."""
+    """What the command line asks for. `minutes` None = until nothing comes any more and the belts are empty.
+    `scenario`: what strikes, from when the parcels come."""
 
     floors: Sequence[Path]
     program: str | None
@@ -45,6 +49,7 @@ class Wanted:
     wait: bool
     record: Path | None
     events: Path | None
+    scenario: Scenario | None = None
 
 
 class Heard(Listener):
@@ -79,7 +84,8 @@ class Heard(Listener):
 
 
 def run(floor: Floor, wanted: Wanted, manifest_fd: int | None, ledger: TextIO | None, say_to: TextIO | None) -> int:
-    """The exit code. `say_to`: where the figures go. Raises FloorError, ChildError, LockstepError, OSError."""
+    """The exit code. `say_to`: where the figures go. Raises FloorError, FaultError,
+    ChildError, LockstepError, OSError."""
     with contextlib.ExitStack() as files:
         events = created(wanted.events, files) if wanted.events else None
         recorder = None
@@ -98,9 +104,12 @@ def run(floor: Floor, wanted: Wanted, manifest_fd: int | None, ledger: TextIO | 
             floor, record, seed=wanted.seed, now=BEGIN_MS, utc_offset_ms=UTC_MS - BEGIN_MS, parcels=wanted.parcels
         )
         began = time.monotonic()
-        lockstep = Lockstep(world, floor.wires(), daemons, now=BEGIN_MS, listener=heard)
+        cables = Cables((stub.name for stub in floor.stubs), floor.on_broker(), seed=wanted.seed)
+        wires = floor.wires()
+        lockstep = Lockstep(world, wires, daemons, now=BEGIN_MS, cables=cables, listener=heard)
+        lockstep.engine = engine = Engine(world, cables, lockstep, record, wanted.seed or 0)
         bad = _given(world, floor, manifest_fd)
-        ended = _flow(world, lockstep, wanted)
+        ended = _flow(world, lockstep, engine, wanted)
         record({"what": "end", "t": round(lockstep.now, 3), **world.counts(), "bad_lines": bad, "dropped": {}})
         for line in _told(world, heard, lockstep.now - BEGIN_MS, time.monotonic() - began):
             click.echo(line, file=say_to)
@@ -126,13 +135,15 @@ def _given(world: World, floor: Floor, fd: int | None) -> int:
     return manifest.bad
 
 
-def _flow(world: World, lockstep: Lockstep, wanted: Wanted) -> bool:
+def _flow(world: World, lockstep: Lockstep, engine: Engine, wanted: Wanted) -> bool:
     """Run it; whether all that came is where it belongs, or time was over. Ctrl-C ends it where it is."""
     until = BEGIN_MS + wanted.minutes * 60_000 if wanted.minutes else float("inf")
     try:
         while wanted.wait and not world.in_session and lockstep.now < min(BEGIN_MS + WAIT_MS, until):
             lockstep.run(lockstep.now + STEP_MS / 10)
         world.release(lockstep.now)
+        if wanted.scenario:
+            engine.schedule(wanted.scenario, lockstep.now)
         while lockstep.now < until and (world.waiting or wanted.minutes):
             lockstep.run(min(lockstep.now + STEP_MS, until))
         if wanted.minutes:

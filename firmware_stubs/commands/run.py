@@ -111,9 +111,11 @@ def command(
             source = _opened(manifest or ("" if floor.mixed else "-"), files)
             ledger_file = _ledger(ledger, files)
             if virtual:
+                minutes = minutes or (story.minutes if story else None)
                 if floor.mixed and not (minutes or parcels):
                     raise click.UsageError("--virtual: its mixes never end; say how long with --minutes, or --parcels")
-                wanted = Wanted(floors, program, minutes, parcels, seed, wait, record, Path(events) if events else None)
+                out = Path(events) if events else None
+                wanted = Wanted(floors, program, minutes, parcels, seed, wait, record, out, story)
                 say_to = sys.stderr if ledger_file is sys.stdout else None
                 raise SystemExit(run_virtual(floor, wanted, source, ledger_file, say_to))
             tap = opened(floors, floor, record, files) if record else None
