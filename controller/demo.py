@@ -112,6 +112,8 @@ class Demo:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.stop)
+        if task := asyncio.current_task():  # the terminal is gone: nobody waits for a verdict
+            loop.add_signal_handler(signal.SIGHUP, task.cancel)
         url = self._start_broker()
         site = f"lgg-{os.getpid()}"  # of its own: on a shared broker nobody else is disturbed
         async with contextlib.AsyncExitStack() as ending:

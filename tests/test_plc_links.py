@@ -390,7 +390,8 @@ def rides(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, brokers: dict[str, str]
 ) -> Iterator[dict[str, Future[Outcome]]]:
     """The runs of the cases that were chosen, some side by side."""
-    chosen = {_params(item).get("case") for item in request.session.items}
+    here = [item for item in request.session.items if item.path == request.path]
+    chosen = {_params(item).get("case") for item in here}
 
     def ride(case: Case) -> Outcome:
         return Run(case, tmp_path_factory.mktemp(case.name), brokers).ride()

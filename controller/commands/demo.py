@@ -84,7 +84,10 @@ def command(
 
 
 async def _run(demo: Any, options: Any) -> dict[str, Any]:
-    verdict: dict[str, Any] = await demo(options).run()
+    try:
+        verdict: dict[str, Any] = await demo(options).run()
+    except asyncio.CancelledError:
+        sys.exit(1)
     return verdict
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from firmware_stubs import floor_file, lone_device
-from firmware_stubs.commands.run import EXITS, FAILED
+from firmware_stubs.commands._exits import code_of
 from firmware_stubs.coupling import Listener
 from firmware_stubs.items import Items, Wishes
 from firmware_stubs.sections import FloorError
@@ -78,7 +78,7 @@ def command(
         code = asyncio.run(_run(read, wishes, seed, count if mix else None, wait=wait, real=real, as_lines=as_lines))
     except (FloorError, PortError, OSError) as error:
         say(str(error))
-        code = next((code for kind, code in EXITS.items() if isinstance(error, kind)), FAILED)
+        code = code_of(error)
     raise SystemExit(code)
 
 
