@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from firmware_stubs import floor_file, lone_device
-from firmware_stubs.commands.run import EXITS, FAILED
+from firmware_stubs.commands._exits import EXITS, FAILED
 from firmware_stubs.coupling import Listener
 from firmware_stubs.items import Items, Wishes
 from firmware_stubs.sections import FloorError

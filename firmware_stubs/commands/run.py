@@ -15,6 +15,7 @@ import click
 
 from firmware_stubs.api.operator import Interface
 from firmware_stubs.api.sockets import BusyError, UnixSocket, loopback
+from firmware_stubs.commands._exits import EXITS, FAILED
 from firmware_stubs.commands._recording import opened
 from firmware_stubs.commands._virtual import Wanted
 from firmware_stubs.commands._virtual import run as run_virtual
@@ -26,16 +27,6 @@ from firmware_stubs.sections import FloorError
 from firmware_stubs.serve import Simulation
 from firmware_stubs.several_floors import load_all
 from firmware_stubs.wire import PortError, say
-
-FAILED = 1
-EXITS: dict[type[Exception], int] = {
-    PortError: 69,
-    BusyError: 75,
-    FloorError: 78,
-    FaultError: 78,
-    ChildError: 78,
-    LockstepError: 78,
-}
 
 
 @click.command("run")
