@@ -28,7 +28,7 @@ class MqttWire:
     """One machine's connection to the broker."""
 
     def __init__(self, host: str, port: int, side: Side, allowed: asyncio.Event | None = None) -> None:
-        """`allowed`: it does not connect before that is set."""
+        """`allowed`: it does not connect while that is not set."""
         self.where = f"mqtt://{host}:{port}"
         self.dropped = 0
         self._address = (host, port)
@@ -87,11 +87,11 @@ class MqttWire:
         _end(self._connection)
 
     async def _listen(self) -> None:
-        if self._allowed:
-            await self._allowed.wait()
         pauses = Pauses(self.where)
         while not self._closed:
             await self._plugged.wait()
+            if self._allowed:  # behind another connection another broker may be
+                await self._allowed.wait()
             try:
                 await self._stay(pauses)
             except aiomqtt.MqttError as error:
@@ -112,7 +112,7 @@ class MqttWire:
             will=aiomqtt.Will(will.topic, will.payload, will.qos, will.retain) if will else None,
         ) as client:
             await self._subscribe(client)
-            if self._closed or not self._plugged.is_set():
+            if self._closed or not self._plugged.is_set() or (self._allowed and not self._allowed.is_set()):
                 return
             pauses.connected()
             self._client = client

@@ -33,7 +33,7 @@ _LEAVE_S = 1.0
 
 
 class Notice:
-    """One broker's, with a connection of its own. `allowed` is set when machines may speak there."""
+    """One broker's, with a connection of its own. `allowed` is set while new machines may speak there."""
 
     def __init__(self, host: str, port: int, simulated: Mapping[str, str], changed: Callable[[], None]) -> None:
         """`simulated`: the kind of each stub there. `changed` is called when `allowed` is set."""
@@ -87,6 +87,7 @@ class Notice:
                 if not self._closed:
                     await self._watch(client, None)
             finally:
+                self.allowed.clear()
                 with contextlib.suppress(aiomqtt.MqttError):
                     await client.publish(self._topic, b"", qos=1, retain=True, timeout=_LEAVE_S)
 

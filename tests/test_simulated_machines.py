@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -124,6 +125,36 @@ def test_a_node_that_comes_into_production_later_ends_the_simulation(child: brok
                 with pytest.raises(PortError, match="sorter-a"):
                     await task
                 assert await told(hub) == ("hub/s1/status", b"offline")
+
+    run(test)
+
+
+def test_behind_a_connection_that_comes_again_it_looks_again_before_it_speaks(
+    child: broker.Child, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """The port is another broker's meanwhile: of a tunnel that now leads to production."""
+    again = tmp_path / "again"
+    again.mkdir()
+
+    async def produces() -> None:
+        async with aiomqtt.Client("127.0.0.1", child.port) as hub:
+            await hub.publish(STATE, node("online", "production"), qos=1, retain=True)
+
+    async def test() -> None:
+        async with simulated(child.port) as task:
+            async with aiomqtt.Client("127.0.0.1", child.port) as hub:
+                await hub.subscribe("hub/s1/#", 1)
+                assert await told(hub) == ("hub/s1/status", b"online")
+            child.kill()
+            with START[request.node.callspec.params["child"]](again, child.port):
+                with ThreadPoolExecutor() as pool:  # our loop waits for it, so nobody simulated comes before
+                    pool.submit(asyncio.run, produces()).result()
+                with pytest.raises(PortError, match="sorter-a"):
+                    await task
+                async with aiomqtt.Client("127.0.0.1", child.port) as late:
+                    await late.subscribe("hub/s1/#", 1)  # its status would be kept there
+                    await late.publish("hub/s1/end", b"")
+                    assert (await told(late))[0] == "hub/s1/end"
 
     run(test)
 
