@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -267,3 +268,37 @@ def test_a_listener_hears_what_it_asked_for_and_is_told_what_it_missed() -> None
     assert sum(map(len, lines)) < 1_100_000
     watch.wire("a", b"z", by_device=True, now=9.0, at=9.0)
     assert len(wires.take().splitlines()) == 1
+
+
+def test_during_a_drill_nothing_more_is_broken_and_so_nothing_is_betrayed(tmp_path: Path) -> None:
+    rig, drill = Rig(), tmp_path / "drill.toml"
+    drill.write_text(DRILL)
+    rig.operator.drill("start", {"drill": str(drill)})
+    rig.go(1000.0)
+    for fault, target in (("jam", "S1"), ("jam", "S2")):  # S1 is jammed already
+        with pytest.raises(RefusedError, match="a drill runs") as refused:
+            rig.operator.strike(fault, target, None, None, {})
+        assert refused.value.status == 409
+    rig.operator.drill("give_up", {})
+    rig.operator.strike("jam", "S1", None, None, {})
+
+
+def test_numbers_that_no_machine_has_are_refused_with_words() -> None:
+    with pytest.raises(RefusedError, match="ms must be above 0 and at most 60000"):
+        Rig().operator.time("step", 10**400)
+
+
+DRILL = """
+title = "x"
+floor = "x"
+minutes = 1
+[[step]]
+at_s = 0
+fault = "jam"
+target = "S1"
+hidden = true
+[drill]
+task = "Find it."
+par_s = 60
+answers = [{ fault = "jam", target = "S1" }]
+"""

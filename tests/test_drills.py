@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from functools import cache
 from pathlib import Path
@@ -44,18 +45,23 @@ class Trainee:
 
     def __init__(self, drill: Scenario) -> None:
         floor, nodes = ready(drill.floor)
-        self.ledger: list[dict[str, Any]] = []
+        self.streamed: list[dict[str, Any]] = []
         self.heard = Published()
         self.drill = drill
-        world = World(floor, self.ledger.append, seed=drill.seed, now=NOW, utc_offset_ms=UTC_MS - NOW)
+        world = World(floor, self._record, seed=drill.seed, now=NOW, utc_offset_ms=UTC_MS - NOW)
         daemons = [Rehearsed(*node, seed=drill.seed) for node in nodes]
         cables = Cables((stub.name for stub in floor.stubs), floor.on_broker(), seed=drill.seed)
         self.lockstep = Lockstep(world, floor.wires(), daemons, now=NOW, cables=cables, listener=self.heard)
-        self.engine = self.lockstep.engine = Engine(world, cables, self.lockstep, self.ledger.append, drill.seed)
-        self.room = Room(self.engine, self.ledger.append)
+        self.engine = self.lockstep.engine = Engine(world, cables, self.lockstep, self._record, drill.seed)
+        self.room = Room(self.engine, self._record)
         self.lockstep.run(NOW + BEFORE_S * 1000)
         world.release(self.now)
         self.began = self.now
+
+    def _record(self, entry: dict[str, Any]) -> None:
+        """What the stream of the ledger shows."""
+        if hasattr(self, "engine") and self.engine.shows(entry):
+            self.streamed.append(entry)
 
     @property
     def now(self) -> float:
@@ -95,6 +101,7 @@ def test_floord_shows_what_is_broken_and_who_names_it_passes(name: str) -> None:
     for hidden in drill.drill.answers:
         told = trainee.room.answer(hidden.faults[-1], hidden.target, trainee.now)
         assert told["verdict"] == "right"
+    assert not {"fault", "mishap", "struck"} & {entry["what"] for entry in trainee.streamed}
     late = max(0.0, seconds(drill) - drill.drill.par_s)
     assert told["score"] == 100 - WRONG_COSTS - MINUTE_COSTS * -(-late // 60)
     assert told["over"]
@@ -196,3 +203,25 @@ def test_one_drill_at_a_time_and_giving_up_repairs_everything() -> None:
     assert told["shown"] == [{"event": "alarm/raised", "where": {"alarm": "device-tunnel-1"}}]
     assert trainee.engine.standing(trainee.now, hidden=True) == []
     trainee.room.start(drill, trainee.now)
+
+
+def test_who_gives_up_early_has_a_floor_that_stays_well() -> None:
+    drill = find("silent-tunnel")
+    trainee = Trainee(drill)
+    trainee.room.start(drill, trainee.now)
+    trainee.room.give_up(trainee.now)
+    assert trainee.engine.next_at() is None
+
+
+def test_a_drill_begins_on_a_floor_that_is_well() -> None:
+    drill = find("silent-tunnel")
+    step = dataclasses.replace(drill.steps[0], for_s=9000.0)
+    trainee = Trainee(drill)
+    id = trainee.engine.strike("slow", "W1", now=trainee.now)
+    with pytest.raises(NoDrillError, match="slow stands at W1; end all faults before a drill begins"):
+        trainee.room.start(drill, trainee.now)
+    trainee.engine.end(id, trainee.now)
+    trainee.room.start(dataclasses.replace(drill, steps=(step,), minutes=0.6), trainee.now)
+    trainee.work(40)  # its time is over, and the tunnel still silent
+    trainee.room.start(drill, trainee.now)
+    assert trainee.engine.standing(trainee.now, hidden=True) == []

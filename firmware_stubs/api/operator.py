@@ -107,7 +107,7 @@ class Operator:
             raise RefusedError(f"ms goes with step, not with {do}: leave it out")
         ms = STEP_MS if ms is None else ms
         if not 0 < ms <= _LONGEST_STEP_MS:
-            raise RefusedError(f"ms must be above 0 and at most {_LONGEST_STEP_MS:g}, not {ms:g}")
+            raise RefusedError(f"ms must be above 0 and at most {_LONGEST_STEP_MS:g}, not {ms}")
         if do == "pause":
             clock.pause()
         elif do == "resume":
@@ -154,6 +154,8 @@ class Operator:
     ) -> str:
         """A fault begins; its id."""
         run, wishes = self._run, _Wishes(for_s=for_s, count=count)
+        if run.room.runs(run.clock.now()):  # what is refused there would tell what is hidden
+            raise RefusedError("a drill runs, and nothing more is broken meanwhile; give up first", 409)
         try:
             check_kind(fault, settings=settings, **wishes)
             return run.engine.strike(fault, target, now=run.clock.now(), by="interface", **wishes, **settings)

@@ -24,13 +24,21 @@ class Room:
 
     def start(self, scenario: Scenario, now: float) -> dict[str, Any]:
         """A drill begins. Raises NoDrillError, and FaultError for a floor that has not what it breaks."""
-        if self._attempt is not None and not self._attempt.over(now):
+        if self._attempt is not None and self.runs(now):
             raise NoDrillError(f"{self._attempt.scenario.title!r} runs; find its faults or give up first")
+        if standing := self._engine.standing(now):
+            first = standing[0]
+            raise NoDrillError(f"{first.fault} stands at {first.target}; end all faults before a drill begins")
         attempt = Attempt(scenario, now)
+        self._engine.end_hidden(now)  # of a drill whose time is over
         self._engine.schedule(scenario, now)
         self._attempt = attempt
         self._tell("begun", now, title=scenario.title)
         return attempt.told(now)
+
+    def runs(self, now: float) -> bool:
+        """Whether somebody is at a drill."""
+        return self._attempt is not None and not self._attempt.over(now)
 
     def told(self, now: float) -> dict[str, Any]:
         """Where it stands. Raises NoDrillError."""
@@ -42,6 +50,8 @@ class Room:
         told = attempt.answer(fault, target, now)
         if told.found:
             self._repair(told, now)
+        if attempt.over(now):
+            self._engine.end_hidden(now)
         self._tell("answered", now, fault=fault, target=target, verdict=told.verdict)
         return {"verdict": told.verdict, "words": told.words, **attempt.told(now)}
 
@@ -56,9 +66,7 @@ class Room:
         """Everything is told, and repaired. Raises NoDrillError."""
         attempt = self._here()
         attempt.give_up(now)
-        for one in self._engine.standing(now, hidden=True):
-            if one.hidden:
-                self._engine.end(one.id, now)
+        self._engine.end_hidden(now)
         self._tell("given up", now)
         return attempt.told(now)
 

@@ -50,6 +50,7 @@ class Engine:
         self._strikes: dict[str, Strike] = {}
         self._number = 0
         self._planned: list[tuple[float, int, Step]] = []  # a heap
+        self._acts: Strike | None = None  # begins or ends just now
 
     def strike(
         self,
@@ -88,10 +89,13 @@ class Engine:
             hidden,
             rng,
         )
+        self._acts = strike
         try:
             kind.begin(self._ground, strike, now)
         except ValueError as error:
             raise FaultError(f"{name}: {error}") from error
+        finally:
+            self._acts = None
         self._number += 1
         self._strikes[number] = strike
         self._tell(strike, "begun", now)
@@ -106,8 +110,16 @@ class Engine:
         self._end(self._strikes[id], now)
 
     def end_all(self, now: float) -> None:
-        """Every fault ends now."""
+        """Every fault ends now, and what was scheduled does not begin any more."""
+        self._planned.clear()
         for id in list(self._strikes):
+            self.end(id, now)
+
+    def end_hidden(self, now: float) -> None:
+        """As `end_all`, of those that are not shown to the outside."""
+        self._planned = [one for one in self._planned if not one[2].hidden]
+        heapq.heapify(self._planned)
+        for id in [one.id for one in self._strikes.values() if one.hidden]:
             self.end(id, now)
 
     def schedule(self, scenario: Scenario, now: float) -> None:
@@ -163,7 +175,8 @@ class Engine:
         """Whether the outside may be shown an entry of the ledger now: not what betrays a hidden fault."""
         if entry["what"] == "fault":
             return not entry["hidden"]
-        return entry["what"] not in _REVEALING or not any(one.hidden for one in self._strikes.values())
+        hidden = any(one.hidden for one in self._strikes.values()) or (self._acts is not None and self._acts.hidden)
+        return entry["what"] not in _REVEALING or not hidden
 
     def _begin(self, step: Step, now: float) -> None:
         """A step of a scenario; one that cannot be now, because somebody else struck there, is told and left out."""
@@ -186,7 +199,11 @@ class Engine:
 
     def _end(self, strike: Strike, now: float) -> None:
         del self._strikes[strike.id]
-        strike.kind.end(self._ground, strike, now)
+        self._acts = strike
+        try:
+            strike.kind.end(self._ground, strike, now)
+        finally:
+            self._acts = None
         self._tell(strike, "ended", now)
 
     def _tell(self, strike: Strike, state: str, now: float) -> None:
