@@ -60,6 +60,7 @@ class Cell:
         self._stubs: dict[str, Stub] = {}
         self._made: dict[str, tuple[StubSection, int]] = {}  # readers: of what, with which seed
         self._mute: set[str] = set()  # stubs that neither say nor hear
+        self._hushed: set[str] = set()  # stubs without a sign of life
         self._connected: set[str] = set()
         self._scanners: dict[str, ScannerStub] = {}
         self._hands: dict[str, HandStub] = {}
@@ -212,6 +213,11 @@ class Cell:
             reader.dead = on
         self.heed()
 
+    def hush(self, name: str, *, on: bool) -> bool:
+        """A machine's sign of life stands still from now on, whatever becomes of its power; False = it has none."""
+        (self._hushed.add if on else self._hushed.discard)(name)
+        return self._stubs[name].hush(on)
+
     def power(self, name: str, *, on: bool) -> None:
         """A reader's power goes, or comes back: then it is a new one, and what the old one had not said never was."""
         self.silence(name, on=not on)
@@ -228,6 +234,8 @@ class Cell:
         section, seed = self._made[name]
         scanner = cast(ScannerStub, section.module.Scanner(section.settings, seed, now))
         self._stubs[name] = self._scanners[name] = scanner
+        if name in self._hushed:
+            scanner.hush(True)
         if hasattr(scanner, "verdicts"):
             self._hands[name] = cast(HandStub, scanner)
         return scanner

@@ -16,6 +16,7 @@ from firmware_stubs.sections import FloorError, get, known, make_settings, only
 
 Tables = Mapping[str, Mapping[str, Any]]
 STATUSES = ("A", "U", "E")
+_RATE_MOST = 100  # parcels a second at one induction; a belt has not room for so many
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +158,16 @@ def _line(name: str, tables: Tables, points: Mapping[str, Point]) -> Line:
     encoder = get(belt, f"belt.{name}", "encoder_um", int, get(section, where, "encoder_um", int, 0) or 1000)
     if encoder <= 0:
         raise FloorError(f"[belt.{name}] encoder_um: must be above 0, not {encoder}")
+    restart = get(belt, f"belt.{name}", "restart_s", float, 0.0)
+    if restart < 0:
+        raise FloorError(f"[belt.{name}] restart_s: must not be negative; 0 = nobody starts it")
     return Line(
         name=name,
         speed_mm_s=speed,
         length_mm=length,
         default_lane=default_lane,
         seed=get(belt, f"belt.{name}", "seed", int, 0),
-        restart_s=get(belt, f"belt.{name}", "restart_s", float, 0.0),
+        restart_s=restart,
         points=points,
         lanes=lanes,
         chutes={lane: _chute(lane, own) for lane, own in tables["chute"].items() if lane in lanes},
@@ -221,8 +225,8 @@ def _induction(
     if not points[point].induction:
         raise FloorError(f"[{where}] point: [point.{point}] needs induction = true")
     gap, rate = _gap(where, section), get(section, where, "rate_per_s", float)
-    if rate <= 0:
-        raise FloorError(f"[{where}] rate_per_s: must be above 0")
+    if not 0 < rate <= _RATE_MOST:
+        raise FloorError(f"[{where}] rate_per_s: must be above 0 and at most {_RATE_MOST}, not {rate:g}")
     mix = get(section, where, "mix", str, None)
     if mix is not None:
         known(mix, mixes, f"[{where}] mix", "mix")

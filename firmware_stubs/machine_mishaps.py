@@ -84,7 +84,7 @@ class MachineMishaps(Meant):
     def hush(self, stub: str, on: bool, now: float) -> None:
         """A machine's sign of life stands still; it does all else."""
         cell = self._machine(stub, now)
-        if not cell.stub(stub).hush(on):
+        if not cell.hush(stub, on=on):
             raise NotThereError(f"{stub} has no sign of life: give its stub a heartbeat")
         cell.mishap("hush", stub=stub, on=on)
         cell.heed()

@@ -75,6 +75,10 @@ class Meant:
         """The speed in mm/s with which a line's belt runs, or will when it is started."""
         return self._at(line, None)[1].running_mm_s
 
+    def length_of(self, line: str) -> int:
+        """The mm of a line's belt."""
+        return self._at(line, None)[1].line.length_mm
+
     def stands(self, line: str) -> bool:
         """Whether a line's belt does not move."""
         return not self._at(line, None)[1].motion.speed

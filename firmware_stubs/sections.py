@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
 import types
 import typing
@@ -43,10 +44,15 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
         return tuple(_typed(one, kind, where) for one in value)
     allowed = [one for one in (typing.get_args(hint) or (hint,)) if isinstance(one, type)]
     if float in allowed and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise FloorError(f"{where}: give a smaller number") from error
     if type(value) not in allowed:
         names = " or ".join(one.__name__ for one in allowed if one is not types.NoneType)
         raise FloorError(f"{where}: must be {names}, not {value!r}")
+    if type(value) is float and not math.isfinite(value):
+        raise FloorError(f"{where}: {value} is no number; write one")
     return value
 
 

@@ -112,6 +112,7 @@ class Simulation:
             if wait:
                 await self._wait()
             empty = await self._flow(self._source, scenario)
+            self._engine.end_all(self._now())
             self._record({"what": "end", "t": round(self._now(), 3), **self._world.counts(), **self._losses(manifest)})
         finally:
             self._close()
@@ -210,11 +211,12 @@ class Simulation:
             self._turn()
         if scenario:
             await self._until(lambda: self._stopping, scenario.minutes * 60)
-            self._engine.end_all(self._now())
             if not self._stopping:
                 self.stop()
         else:
             await self._until(lambda: self._stopping or (source.ended and not world.waiting))
+        if self._stopping:  # a belt that a fault keeps from running would never run empty
+            self._engine.end_all(self._now())
         empty = await self._until(lambda: not world.on_belts, world.longest_ms / 1000 + DRAIN_EXTRA_S)
         if not empty:
             say(f"{world.on_belts} parcels are still on the belts")

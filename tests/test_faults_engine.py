@@ -11,6 +11,7 @@ from firmware_stubs.cables import Cables
 from firmware_stubs.faults.engine import Engine
 from firmware_stubs.faults.kind import FaultError
 from firmware_stubs.faults.registry import FAULTS
+from firmware_stubs.faults.scenario import Scenario, Step
 from firmware_stubs.rides import Parcel
 from tests.floor_bench import S1, Bench
 
@@ -118,10 +119,16 @@ def test_a_fault_is_ended_by_its_id_and_all_at_once() -> None:
         ("eye_blind", "S1-DEX", {}, "eye_blind: no point is called 'S1-DEX'; did you mean 'S1-DEC'?"),
         ("eye_blind", "S1-T1", {}, "eye_blind: no point is called 'S1-T1'"),
         ("jam", "S9", {}, "jam: no line is called 'S9'; known are S1"),
-        ("boot", "plc-S1", {}, "boot: no stub is called 'plc-S1'; known are gun, tunnel-S1"),
+        ("boot", "plc-S1", {}, "boot: no reader is called 'plc-S1'; known are gun, tunnel-S1"),
         ("jam", "S1", {"for_s": 0}, "jam: for_s = 0: give seconds, more than 0 and at most 86400"),
         ("jam", "S1", {"for_s": 86_401}, "at most 86400"),
         ("jam", "S1", {"for_s": float("nan")}, "at most 86400"),
+        ("jam", "S1", {"for_s": 10**400}, "at most 86400"),
+        ("no_read", "tunnel-S1", {"count": 10**400}, "give a whole number from 1"),
+        ("no_read", "tunnel-S1", {"share": 10**400}, "[no_read] share: give a smaller number"),
+        ("add", "S1", {"mm": float("nan")}, "[add] mm: nan is no number; write one"),
+        ("add", "S1", {"mm": -1}, "[add] mm must be from 0"),
+        ("add", "S1", {"mm": 999_999}, "add: mm must be from 0 to"),
         ("jam", "S1", {"count": 2}, "jam: count = 2: it is not counted; give for_s instead"),
         ("no_read", "tunnel-S1", {"count": True}, "give a whole number from 1"),
         ("no_read", "tunnel-S1", {"share": 1.5}, "[no_read] share must be from 0.0001 to 1, not 1.5"),
@@ -334,3 +341,28 @@ def test_what_programs_are_told_of_a_kind() -> None:
         "shows": FAULTS["slip"].shows,
     }
     assert "count" not in FAULTS["jam"].described()
+
+
+def test_the_sign_of_life_is_missing_behind_a_boot_too() -> None:
+    floor = Floor(heartbeat="HB")
+    floor.strike("no_heartbeat", "tunnel-S1", for_s=60)
+    floor.strike("boot", "tunnel-S1", for_s=2)
+    floor.go(59_000.0)
+    assert floor.world.output() == []
+    floor.go(75_000.0)
+    assert floor.world.output() == [("tunnel-S1", b"HB\r\n")]
+
+
+def test_what_was_planned_does_not_begin_behind_the_end_of_all() -> None:
+    floor = Floor()
+    steps = tuple(
+        Step(at_s=at, fault="jam", target="S1", for_s=1, hidden=hidden) for at, hidden in ((1, True), (3, False))
+    )
+    story = Scenario(title="x", floor="", minutes=1, steps=steps)
+    floor.engine.schedule(story, 0.0)
+    floor.engine.end_hidden(0.0)
+    floor.go(5000.0)
+    assert floor.faults() == [("jam", "begun", 3000.0), ("jam", "ended", 4000.0)]
+    floor.engine.schedule(story, 5000.0)
+    floor.engine.end_all(5500.0)
+    assert floor.engine.next_at() is None

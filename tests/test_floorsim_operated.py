@@ -193,6 +193,22 @@ def test_a_scenario_for_another_floor_is_refused_before_anything_runs(tmp_path: 
     assert not (tmp_path / NAME).exists()
 
 
+def test_ctrl_c_ends_faults_so_the_belts_run_empty(tmp_path: Path, start: Start) -> None:
+    path, ledger = floor(tmp_path, "S1"), tmp_path / "ledger"
+    child = start(path, "--ledger", str(ledger))
+    floorsim(tmp_path, "fault", "jam", "S1", "--for", "1h")
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(30) == 0
+    entries = [json.loads(line) for line in ledger.read_text().splitlines()]
+    assert [entry["state"] for entry in entries if entry["what"] == "fault"] == ["begun", "ended"]
+
+
+@pytest.mark.parametrize("words", [("--scenario", "x.toml"), ("--http", "127.0.0.1:0"), ("--real",)])
+def test_what_a_run_in_virtual_time_cannot_do_is_said(tmp_path: Path, words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main, ["run", str(floor(tmp_path, "S1")), "--virtual", *words])
+    assert (result.exit_code, f"{words[0]}: does not go with --virtual" in result.output) == (2, True)
+
+
 def test_a_large_floor_is_shown_in_24_rows() -> None:
     line = {"state": "run", "speed_mm_s": 2500, "parcels": [[1, 2, "p", None, 1]] * 600, "waiting": 3}
     stub = {"light": "ok", "why": "in session"}

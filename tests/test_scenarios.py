@@ -176,3 +176,12 @@ def test_members_of_an_event_are_compared(where: dict[str, object], fits: bool) 
     assert expect.fits(1.5, "alarm/raised", data) is fits
     assert not expect.fits(2.5, "alarm/raised", data)
     assert not expect.fits(1.5, "alarm/cleared", data)
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "[" * 50_000, "a = " + "9" * 5000, TEXT.replace("par_s = 60", "par_s = nan")]
+)
+def test_a_file_that_means_harm_is_an_error_as_any(tmp_path: Path, text: str) -> None:
+    (tmp_path / "s.toml").write_text(text)
+    with pytest.raises(FaultError, match=r"s\.toml"):
+        scenario.load(tmp_path / "s.toml")

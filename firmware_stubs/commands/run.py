@@ -91,6 +91,9 @@ def command(
         raise click.UsageError("--events: goes with --record FILE, or with --virtual")
     if not virtual and (minutes or program):
         raise click.UsageError(f"--{'minutes' if minutes else 'floord'}: goes with --virtual")
+    for name, given in (("scenario", scenario), ("http", http), ("real", real)):
+        if virtual and given:
+            raise click.UsageError(f"--{name}: does not go with --virtual")
     try:
         floor = load_all(floors)
         if parcels is not None and not floor.mixed:

@@ -161,6 +161,8 @@ class Extra:
     def __post_init__(self) -> None:
         latin(code=self.code)
         within("length_mm", self.length_mm, 1, 10_000)
+        if self.mm is not None:
+            within("mm", self.mm, 0, 1_000_000)
 
 
 class Deed(Kind):
@@ -234,6 +236,13 @@ class Add(Deed):
     name, Settings = "add", Extra
     what = "somebody lays a parcel on a belt that nobody announced"
     shows = "parcel/inducted by GHST; unidentified, it goes to the exception lane"
+
+    def begin(self, ground: Ground, strike: Strike, now: float) -> None:
+        """The first one may be due, where the belt is that long."""
+        length = ground.world.length_of(strike.target)
+        if strike.settings.mm is not None:
+            within("mm", strike.settings.mm, 0, length)
+        super().begin(ground, strike, now)
 
     def do(self, ground: Ground, strike: Strike, now: float) -> None:
         """Where there is room."""

@@ -63,13 +63,9 @@ class FrozenLife(Hushed):
 class Boot(Kind):
     """A reader's power goes."""
 
-    name, group, for_s = "boot", "power", 10.0
+    name, target, group, for_s = "boot", "reader", "power", 10.0
     what = "a reader loses its power: its connection closes, what it had to say is gone, and it boots when it ends"
     shows = "device/offline, device/online; with a heartbeat device/degraded and alarm device-…; parcels: SCANNER_DOWN"
-
-    def targets(self, world: World) -> list[str]:
-        """All but PLCs, which restart."""
-        return [stub for stub in world.stubs if stub not in world.plcs]
 
     def begin(self, ground: Ground, strike: Strike, now: float) -> None:
         """Off."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,11 +22,11 @@ def check_kind(name: str, *, for_s: float | None, count: int | None, settings: M
         make_settings(kind.Settings, name, settings)
     except FloorError as error:
         raise FaultError(str(error).removeprefix("fault: ")) from error
-    if for_s is not None and not (_is_number(for_s) and 0 < for_s <= DAY_S):
+    if for_s is not None and not (type(for_s) in (int, float) and 0 < for_s <= DAY_S):
         raise FaultError(f"{name}: for_s = {for_s!r}: give seconds, more than 0 and at most {DAY_S:g}")
     if count is not None and not kind.counts:
         raise FaultError(f"{name}: count = {count!r}: it is not counted; give for_s instead")
-    if count is not None and not (_is_number(count) and isinstance(count, int) and 1 <= count <= COUNT_MOST):
+    if count is not None and not (type(count) is int and 1 <= count <= COUNT_MOST):
         raise FaultError(f"{name}: count = {count!r}: give a whole number from 1 to {COUNT_MOST}")
     return kind
 
@@ -38,7 +37,3 @@ def check(name: str, target: str, kind: Kind, targets: list[str]) -> None:
         known(target, targets, name, kind.target)
     except FloorError as error:
         raise FaultError(str(error)) from error
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -94,7 +94,7 @@ def load(path: Path) -> Scenario:
     try:
         text = path.read_text(encoding="utf-8")
         document = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # tomllib raises other ValueErrors than its own, too
         raise FaultError(f"{path}: {error}") from error
     return read(document, text, str(path))
 
@@ -170,7 +170,7 @@ def _drill(section: Any, steps: Iterable[Step]) -> Drill:
     if not isinstance(found, list) or not found:
         raise FaultError('[drill] answers: write a list of { fault = "…", target = "…" }')
     drill: Drill = make_settings(Drill, "drill", {key: value for key, value in section.items() if key != "answers"})
-    if drill.par_s <= 0:
+    if not 0 < drill.par_s < math.inf:
         raise FaultError("[drill] par_s: give the seconds that a good technician needs")
     if not drill.task.strip():
         raise FaultError("[drill] task: say what the trainee is to do")
