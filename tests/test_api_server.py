@@ -304,6 +304,15 @@ def test_two_hundred_clients_are_answered_or_refused_and_cost_nothing_when_they_
     on_a_socket(test, tmp_path)
 
 
+def test_a_body_that_is_not_what_it_claims_to_be_is_refused_with_words(tmp_path: Path) -> None:
+    async def test(session: aiohttp.ClientSession, rig: Rig) -> None:
+        headers = {"Content-Encoding": "gzip"}
+        status, told = await answer(await session.post("/v1/faults", data=b"abc", headers=headers, compress=False))
+        assert (status, "without encoding" in told["error"]) == (400, True)
+
+    on_a_socket(test, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

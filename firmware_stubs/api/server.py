@@ -196,6 +196,8 @@ class Server:
             return _error(str(error), error.status)
         except web.HTTPRequestEntityTooLarge:
             return _error(f"a request has at most {BODY_MOST} bytes; send it in parts", 413)
+        except web.RequestPayloadError as error:
+            return _error(f"the body cannot be read ({error}); send it as it is, without encoding", 400)
         except web.HTTPMethodNotAllowed as error:
             return _error(
                 f"{request.path} does not know {request.method}; it knows {', '.join(sorted(error.allowed_methods))}",
