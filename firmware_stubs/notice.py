@@ -118,10 +118,17 @@ def notices(stubs: Iterable[StubSection], changed: Callable[[], None]) -> dict[s
     for stub in stubs:
         if stub.link.startswith("mqtt:"):
             by_link.setdefault(stub.link, {})[stub.name] = stub.module.__name__.rpartition(".")[2]
-    return {
-        link: Notice(urlsplit(link).hostname or "", urlsplit(link).port or 0, kinds, changed)
-        for link, kinds in by_link.items()
-    }
+    found = {link: notice_at(link, kinds, changed) for link, kinds in by_link.items()}
+    return {link: notice for link, notice in found.items() if notice}
+
+
+def notice_at(link: str, simulated: Mapping[str, str], changed: Callable[[], None] = lambda: None) -> Notice | None:
+    """That of what is simulated at one link; None where it leads to no broker. Raises PortError."""
+    try:
+        url = urlsplit(link)
+        return Notice(url.hostname or "", url.port or 0, simulated, changed) if url.scheme == "mqtt" else None
+    except ValueError as error:
+        raise PortError(f"{link}: {error}") from error
 
 
 def in_production(payload: object) -> bool:

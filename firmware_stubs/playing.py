@@ -90,9 +90,9 @@ class Playing:
         self._said = 0
         self._wire: Wire | None = None
 
-    async def open(self, link: str) -> Wire:
-        """Raises PortError."""
-        self._wire = await open_wire(link, Side(self._heard, self._is_connected), real=True)
+    async def open(self, link: str, *, real: bool, allowed: asyncio.Event | None) -> Wire:
+        """`real` and `allowed` as of `open_wire`. Raises PortError."""
+        self._wire = await open_wire(link, Side(self._heard, self._is_connected), real=real, allowed=allowed)
         if urlsplit(link).scheme in ("pty", "serial"):
             self._connected.set()
         return self._wire

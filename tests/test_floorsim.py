@@ -625,7 +625,7 @@ def test_a_bus_has_several_plcs_of_one_kind_each_with_a_unit() -> None:
         ("belt.S2", {}, "[belt.S2]: no line is called 'S2'"),
         ("induction.S1.rate_per_s", 0, "[induction.S1] rate_per_s"),
         ("belt.S1.restart_s", -1, "[belt.S1] restart_s: must not be negative"),
-        ("induction.S1.rate_per_s", 1e300, "[induction.S1] rate_per_s: must be above 0 and at most 100"),
+        ("induction.S1.rate_per_s", 1e300, "[induction.S1] rate_per_s: must be above 0 and at most 10000"),
         ("induction.S1.rate_per_s", float("nan"), "[induction.S1] rate_per_s: nan is no number"),
         ("chute.EX.capacity", 0, "[chute.EX]"),
         ("chute.EY", {}, "[chute.EY]: no lane is called 'EY'"),

@@ -203,7 +203,7 @@ def test_ctrl_c_ends_faults_so_the_belts_run_empty(tmp_path: Path, start: Start)
     assert [entry["state"] for entry in entries if entry["what"] == "fault"] == ["begun", "ended"]
 
 
-@pytest.mark.parametrize("words", [("--scenario", "x.toml"), ("--http", "127.0.0.1:0"), ("--real",)])
+@pytest.mark.parametrize("words", [("--http", "127.0.0.1:0"), ("--real",)])
 def test_what_a_run_in_virtual_time_cannot_do_is_said(tmp_path: Path, words: tuple[str, ...]) -> None:
     result = CliRunner().invoke(main, ["run", str(floor(tmp_path, "S1")), "--virtual", *words])
     assert (result.exit_code, f"{words[0]}: does not go with --virtual" in result.output) == (2, True)

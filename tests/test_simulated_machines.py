@@ -18,12 +18,16 @@ from typing import Any
 
 import aiomqtt
 import pytest
+from click.testing import CliRunner
 
 from controller import broker, reaching, simulators
 from firmware_stubs import floor_file
+from firmware_stubs.__main__ import main
 from firmware_stubs.notice import in_production
 from firmware_stubs.serve import Simulation
+from firmware_stubs.stub import Message
 from firmware_stubs.wire import PortError, Side
+from firmware_stubs.wire_recording import Header, Recorder, Wired
 from firmware_stubs.wires import is_loopback, open_wire
 from tests.floor_fixture import small_floor
 from tests.test_node import Daemon, named
@@ -157,6 +161,39 @@ def test_behind_a_connection_that_comes_again_it_looks_again_before_it_speaks(
                     assert (await told(late))[0] == "hub/s1/end"
 
     run(test)
+
+
+@pytest.mark.parametrize("role", ["device", "host"])
+def test_nothing_recorded_is_played_where_a_node_is_in_production(
+    child: broker.Child, tmp_path: Path, role: str
+) -> None:
+    file = tmp_path / "r.jsonl"
+    with file.open("w") as out:
+        recorder = Recorder(out.write, Header("0", 0.0, {"plc": Wired("mqtt_json", "mqtt://x:1")}), 0.0)
+        recorder.wire(1.0, "plc", role, Message("hub/s1/up", b"x"))
+    replay = [sys.executable, "-m", "firmware_stubs", "replay", str(file), "--as", role, "--link"]
+
+    async def test() -> None:
+        async with aiomqtt.Client("127.0.0.1", child.port) as hub:
+            await hub.publish(STATE, node("online", "production"), qos=1, retain=True)
+            await hub.subscribe("hub/s1/#", 1)
+            refused = await asyncio.create_subprocess_exec(*replay, child.url, stderr=asyncio.subprocess.PIPE)
+            _, complaint = await refused.communicate()
+            assert refused.returncode == 69
+            assert b"node sorter-a of site lgg runs in production there" in complaint
+            await hub.publish("hub/s1/end", b"")
+            assert (await told(hub))[0] == "hub/s1/end"
+
+    run(test)
+
+
+@pytest.mark.parametrize("link", ["serial:///dev/null?baud=9600", "mqtt://192.0.2.1:1883"])
+def test_what_was_recorded_is_played_on_real_ports_only_if_allowed(tmp_path: Path, link: str) -> None:
+    file = tmp_path / "r.jsonl"
+    with file.open("w") as out:
+        Recorder(out.write, Header("0", 0.0, {"plc": Wired("telegram", "pty:///x")}), 0.0)
+    done = CliRunner().invoke(main, ["replay", str(file), "--as", "device", "--link", link])
+    assert (done.exit_code, "only with --real" in done.output) == (69, True)
 
 
 def test_who_is_killed_leaves_no_notice_and_the_command_says_who_is_in_production(child: broker.Child) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from firmware_stubs.commands._recording import whole
+from firmware_stubs.notice import notice_at
 from firmware_stubs.playing import Played, Player, Playing
 from firmware_stubs.sections import FloorError
 from firmware_stubs.serve import beside
@@ -27,8 +29,9 @@ SHOWN = 20
     "--link", required=True, help="Where: pty:///path, tcp-listen://, tcp://, mqtt://, serial:///dev/…?baud=."
 )
 @click.option("--name", help="Which link of the recording; needed where it has several.")
+@click.option("--real", is_flag=True, help="Allow serial:// and brokers on another machine.")
 @click.option("--speed", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="Times faster.")
-def command(file: Path, role: str, link: str, name: str | None, speed: float) -> None:
+def command(file: Path, role: str, link: str, name: str | None, real: bool, speed: float) -> None:
     """Play one side of a link in the wire recording FILE, and say what the other side answered.
 
     As device: answers of the machine repeat the numbers of what is asked now, where its kind has numbers, and what
@@ -40,7 +43,8 @@ def command(file: Path, role: str, link: str, name: str | None, speed: float) ->
     """
     try:
         recording = whole(file)
-        played = asyncio.run(_play(Player(recording, _link(recording, name), role, speed), link, speed))
+        named = _link(recording, name)
+        played = asyncio.run(_play(Player(recording, named, role, speed), link, speed, real, {named: role}))
     except OSError as error:
         raise click.UsageError(f"{file}: {(error.strerror or str(error)).lower()}") from None
     except (NotARecordingError, FloorError) as error:
@@ -63,9 +67,10 @@ def _link(recording: Recording, name: str | None) -> str:
     return name
 
 
-async def _play(player: Player, link: str, speed: float) -> Played:
+async def _play(player: Player, link: str, speed: float, real: bool, simulated: Mapping[str, str]) -> Played:
     playing = Playing(player, speed)
-    wire = await playing.open(link)
+    notice = notice_at(link, simulated)
+    wire = await playing.open(link, real=real, allowed=notice.allowed if notice else None)
     loop, found = asyncio.get_running_loop(), list[Played]()
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -79,7 +84,8 @@ async def _play(player: Player, link: str, speed: float) -> Played:
         await stopped.wait()
 
     try:
-        await beside([*wire.jobs(), until_stopped()], run())
+        looks = [notice.run()] if notice else []
+        await beside([*wire.jobs(), *looks, until_stopped()], run())
     finally:
         playing.close()
     return found[0] if found else playing.so_far()

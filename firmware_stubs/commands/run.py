@@ -91,7 +91,7 @@ def command(
         raise click.UsageError("--events: goes with --record FILE, or with --virtual")
     if not virtual and (minutes or program):
         raise click.UsageError(f"--{'minutes' if minutes else 'floord'}: goes with --virtual")
-    for name, given in (("scenario", scenario), ("http", http), ("real", real)):
+    for name, given in (("http", http), ("real", real)):
         if virtual and given:
             raise click.UsageError(f"--{name}: does not go with --virtual")
     try:
