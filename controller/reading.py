@@ -43,7 +43,6 @@ def said(floor: FloorState, device: str, item: Item, now: float, look: Look) -> 
         presence.read(floor, device, result, item, now, look)
         return
     line, reader = floor.readers[device]
-    frequent.read(floor, device, item, now)
     if getattr(item, "late", False) and reader.match in BY_MOMENT:
         _report_read(floor, result, reader.point, None, "AMBIGUOUS")
         return
@@ -52,10 +51,18 @@ def said(floor: FloorState, device: str, item: Item, now: float, look: Look) -> 
         return
     reader.recent.append(recent)
     _settle(floor, line, reader, [recent], now, look)
+    if not _comes_round(line, recent):
+        frequent.read(floor, device, item, now)
     if getattr(item, "token", None) is not None and not recent.reported and recent in reader.recent:
         # The scanner forgets it when it is told "durable": kept until it has an event, as what it is without an item.
         recent.kept = f"{device}|{floor.sequence}|{len(reader.recent)}|{result.at}"
         floor.keep("read", recent.kept, _seen(recent.result, reader.point, None, _unclaimed(recent)))
+
+
+def _comes_round(line: LineState, recent: Recent) -> bool:
+    """Whether nothing was read of an item in a further lap: it is the same one without a code."""
+    travel = line.travels.get(recent.travel or "")
+    return travel is not None and travel.lap > 0 and recent.result.code is None
 
 
 def unclaimed(floor: FloorState, now: float) -> None:

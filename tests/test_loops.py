@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import pytest
@@ -356,3 +357,12 @@ def test_what_is_read_on_a_carrier_after_its_item_fell_is_the_next_ones() -> Non
     bench.after(800).arrv(2, carrier="7")
     assert bench.travel(2).parcel == "P2"
     assert bench.travel(2).visit == bench.travel(2).id
+
+
+def test_an_item_without_a_code_is_one_that_the_reader_did_not_read_however_often_it_comes_round() -> None:
+    bench = loop()
+    for number in range(3):
+        lap(bench, number, None)
+        bench.answer()
+        on(bench, number + 1, bench.travel().number)
+    assert bench.floor.frequent["no-read-tunnel-1"] == deque([True])
