@@ -12,13 +12,16 @@ from firmware_stubs.fd_wire import FdWire, Pty, Serial
 from firmware_stubs.tcp_wires import CallingWire, TcpWire
 from firmware_stubs.wire import PortError, Side, Wire
 
+_CALLED = {"mqtt": "a broker", "tcp": "a controller"}
+"""What a simulated machine calls by itself, and so may find real."""
+
 
 async def open_wire(link: str, side: Side, *, real: bool, allowed: asyncio.Event | None = None) -> Wire:
     """Opens a link, or begins to where the other side may come later. Raises PortError.
 
     `pty:///path`, `tcp-listen://host:port`, `tcp://host:port` (calls a controller that listens), `mqtt://host:port`,
-    `rfc2217-listen://host:port`, and with `real` also `serial:///dev/…?baud=` and brokers on other machines. `allowed`:
-    at a broker the machine waits for it.
+    `rfc2217-listen://host:port`, and with `real` also `serial:///dev/…?baud=`, and brokers and controllers on other
+    machines. `allowed`: at a broker the machine waits for it.
     """
     url = urlsplit(link)
     if url.username is not None:
@@ -28,8 +31,8 @@ async def open_wire(link: str, side: Side, *, real: bool, allowed: asyncio.Event
             return FdWire(Pty(Path(url.path)), side.heard)
         if url.scheme == "serial" and real:
             return FdWire(Serial(url.path, url.query), side.heard)
-        if url.scheme == "mqtt" and not real and not is_loopback(url.hostname or ""):
-            raise PortError(f"{link}: a broker on another machine is simulated at only with --real")
+        if url.scheme in _CALLED and not real and not is_loopback(url.hostname or ""):
+            raise PortError(f"{link}: {_CALLED[url.scheme]} on another machine is simulated at only with --real")
         if url.hostname and url.port is not None and not (url.path or url.query):
             wire = await _open_network(url.scheme, url.hostname, url.port, side, allowed)
             if wire:

@@ -262,6 +262,7 @@ def test_parcels_come_onto_the_belt_of_a_plc_that_nobody_speaks_to(
         (("line", "--link", "pty:///x", "--floor", "f.toml"), 2, "--floor and --stub go together"),
         (("line", "--link", "mqtt://127.0.0.1:1"), 78, "give a cable"),
         (("mqtt_scan", "--link", "mqtt://broker.example:1883"), 69, "a broker on another machine is simulated at only"),
+        (("line", "--link", "tcp://10.0.0.5:2112"), 69, "a controller on another machine is simulated at only"),
         (("line", "--link", "serial:///dev/ttyS0"), 69, "a real port is simulated on only with --real"),
         (("centre", "--link", "mqtt://127.0.0.1:1", "--set", "site=lgg"), 78, "centre is no machine"),
     ],

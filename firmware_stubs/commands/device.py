@@ -37,7 +37,7 @@ READER_MS = 1  # from one item that waits to the next
 @click.option("--stub", metavar="NAME", help="With --floor: which one. KIND is left out then.")
 @click.option("--seed", type=int, default=0, show_default=True, help="What is drawn by chance.")
 @click.option("--wait/--no-wait", default=True, help="Hold items until a PLC or a handheld has its host, at most 30 s.")
-@click.option("--real", is_flag=True, help="Allow serial:// links, and brokers on other machines.")
+@click.option("--real", is_flag=True, help="Allow serial:// links, and what is called on other machines.")
 @click.option("--json", "as_lines", is_flag=True, help="Everything as JSON, one object a line.")
 def command(
     words: tuple[str, ...],

@@ -29,7 +29,7 @@ SHOWN = 20
     "--link", required=True, help="Where: pty:///path, tcp-listen://, tcp://, mqtt://, serial:///dev/…?baud=."
 )
 @click.option("--name", help="Which link of the recording; needed where it has several.")
-@click.option("--real", is_flag=True, help="Allow serial:// and brokers on another machine.")
+@click.option("--real", is_flag=True, help="Allow serial:// links, and what is called on other machines.")
 @click.option("--speed", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="Times faster.")
 def command(file: Path, role: str, link: str, name: str | None, real: bool, speed: float) -> None:
     """Play one side of a link in the wire recording FILE, and say what the other side answered.
