@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from controller.config import Config, Floor, read
 from controller.plan import Plan, read_plan
 from controller.sheet import ConfigErrors, Problem
-from controller.wording import guess, told
+from controller.wording import dotted, guess, told
 
 __all__ = ["ConfigErrors", "load_floor", "read_plans"]
 
@@ -58,4 +59,18 @@ def read_plans(floor: Floor) -> tuple[dict[str, Plan], list[Problem]]:
                 plans[switch.plan].in_wave(switch.wave)
             except ValueError as error:
                 floor.sheet.report(("switch", number, "wave"), *told(str(error)))
+    if not problems:
+        _warn_of_idle(floor, plans.values())
     return plans, problems
+
+
+def _warn_of_idle(floor: Floor, plans: Iterable[Plan]) -> None:
+    """A lane for sorting that no wave of any plan names stays empty for ever."""
+    named = {lane for plan in plans for chutes in plan.waves.values() for lanes in chutes.values() for lane in lanes}
+    for name, lane in floor.lane.items():
+        if "sort" in lane.roles and name not in named and not lane.leads_to:
+            at = ("lane", name)
+            instead = f'name it in a wave of the plan, such as REST = ["…", "{name}"], or leave it out'
+            floor.warnings.append(
+                Problem(floor.sheet.file, floor.sheet.line(at), dotted(at), "no plan sends anything there", instead)
+            )

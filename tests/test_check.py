@@ -51,6 +51,14 @@ def test_a_secret_that_all_can_read_is_a_warning(tmp_path: Path) -> None:
     assert [(one["line"], one["key"]) for one in told] == [(8, "broker.password_file")]
 
 
+def test_a_lane_that_no_plan_names_is_a_warning(tmp_path: Path) -> None:
+    lane = '\n[lane.S1-L77]\nline = "S1"\nposition_mm = 9000\n'
+    found = check(tmp_path, FLOOR + lane)
+    assert found.exit_code == 0
+    assert "lane.S1-L77: no plan sends anything there; name it in a wave of the plan" in found.stderr
+    assert found.stderr.count("warning") == 1, "a lane of another role, or one that leads on, may stand in none"
+
+
 def test_a_disk_on_which_nothing_will_be_inducted_is_a_warning(tmp_path: Path) -> None:
     most = 100_000_000
     result = check(tmp_path, f"{FLOOR}[journal]\nstop_mb = {most}\n")
