@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,34 @@ def test_it_says_first_what_to_write(tmp_path: Path, verb: tuple[str, ...], text
         assert result.stderr.startswith(f"Error: write --floor /path/of/state_dir, for {tmp_path}/{why}")
         assert "Usage" not in result.stderr
         assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb[0])
+def test_in_a_folder_without_floor_toml_it_names_the_floor_files(tmp_path: Path, verb: tuple[str, ...]) -> None:
+    for name in ("cargo", "belt"):
+        (tmp_path / f"{name}.toml").write_text(f'node = "{name}"\nstate_dir = "{name}"\n')
+    (tmp_path / "plan.toml").write_text('plan = "day"\n[[rule]]\nnode = "cargo"\n')
+    (tmp_path / "broken.toml").write_text("node = = 5\n")
+    (tmp_path / "latin.toml").write_bytes(b'node = "\xff"\n')
+    (tmp_path / "folder.toml").mkdir()
+    result = said(*verb, "--floor", tmp_path)
+    assert result.exit_code == (78 if verb == ("reload",) else 2)
+    both = f"--floor {tmp_path}/belt.toml, --floor {tmp_path}/cargo.toml"
+    assert result.stderr == f"Error: there are several floors in {tmp_path}: write one of {both}\n"
+    (tmp_path / "belt.toml").unlink()
+    result = said(*verb, "--floor", tmp_path)
+    assert result.stderr == f"Error: {tmp_path} has no floor.toml: write --floor {tmp_path}/cargo.toml\n"
+
+
+def test_tail_ends_with_what_is_recorded_while_the_daemon_runs(tmp_path: Path) -> None:
+    with floord(tmp_path) as one:
+        one.start().ready()
+        assert one.status()["told"] == []
+        every = said("tail", "--no-follow", "--json", "--floor", one.floor)
+        assert every.exit_code == 0
+        assert int(json.loads(every.stdout.splitlines()[0])["sequence"]) == 1
+        none = said("tail", "--no-follow", "--since", "1000000", "--floor", one.floor)
+        assert (none.exit_code, none.output) == (0, "")
 
 
 def test_a_running_daemon_is_found_by_a_file_that_is_no_toml_any_more(tmp_path: Path) -> None:

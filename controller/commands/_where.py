@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -36,8 +37,8 @@ def floor_option(function: F) -> F:
 class Unknown(click.ClickException):
     """Nobody knows which state_dir is meant. There is no text about usage: what matters is one sentence."""
 
-    def __init__(self, why: str, code: int) -> None:
-        super().__init__(f"write --floor /path/of/state_dir, for {why}")
+    def __init__(self, why: str, code: int, write: str = "write --floor /path/of/state_dir, for ") -> None:
+        super().__init__(f"{write}{why}")
         self.exit_code = code  # type: ignore[misc]
 
 
@@ -50,6 +51,10 @@ def state_dir(floor: Path, code: int = EXIT_USAGE) -> Path:
     if floor.is_dir():
         if any((floor / name).exists() for name in (JOURNAL, SOCKET)):
             return floor
+        if not (floor / "floor.toml").exists() and (found := _floors(floor)):
+            there = f"there are several floors in {floor}" if len(found) > 1 else f"{floor} has no floor.toml"
+            one_of = "one of " if len(found) > 1 else ""
+            raise Unknown(f"write {one_of}{', '.join(f'--floor {one}' for one in found)}", code, f"{there}: ")
         floor = floor / "floor.toml"
     try:
         text = floor.read_bytes().decode(errors="replace")
@@ -66,6 +71,15 @@ def state_dir(floor: Path, code: int = EXIT_USAGE) -> Path:
     if not isinstance(state, str) or not state or "\0" in state:
         raise Unknown(f"{floor} names no state_dir", code)
     return floor.parent / state
+
+
+def _floors(folder: Path) -> list[Path]:
+    """Floor files in a folder by their names: what names its node. Plans are TOML too."""
+    found = []
+    for path in sorted(folder.glob("*.toml")):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            found += [path] if "node" in tomllib.loads(path.read_text(encoding="utf-8")) else []
+    return found
 
 
 class Unavailable(click.ClickException):

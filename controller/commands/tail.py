@@ -22,25 +22,26 @@ INDENT = 30
 @click.command("tail")
 @floor_option
 @click.option("--since", type=click.IntRange(min=1), help="First print what the journal holds from this sequence on.")
+@click.option("--no-follow", is_flag=True, help="End with what is recorded until now; without --since, all of it.")
 @click.option("--json", "as_json", is_flag=True, help="The whole events, one a line.")
-def command(floor: Path, since: int | None, as_json: bool) -> None:
+def command(floor: Path, since: int | None, no_follow: bool, as_json: bool) -> None:
     """Print every event from now on, one a line, until Ctrl-C.
 
     In the order in which they were recorded, with the time at which they happened, in UTC. A terminal gets long lines
     wrapped. With --since it begins with the journal, and goes on with what comes, until Ctrl-C. With the daemon down it
-    ends with the journal's last.
+    ends with the journal's last, and so it does with --no-follow.
     """
     state = state_dir(floor)
     last = 0
     width = max(40, shutil.get_terminal_size((80, 24)).columns) if sys.stdout.isatty() else None
     told = Told(width)
-    if since is not None:
+    if since is not None or no_follow:
         from controller.journal_file import JournalError
         from controller.journal_reader import Reader
 
         try:
             reader = Reader(state / JOURNAL)
-            for row in reader.since(since):
+            for row in reader.since(since or 1):
                 last = row.seq
                 event = json.loads(row.body)
                 click.echo(json_line(event) if as_json else "\n".join(told.rows(event)))
@@ -48,7 +49,7 @@ def command(floor: Path, since: int | None, as_json: bool) -> None:
             raise click.ClickException(str(error)) from None
         if reader.damaged:
             click.echo(left_out(len(reader.damaged)), err=True)
-        if not (state / "control.sock").exists():
+        if no_follow or not (state / "control.sock").exists():
             return
     for event in ask(state, {"do": "tail"}):
         if "missed" in event:
