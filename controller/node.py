@@ -30,7 +30,7 @@ from controller.plan import Plan
 from controller.replies import Replies
 from controller.reporting import Complaints, Gathering, concerned
 from controller.simulators import Simulators
-from controller.standing import words
+from controller.standing import Once, words
 from controller.starting import Start
 from controller.states import Publish, States
 from controller.surroundings import Surroundings
@@ -66,6 +66,8 @@ class Node(Surroundings):
         site_base = f"hub/v1/{config.site}"
         self._replies = Replies(self.origin.base, site_base, config.node, restored.last_seq)
         self._alarmed: deque[Emit] = deque(maxlen=SAID)
+        self.once = Once()
+        """critical alarms of which none stands"""
         name = "node/restarted" if restored.last_seq else "node/started"
         self._emit(name, f"node/{config.node}", start.now, self._changed(start.why))
         for alarm in self.floor.earlier:
@@ -321,6 +323,9 @@ class Node(Surroundings):
                 case Emit():
                     if effect.name in TOLD:
                         self._alarmed.append(effect)
+                    data = effect.data
+                    if effect.name == "alarm/raised" and isinstance(data, Alarm) and data.alarm not in self.alarms:
+                        self.once.heard(data, effect.at)
                     self._states.reported(effect)
                     self._next.events.append((effect, now, not self.online))
                 case Keep(kind, key, value):

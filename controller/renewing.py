@@ -91,6 +91,7 @@ class Renewing(Core):
             old.floor.book.stale_ms = stale_ms
             raise
         node.poison.marks = old.poison.marks
+        node.once.follow(old.once)
         if self._recording is not None:
             self._recording_stopped("the recording ends here: the floor was made anew")
         self.node, self.config, self._damaged = node, config, 0

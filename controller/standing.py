@@ -1,10 +1,17 @@
-"""Alarms that stand as long as something is so: raised once, again at most once a minute when they change, cleared."""
+"""Alarms that stand as long as something is so: raised once, again at most once a minute when they change, cleared.
+
+And those that are told once, because what they say happened: nobody can see them standing.
+"""
 
 from __future__ import annotations
 
 from controller.events import Alarm
 
 AGAIN_MS = 60_000.0
+
+LATELY_MS = 3_600_000.0
+KEPT = 100
+"""Alarms told once that are remembered; of more the latest."""
 
 
 def words(event: str, alarm: Alarm) -> str:
@@ -51,3 +58,28 @@ class Standing:
 
     def _due(self, name: str) -> float:
         return self._raised.get(name, float("-inf")) + AGAIN_MS
+
+
+class Once:
+    """Critical alarms that were told once. In memory: the journal has them all."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, tuple[float, Alarm]] = {}
+
+    def heard(self, alarm: Alarm, at: float) -> None:
+        """It was raised at `at`, and does not stand. One that is raised again counts as told then."""
+        if alarm.priority == "critical":
+            self._told.pop(alarm.alarm, None)
+            self._told[alarm.alarm] = (at, alarm)
+            if len(self._told) > KEPT:
+                del self._told[next(iter(self._told))]
+
+    def follow(self, other: Once) -> None:
+        """What this one heard comes after what another one did."""
+        own, self._told = self._told, {}
+        for at, alarm in (*other._told.values(), *own.values()):
+            self.heard(alarm, at)
+
+    def lately(self, now: float) -> list[tuple[float, Alarm]]:
+        """(when, alarm) of those of the last hour, the newest first."""
+        return [(at, alarm) for at, alarm in reversed(self._told.values()) if now - at <= LATELY_MS]

@@ -66,6 +66,7 @@ def status(node: Node, links: Mapping[str, Health], now: float) -> dict[str, Any
                 "synchronised": line.synchronised,
                 "state": line.state,
                 "speed_mm_s": line.odometer.speed,
+                "running": line.odometer.running,
                 "travels": len(line.travels),
                 "inhibited": line.inhibited,
             }

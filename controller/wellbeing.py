@@ -10,6 +10,7 @@ from controller.node import Node
 from controller.notify import Notify
 from controller.parts import Parts
 from controller.stalls import Stalls
+from controller.stamps import rfc3339
 from controller.status import status
 from controller.wording import counted
 from devices.links import Link
@@ -75,11 +76,16 @@ class Wellbeing:
         return "; ".join([*parts, f"alarms: {' '.join(alarms[:NAMED])}" if alarms else "no alarms"])
 
     def status(self, now: float) -> dict[str, Any]:
-        """status.py, and beside it: stands of the loop, failures by part, alarms of the daemon itself, lost lines."""
+        """status.py, and beside it: stands of the loop, failures by part, alarms that stand and that were told
+        once, lost lines."""
         return status(self._node, {name: link.health for name, link in self._links.items()}, now) | {
             "stalls": self._stalls.status(),
             "faults": self._parts.counts(),
             "alarms": self._node.alarms,
+            "told": [
+                {"time": rfc3339(self._node.utc_ms(at)), "alarm": alarm.alarm, "what": alarm.what}
+                for at, alarm in self._node.once.lately(now)
+            ],
             "disk": self.disk,
             "log": {"dropped": logs.dropped()},
         }

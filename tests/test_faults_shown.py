@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from controller.well import problems
 from firmware_stubs.faults.registry import FAULTS
 from firmware_stubs.faults.scenario import Expect
 from tests.faulted import Faulted
@@ -191,6 +192,8 @@ def test_what_floord_shows_of_a_fault(case: Case) -> None:
     alarms = [f"{name}: {what}" for name, what in floor.alarms.items()]
     assert not case.alarm or [one for one in alarms if one.startswith(case.alarm)], alarms
     speed = floor.daemon.ask({"do": "status"})["lines"]["S1"]["speed_mm_s"]
+    if case.fault == "estop":
+        assert problems(floor.daemon.ask({"do": "status"})) == ["line S1 stands: emergency stop"]
     assert speed == floor.state("line/S1")["speed_mm_s"] == (1000 if case.fault == "slow" else 2000)
     floor.run(0.02)
     assert floor.engine.standing(floor.now) == []

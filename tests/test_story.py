@@ -32,6 +32,7 @@ from controller.events import (
     Refused,
     Routed,
 )
+from controller.well import problems
 
 ROOT = Path(__file__).parents[1]
 ORIGIN = Origin("lgg", "sorter-a", "k7x2m9qd", "simulated")
@@ -314,7 +315,7 @@ def test_the_tail_says_the_day_when_it_is_another_and_wraps_for_a_terminal() -> 
 
 def node(lines: int) -> dict[str, Any]:
     link = {"up": True, "last_byte_ms": 210, "frames": 53, "garbled": {}, "reopened": 0, "why": ""}
-    line = {"synchronised": True, "session": True, "state": "RUN", "speed_mm_s": 2500, "travels": 36}
+    line = {"synchronised": True, "session": True, "state": "RUN", "speed_mm_s": 2500, "running": True, "travels": 36}
     lane = {"state": "FREE", "drops": 2, "on_way": 1}
     names = [f"S{number}" for number in range(1, lines + 1)]
     return {
@@ -369,7 +370,50 @@ def test_of_many_links_and_lines_only_those_in_trouble_have_a_row() -> None:
     assert re.search(r"^S9 +normal +JAM", text, re.MULTILINE)
     assert re.search(r"^15 other lines +normal and RUN +540$", text, re.MULTILINE)
     assert "S9-L03 FULL" in text
-    assert text.endswith("not well: link down: tunnel-S9")
+    assert text.endswith("not well: link down: tunnel-S9; line S9 stands: jam")
+
+
+@pytest.mark.parametrize(("state", "word"), [("ESTP", "emergency stop"), ("JAM", "jam"), ("FALT", "fault")])
+def test_a_line_that_stands_is_not_well_and_has_no_speed(state: str, word: str) -> None:
+    answer = node(5)
+    answer["lines"]["S2"].update(state=state, running=False)
+    rows = shown(answer, 80)
+    assert rows[-1] == f"not well: line S2 stands: {word}"
+    assert re.search(rf"^S2 +normal +{state} +0 +36$", "\n".join(rows), re.MULTILINE)
+    answer["alarms"] = {"element-S2-S2-DEC": "line S2: S2-DEC is jammed"}
+    said = ["alarm: element-S2-S2-DEC"]
+    assert problems(answer) == ([f"line S2 stands: {word}", *said] if state == "ESTP" else said)
+    assert problems(answer, alarms=False) == ([f"line S2 stands: {word}"] if state == "ESTP" else [])
+    answer["alarms"] = {"element-S1-S1-DEC": "line S1: S1-DEC is jammed"}
+    assert f"line S2 stands: {word}" in problems(answer)
+    for name in ("S1", "S3", "S4", "S5"):
+        answer["lines"][name].update(state=state)
+    answer["alarms"] = {}
+    assert problems(answer) == [f"lines S1, S2, S3 and 2 more stand: {word}"]
+
+
+@pytest.mark.parametrize("state", ["STOP", "MANU", "MAIN", "SLOW"])
+def test_a_line_that_stands_because_people_want_it_is_well(state: str) -> None:
+    answer = node(1)
+    answer["lines"]["S1"].update(state=state)
+    assert problems(answer) == []
+
+
+def test_what_was_told_once_is_shown_and_is_no_trouble_that_stands() -> None:
+    answer = node(2)
+    what = "travel S2#17 lies in S2-L009 without a customs release"
+    answer["told"] = [{"time": "2026-11-23T14:02:11.250Z", "alarm": "held-escaped-S2#17", "what": what}]
+    rows = shown(answer, 80)
+    assert rows[-4:] == [
+        "",
+        "told     14:02:11 held-escaped-S2#17: travel S2#17 lies in S2-L009 without a",
+        "    customs release",
+        "all well",
+    ]
+    answer["told"] *= 10
+    rows = shown(answer, 80)
+    assert len([row for row in rows if row.startswith("told ")]) == 8
+    assert rows[-2] == "and 2 more told: floord status --json"
 
 
 def test_an_alarm_that_stands_is_told_in_words() -> None:

@@ -21,7 +21,7 @@ from controller.journal_reader import Reader
 from controller.node import Node
 from controller.outbox import Outbox
 from controller.plans import load_floor
-from controller.standing import AGAIN_MS, Standing
+from controller.standing import AGAIN_MS, KEPT, LATELY_MS, Once, Standing
 from controller.uplink import Options
 from controller.upward import LONGEST_MS, PROOF_MS, Upward
 from tests.faults.consumer import Consumer
@@ -29,7 +29,7 @@ from tests.floor_fixture import UTC
 from tests.hub import MemoryJournal
 from tests.test_check import S1_PLAN
 from tests.test_config import FLOOR, write
-from tests.test_node import HUB, Daemon
+from tests.test_node import HUB, Daemon, divc, indu
 from tests.test_uplink import User, committed, linked, row, run, started
 
 OWN = f"{HUB}/n1"
@@ -192,6 +192,45 @@ def test_every_alarm_stands_in_one_place_and_is_a_line_for_the_log() -> None:
     assert list(hub.node.standing) == ["journal-damaged"]
     assert hub.node.alarmed() == ["alarm broker-subscription is over", "alarm clock-step is over"]
     assert hub.node.alarmed() == []
+
+
+def test_critical_alarms_that_were_told_once_are_known_for_an_hour() -> None:
+    once = Once()
+    for at, name, what, priority in (
+        (0.0, "held-escaped-S1#1", "it lies in S1-L09", "critical"),
+        (0.0, "plc-S1-X", "not critical", "high"),
+        (60_000.0, "no-lane-S1", "first", "critical"),
+        (61_000.0, "hand-held-P1", "P1", "critical"),
+        (62_000.0, "no-lane-S1", "again", "critical"),
+    ):
+        once.heard(Alarm.model_validate({"alarm": name, "what": what, "priority": priority}), at)
+    told = [(at, alarm.alarm, alarm.what) for at, alarm in once.lately(LATELY_MS)]
+    assert told == [
+        (62_000.0, "no-lane-S1", "again"),
+        (61_000.0, "hand-held-P1", "P1"),
+        (0.0, "held-escaped-S1#1", "it lies in S1-L09"),
+    ]
+    assert len(once.lately(LATELY_MS + 1)) == 2
+    renewed = Once()
+    renewed.heard(Alarm(alarm="no-lane-S1", what="anew", priority="critical"), 63_000.0)
+    renewed.follow(once)
+    assert [alarm.what for _, alarm in renewed.lately(LATELY_MS)] == ["anew", "P1", "it lies in S1-L09"]
+    for number in range(2 * KEPT):
+        once.heard(Alarm(alarm=f"held-escaped-S1#{number}", what="", priority="critical"), 70_000.0)
+    assert len(once.lately(70_000.0)) == KEPT
+    assert once.lately(70_000.0)[0][1].alarm == f"held-escaped-S1#{2 * KEPT - 1}"
+
+
+def test_a_held_parcel_that_escaped_is_told_once_and_an_alarm_that_stands_is_not() -> None:
+    hub = Daemon().up()
+    hub.node.alarm("poison", "it stands", hub.now, "critical")
+    hub.event("INDU", indu(1))
+    hub.event("DIVC", divc(1, 0))
+    [(at, alarm)] = hub.node.once.lately(hub.now)
+    assert at == hub.now
+    assert alarm.alarm.startswith("held-escaped-")
+    assert alarm.what.endswith("lies in S1-L01 without a customs release")
+    assert list(hub.node.alarms) == ["poison"]
 
 
 def test_a_restart_closes_what_was_raised() -> None:

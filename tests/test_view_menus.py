@@ -34,7 +34,7 @@ WELL: dict[str, Any] = {
     "broker": {"online": True},
     "customs": {"expected": True, "fresh": True},
     "links": {"plc-1": {"up": True}},
-    "lines": {"S1": {"synchronised": True}},
+    "lines": {"S1": {"synchronised": True, "state": "RUN"}},
     "late": 3,
     "alarms": {},
 }

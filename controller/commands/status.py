@@ -33,8 +33,8 @@ ALARMS = 8
 def command(floor: Path, device: str | None, as_json: bool) -> None:
     """Show links, lines, lanes, journal and broker of the running daemon.
 
-    Exit code 0: links, sessions, broker and customs feed are there (with --device: its link and session). 1: something
-    is missing. 69: no daemon answers.
+    Exit code 0: links, sessions, broker and customs feed are there, no line stands in trouble, no alarm stands (with
+    --device: its link and session are there). 1: something is not well. 69: no daemon answers.
     """
     closed: dict[str, Any] = {"ok": False, "error": "the daemon closed the connection"}
     answer = next(ask(state_dir(floor), {"do": "status"}), closed)
@@ -70,8 +70,10 @@ def shown(s: dict[str, Any], width: int) -> list[str]:
         "",
         *_lanes(s["lanes"], s["late"]),
     ]
-    if alarms := s.get("alarms"):
-        rows += ["", *_alarms(alarms, width)]
+    told = [(f"told     {one['time'][11:19]} {one['alarm']}", one["what"]) for one in s.get("told", ())]
+    stand = [(f"alarm    {name}", what) for name, what in s.get("alarms", {}).items()]
+    if told or stand:
+        rows += ["", *_alarms(told, "told", width), *_alarms(stand, "alarm", width)]
     found = problems(s)
     rows.append("not well: " + "; ".join(found) if found else "all well")
     return _wrapped(rows, width)
@@ -143,7 +145,8 @@ def _lines(lines: dict[str, Any], most: int) -> list[str]:
     for name, line in shown.items():
         session = _device.session_word(line)
         inhibited = "  induction inhibited" if line["inhibited"] else ""
-        rows.append(f"{name:<18}{session:<10}{line['state']:<7}{line['speed_mm_s']:>6}{line['travels']:>9}{inhibited}")
+        speed = line["speed_mm_s"] if line["running"] else 0
+        rows.append(f"{name:<18}{session:<10}{line['state']:<7}{speed:>6}{line['travels']:>9}{inhibited}")
     if rest:
         bad = sum(map(_in_trouble, rest))
         travels = sum(line["travels"] for line in rest)
@@ -165,10 +168,12 @@ def _lanes(lanes: dict[str, Any], late: int) -> list[str]:
     return [f"{counts}; {', '.join([*busy[:MOST], *more]) or 'all free'}; late answers {late}"]
 
 
-def _alarms(alarms: dict[str, str], width: int) -> list[str]:
-    """Those that stand, each in two rows at most."""
-    shown = list(alarms.items())[:ALARMS]
+def _alarms(alarms: list[tuple[str, str]], word: str, width: int) -> list[str]:
+    """(name, what), each in two rows at most."""
     two: dict[str, Any] = {"subsequent_indent": "    ", "max_lines": 2, "placeholder": " …"}
-    rows = [row for name, what in shown for row in textwrap.wrap(f"alarm    {name}: {what}", width, **two)]
-    more = len(alarms) - len(shown)
-    return rows + ([f"and {counted(more, 'more alarm')}: floord status --json"] if more else [])
+    rows = [row for name, what in alarms[:ALARMS] for row in textwrap.wrap(f"{name}: {what}", width, **two)]
+    more = len(alarms) - ALARMS
+    if more > 0:
+        said = counted(more, "more alarm") if word == "alarm" else f"{more} more told"
+        rows.append(f"and {said}: floord status --json")
+    return rows
