@@ -9,6 +9,7 @@ When the daemon started, and when it opened and lost its ports, is taken from th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,8 +28,10 @@ from firmware_stubs.wire_recording import CENTRE, DEVICE, HOST, Entry, Recording
 PORTS = "ports"
 NOT_UNDERSTOOD = ": garbled "
 """stands in what a daemon says that it heard"""
-CHANGED = "the line"
-"""what a difference is about where the recording itself was changed"""
+CAUSE_MS = 100.0
+"""What came in earlier is not taken for the cause of a difference."""
+PARCEL = ("parcel", "subject_id")
+"""members of the centre's messages that name a parcel"""
 
 
 class Rehearsing(Daemon, Protocol):
@@ -49,7 +52,8 @@ class Came:
 @dataclass(frozen=True, slots=True)
 class Result:
     """`facts`: all that was recorded of what is compared. `until`: ms, to where it was checked, and `why` not to the
-    end, if not. `events`: whether there are any in the recording; else they are not compared."""
+    end, if not. `events`: whether there are any in the recording; else they are not compared. `changed`: lines of the
+    recording with a wrong sum: that is damage of the file, and what differs may come of it."""
 
     differences: list[Difference]
     facts: list[Fact]
@@ -57,20 +61,48 @@ class Result:
     why: str = ""
     came: list[Came] = field(default_factory=list)
     events: bool = True
+    changed: list[Entry] = field(default_factory=list)
 
     @property
     def compared(self) -> int:
         """How many messages and events."""
         return len(self.facts)
 
-    def just_before(self, difference: Difference) -> Came | None:
-        """What came in last before a difference showed, on its link where there was anything; or, if something came
-        just before that nobody understood, that."""
-        before = [one for one in self.came if one.entry.t <= difference.t]
-        near = (one for one in before if one.entry.t >= difference.t - WITHIN_MS)
-        garbled = [one for one in near if any(NOT_UNDERSTOOD in meaning for meaning in one.meaning)]
-        own = [one for one in before if one.entry.link == difference.fact.where]
-        return next((found[-1] for found in (garbled, own, before) if found), None)
+    def heard(self, entry: Entry) -> list[str] | None:
+        """What a daemon understood of an entry; None = it was not given to any."""
+        return next((one.meaning for one in self.came if one.entry.number == entry.number), None)
+
+    def nearest(self, difference: Difference) -> Came | None:
+        """What came in last just before a difference, on its link or from the centre about its parcel.
+        None = the cause is not known."""
+        recorded = difference.recorded
+        texts = [fact.text for fact in (recorded, difference.now) if fact is not None]
+        own = [
+            one
+            for one in self._before(difference, CAUSE_MS)
+            if (recorded is None or one.entry.number < recorded.entry)
+            and (one.entry.link == difference.fact.where or any(_names(one.entry, text) for text in texts))
+        ]
+        return own[-1] if own else None
+
+    def garbled(self, difference: Difference) -> bool:
+        """Whether something came within a second before that nobody understood."""
+        return any(NOT_UNDERSTOOD in meaning for one in self._before(difference, WITHIN_MS) for meaning in one.meaning)
+
+    def _before(self, difference: Difference, within: float) -> list[Came]:
+        return [one for one in self.came if difference.t - within <= one.entry.t <= difference.t]
+
+
+def _names(entry: Entry, text: str) -> bool:
+    """Whether it is a message of the centre about a parcel that stands in a text."""
+    if entry.side != CENTRE:
+        return False
+    try:
+        body = json.loads(entry.data)
+        parcels = [body[name] for name in PARCEL if name in body]
+    except (ValueError, TypeError):
+        return False
+    return any(f'"{parcel}"' in text for parcel in parcels)
 
 
 class Check:
@@ -111,9 +143,9 @@ class Check:
         if published := self._recorded_events(entries):
             was += self._events(published)
             is_ += self._events(self._published)
-        found = [*differences(was, is_, self._span.end), *map(_changed, filter(_is_changed, self._recording.entries))]
-        found.sort(key=lambda one: one.t)
-        return Result(found, was, self._span.end, self._span.why, self._came, events=bool(published))
+        found = differences(was, is_, self._span.end)
+        changed = [entry for entry in self._recording.entries if entry.changed]
+        return Result(found, was, self._span.end, self._span.why, self._came, bool(published), changed)
 
     # --- what came in -------------------------------------------------------------------------------------------------
 
@@ -232,18 +264,8 @@ class Check:
         """As facts; the daemon's farewell, and what comes with it, is none."""
         events, (ordered, wrong) = Events(self._recording.header.utc_ms), in_order(published)
         facts = [events.fact(*one) for one in ordered]
-        farewell = f"{STOP} "
+        farewell = f"{STOP}:"
         return wrong + [fact for fact in facts if fact is not None and not fact.text.startswith(farewell)]
-
-
-def _is_changed(entry: Entry) -> bool:
-    return entry.changed
-
-
-def _changed(entry: Entry) -> Difference:
-    said = entry.piece.topic + " " if isinstance(entry.piece, Message) else ""
-    text = f"this line was changed after it was recorded, its sum is wrong: {said}{entry.data!r}"
-    return Difference(Fact(entry.link or entry.side, CHANGED, text, entry.t, entry.number), None)
 
 
 def _node_of(daemon: Daemon) -> str:

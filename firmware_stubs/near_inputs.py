@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from firmware_stubs.checking import CHANGED, NOT_UNDERSTOOD, Result
+from firmware_stubs.checking import Result
 from firmware_stubs.ears import GARBLED
 from firmware_stubs.stub import Message
 from firmware_stubs.talks import Difference
@@ -58,10 +58,9 @@ def settled(recording: Recording, run: Callable[[Recording], Result], tries: int
 
 
 def _damaged(result: Result) -> bool:
-    """Whether what differs is damaged, or came of something that nobody understood."""
-    came = result.just_before(result.differences[0])
-    not_understood = came is not None and any(NOT_UNDERSTOOD in meaning for meaning in came.meaning)
-    return not_understood or any(one.fact.about in (GARBLED, CHANGED) for one in result.differences)
+    """Whether the file is damaged, or what differs is, or came of something that nobody understood."""
+    garbled = any(one.fact.about == GARBLED for one in result.differences)
+    return bool(result.changed) or garbled or result.garbled(result.differences[0])
 
 
 def _shown(difference: Difference, recording: Recording) -> float:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from firmware_stubs.replayed_machine import machine_of
-from firmware_stubs.stub import Message, Piece
+from firmware_stubs.stub import Piece
 from firmware_stubs.talks import Difference, Fact, differences
 from firmware_stubs.wire import Side, Wire
+from firmware_stubs.wire_print import shown
 from firmware_stubs.wire_recording import DEVICE, Entry, Recording
 from firmware_stubs.wires import open_wire
 
@@ -74,8 +75,7 @@ class Player:
 def _pieces(piece: Piece, t: float, entry: int) -> list[Fact]:
     """What a machine says, as facts: by its kind nobody here knows what in it is only time, so each is compared as it
     is, once for each time that it came."""
-    text = f"{piece.topic} {piece.payload!r}" if isinstance(piece, Message) else repr(piece)
-    return [Fact(DEVICE, text, text, t, entry)]
+    return [Fact(DEVICE, shown(piece), shown(piece), t, entry)]
 
 
 class Playing:

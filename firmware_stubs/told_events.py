@@ -16,6 +16,7 @@ from typing import Any
 
 from firmware_stubs.ears import GARBLED
 from firmware_stubs.talks import WITHIN_MS, Fact
+from firmware_stubs.wire_print import printable
 
 WHERE = "events"
 OLD_MS = 100_000.0
@@ -58,7 +59,7 @@ class Events:
             data, subject, source = dict(event["data"]), str(event["subject"]), str(event["source"])
             at = moment_ms(str(event["time"])) - self._utc_ms
         except (ValueError, KeyError, TypeError):
-            return Fact(WHERE, GARBLED, f"{topic} is no event: {payload!r}", t, entry)
+            return Fact(WHERE, GARBLED, f"{topic} is no event: {printable(payload)}", t, entry)
         who, _, journal = source.rpartition(":")
         about = self._called(subject, journal)
         words = self._named(data, journal)
@@ -70,10 +71,9 @@ class Events:
             wrong, at = [*wrong, "time"], t
         if journal != self._journals.setdefault(who, journal):
             wrong.append("source")
-        notes = f", and no {' '.join(wrong)} as it must be: {payload!r}" if wrong else ""
-        text = (
-            f"{found['name']} of {who}, {self._called(subject, journal)}: {json.dumps(words)} {json.dumps(rest)}{notes}"
-        )
+        notes = "".join(f"; {name} is not as it must be: {json.dumps(event.get(name))}" for name in wrong)
+        rest |= {"source": who, "subject": self._called(subject, journal)}
+        text = f"{found['name']}: {json.dumps(words)} {json.dumps(rest)}{notes}"
         return Fact(WHERE, f"{found['node']} {about}", text, at, entry)
 
     def _other(self, topic: str, payload: bytes, t: float, entry: int) -> Fact:
@@ -81,7 +81,7 @@ class Events:
             body = json.loads(payload)
             words = {key: value for key, value in body.items() if key not in ("time", "until_ms")}
         except (ValueError, AttributeError):
-            return Fact(WHERE, topic, f"{topic}: {payload!r}", t, entry)
+            return Fact(WHERE, topic, f"{topic}: {printable(payload)}", t, entry)
         about = str(words.get("id", words.get("code", "")))
         return Fact(WHERE, f"{topic} {about}", f"{topic}: {json.dumps(self._named(words, ''))}", t, entry)
 

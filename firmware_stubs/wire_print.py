@@ -53,6 +53,17 @@ def as_json(seen: Seen, utc: str) -> dict[str, Any]:
     return entry
 
 
+def shown(piece: Piece) -> str:
+    """A piece in one line: bytes in hex, a message as its topic and its text."""
+    return f"{piece.topic} {printable(piece.payload)}" if isinstance(piece, Message) else piece.hex(" ")
+
+
+def printable(data: bytes) -> str:
+    r"""UTF-8 text as it is, what cannot be printed of it as \xNN."""
+    text = data.decode("utf-8", "backslashreplace")
+    return "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text)
+
+
 def characters(data: bytes) -> str:
     """Printable ASCII as it is, all else as a dot."""
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in data)

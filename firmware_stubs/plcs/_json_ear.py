@@ -14,6 +14,7 @@ from firmware_stubs.plcs._json_codec import heard
 from firmware_stubs.plcs._messages import FieldError, Fields, Heard
 from firmware_stubs.plcs._telegram_ear import BY_ITSELF, meant, word
 from firmware_stubs.stub import Message, Piece, as_message
+from firmware_stubs.wire_print import printable
 
 DOWN, UP = "/down", "/up"
 
@@ -26,7 +27,7 @@ class JsonEar:
         message = as_message(piece)
         found = heard(message.payload)
         if found is None:
-            return [Told(GARBLED, f"garbled {message.payload!r} on {message.topic}")]
+            return [Told(GARBLED, f"garbled {printable(message.payload)} on {message.topic}")]
         if found.flag != "R":
             code = "" if found.flag == "A" else f" {_members(message).get('code')}"
             text = f"{found.flag} to {found.type} {found.epoch} {found.sequence}{code} on {message.topic}"
@@ -59,7 +60,7 @@ def _request(found: Heard, message: Message) -> Told:
     try:
         fields = found.read()
     except FieldError as error:
-        fields, words = {}, f"{error}: {message.payload!r}"
+        fields, words = {}, f"{error}: {printable(message.payload)}"
     else:
         words = " ".join(f"{name}={word(value)}" for name, value in fields.items())
     about, asks = meant(found.type, fields)

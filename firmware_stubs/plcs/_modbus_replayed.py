@@ -29,6 +29,7 @@ from firmware_stubs.plcs._modbus_registers import (
 )
 from firmware_stubs.stub import Piece, as_bytes
 from firmware_stubs.talks import Fact
+from firmware_stubs.wire_print import shown
 from firmware_stubs.wire_recording import HOST, Entry
 
 HEAD, TAIL, CLOCK, BLOCK = 3, 4, 5, 9
@@ -70,7 +71,7 @@ class ModbusMachine:
                     self._numbered[number] = key
                     self._fact(self.was, key, text, entry.t, entry.number)
             if self._then.garbled():
-                self.was.append(Fact(self._name, GARBLED, f"garbled {data!r}", entry.t, entry.number))
+                self.was.append(Fact(self._name, GARBLED, f"garbled {shown(data)}", entry.t, entry.number))
             return
         for request, pdu in self._answers.of(data, self._asked, self._then.tcp):
             if request.pdu[0] == READ == pdu[0]:

@@ -14,6 +14,7 @@ from firmware_stubs.plcs._messages import FieldError, Fields
 from firmware_stubs.plcs._telegram_codec import BODIES, CRC, ETX, HEADER, LONGEST, STX, Deframer, Telegram, crc, frame
 from firmware_stubs.plcs._telegram_messages import heard_of
 from firmware_stubs.stub import Piece, as_bytes
+from firmware_stubs.wire_print import shown
 
 UNTIMED_MS = 1e12
 """no gap ends a partial telegram: the pieces of a recording are compared without their times"""
@@ -37,7 +38,7 @@ class TelegramEar:
         data, before = as_bytes(piece), self._counts["garbled"]
         told = [_told(telegram) for telegram in self._deframer.feed(data, 0.0)]
         if self._counts["garbled"] > before:
-            told.append(Told(GARBLED, f"garbled {data!r}"))
+            told.append(Told(GARBLED, f"garbled {shown(data)}"))
         return told
 
     def parts(self, piece: Piece) -> list[tuple[Number | None, Piece]]:
