@@ -86,28 +86,34 @@ class Book:
     """since when the head has been ahead of what was heard, None: it is not"""
     asked_utc_ms: float = float("inf")
     """UTC of the last (re)connection: an older beat proves nothing"""
+    overtaken: int = 0
+    """how far records were ahead of a beat that they overtook on their way"""
     utc_offset: float = 0.0
     """UTC minus monotonic ms"""
 
     def connected(self, utc_ms: float, now: float) -> None:
         """The broker was reached: what was missed meanwhile is unknown until the next head."""
         self.asked_utc_ms, self.utc_offset = utc_ms, utc_ms - now
-        self.head, self.head_at = None, None
+        self.head, self.head_at, self.overtaken = None, None, 0
         self.caught_up, self.behind_at = False, None
 
     def beat(self, head: CustomsHead, now: float) -> bool:
         """Take a head beat; False when the feed has gone back behind what was heard: nothing is believed then.
 
         It is as old as its time says, however long it was on its way. A feed that moved its start forward takes a newer
-        node with it. A beat that the broker delivers once more says nothing new, above all not that the feed went back.
+        node with it. A beat that the broker delivers once more says nothing new, above all not that the feed went back;
+        nor does one that counts further than the beat before it, and that records overtook on their way: a broker keeps
+        the order of a topic, and beats have one of their own. The next beat must count what had overtaken this one.
         """
         if head.time_ms < max(self.asked_utc_ms, self.head_time_ms) or head == self.last_beat:
             return True
         self.head_time_ms, self.last_beat = head.time_ms, head
         self._advance(head.since - 1)
         if head.sequence < self.position:
-            self.head, self.head_at, self.caught_up = None, None, False
-            return False
+            if self.head is None or head.sequence < max(self.head, self.overtaken):
+                self.head, self.head_at, self.caught_up, self.overtaken = None, None, False, 0
+                return False
+            self.overtaken = self.position
         self.head, self.head_at = head.sequence, min(now, head.time_ms - self.utc_offset)
         self._weigh(now)
         return True

@@ -511,7 +511,30 @@ def test_a_beat_that_is_delivered_again_does_not_take_the_feed_back() -> None:
     made.take(record("hold", 1, 2, ("parcel", "P2")), 5.0)
     assert made.beat(head(1), 6.0), "the broker has not had its acknowledgement yet"
     assert made.fresh(6.0)
-    assert not made.beat(head(1, time=7), 7.0), "a new beat that says so does"
+    assert made.beat(head(1, time=7), 7.0), "the record may have overtaken a new one"
+    assert not made.beat(head(1, time=8), 8.0), "but not the next"
+
+
+def test_records_may_overtake_beats_that_count_on() -> None:
+    made = book(("release", 1), position=1)
+    for feed in range(2, 9):
+        made.take(record("hold", 1, feed, ("parcel", f"P{feed}")), float(feed))
+        made.take(record("hold", 2, feed + 1, ("parcel", f"P{feed}")), float(feed))
+        assert made.beat(head(feed, time=feed), float(feed)), "it counts what had overtaken the one before"
+        assert made.fresh(float(feed))
+    assert not made.beat(head(8, time=20), 20.0), "nine had come when the last beat did"
+
+
+def test_a_feed_that_goes_back_between_two_beats_is_found_with_the_second() -> None:
+    made = book(*[("hold", number) for number in range(1, 6)], position=5)
+    made.take(record("hold", 1, 6, ("parcel", "P6")), 5.0)
+    assert not made.beat(head(4, time=6), 6.0), "it counts less than the beat before"
+    made = book(*[("hold", number) for number in range(1, 6)], position=5)
+    for feed in (6, 7, 8):
+        made.take(record("hold", 1, feed, ("parcel", f"P{feed}")), 5.0)
+    assert made.beat(head(6, time=6), 6.0)
+    made.take(record("release", 2, 7, ("parcel", "P7")), 6.0)
+    assert not made.beat(head(7, time=7), 7.0), "the centre was restored and counts 7 again"
 
 
 def test_a_feed_that_starts_later_takes_a_node_with_it() -> None:
