@@ -73,9 +73,7 @@ def test_a_line_comes_again_only_when_it_is_new_or_after_a_while(tmp_path: Path)
     assert [progress.news(T0 + second * 1000) for second in range(2, 20, 2)] == [""] * 9
     assert progress.news(T0 + 20_000) == first
     in_lane(demo.ledger, "P30", T0 + 21_000)
-    demo.ledger.belt(
-        {"what": "mishap", "mishap": "remove", "t": T0, "parcel": "P31", "line": "S1", "epoch": 1, "track": 1}
-    )
+    demo.ledger.belt({"what": "mishap", "mishap": "remove", "t": T0, "parcel": "P31", "line": "S1", "track": 1})
     assert progress.news(T0 + 22_000).startswith("running empty: 18 ride on;")
 
 
