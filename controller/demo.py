@@ -138,11 +138,16 @@ class Demo:
 
     def stop(self) -> None:
         """Ctrl-C: no more parcels; the belts run empty, then the ledger is printed. The second one: end now."""
-        if self.stopping and self._simulator is not None and self._simulator.returncode is None:
+        if self.stopping and self._simulator is not None and not self.belts_ended:
             self._given_up = True
             self._simulator.terminate()  # its second signal, too, if the first has told it to run empty
         self.stopping = True
         self._stopped.set()
+
+    @property
+    def belts_ended(self) -> bool:
+        """floorsim has ended."""
+        return self._simulator is not None and self._simulator.returncode is not None
 
     async def ended_or_stopped(self) -> None:
         """Until floorsim has ended, or `stop` was called."""
@@ -233,7 +238,7 @@ class Demo:
 
     async def _look(self, floors: list[Path]) -> None:
         """The terminal view has the terminal; when it is left, no more parcels come."""
-        command = (sys.executable, "-m", "controller", "view", "--floor", str(floors[0]))
+        command = (sys.executable, "-m", "controller", "view", "--floor", str(floors[0]), "--of-demo")
         self._view = await asyncio.create_subprocess_exec(*command)
         await self._view.wait()
         self.stop()

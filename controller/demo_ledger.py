@@ -62,6 +62,7 @@ class Physical:
     dests: list[Event] = field(default_factory=list)
     lane: str | None = None
     lane_at: float = 0.0
+    taken_off: bool = False
 
     def obeyed(self) -> Event | None:
         """The last destination that the PLC took before the parcel left."""
@@ -103,7 +104,7 @@ class Ledger:
         parcel = self.physical.get(name)
         if parcel is None:
             return
-        if "track" in entry:
+        if "track" in entry and "epoch" in entry:  # what hands do has no epoch: the PLC knows nothing of it
             parcel.tracks.add((entry["line"], entry["epoch"], entry["track"]))
         if what == "handed_over":
             parcel.line, parcel.dests = entry["line"], []
@@ -113,6 +114,8 @@ class Ledger:
             parcel.reads.append(entry["t"])
         elif what == "dest":
             parcel.dests.append(entry)
+        elif what == "mishap" and entry["mishap"] in ("remove", "remove_told"):
+            parcel.taken_off = True
         elif what == "lane" and "leads_to" not in entry:
             parcel.lane, parcel.lane_at = entry["lane"], entry["t"]
             self.lanes[entry["lane"]] = self.lanes.get(entry["lane"], 0) + 1
@@ -139,6 +142,11 @@ class Ledger:
     def in_lanes(self) -> int:
         """Parcels that have left a belt."""
         return sum(self.lanes.values())
+
+    @property
+    def riding(self) -> int:
+        """Parcels that are in no lane yet, and that nobody took off a belt."""
+        return sum(parcel.lane is None and not parcel.taken_off for parcel in self.physical.values())
 
     def open_travels(self) -> int:
         """Travels without a terminal event at the witness."""

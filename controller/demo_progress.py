@@ -1,4 +1,4 @@
-"""How a demo does, a line every two seconds, where no terminal view shows it.
+"""How a demo does, in a line at a time, where no terminal view shows it.
 
 Figures called "now" are of the last half minute, latencies of the last minute, so that a line costs the same after an
 hour as after a minute.
@@ -7,20 +7,26 @@ hour as after a minute.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TextIO
 
 from controller.demo_ledger import Ledger, Physical
+from controller.wording import counted
 
 if TYPE_CHECKING:
     from controller.demo import Demo
 
-LINE_EVERY_S = 2.0
+LOOK_EVERY_S, SAME_EVERY_S = 2.0, 20.0
+"""A line that says something new comes at once when it is looked, the same one again only so seldom."""
+WIDTH = 79
+NAMED = 3
+"""So many full lanes have their names."""
 RECENT_MS, NOW_MS = 60_000.0, 30_000.0
 ENOUGH_MS = 3000.0
 """A rate needs so long a time."""
@@ -65,24 +71,66 @@ class Progress:
 
     def __init__(self, demo: Demo) -> None:
         self._demo = demo
+        self._told = ""
+        self._told_at = -math.inf
 
     async def show(self) -> None:
-        """A line every two seconds."""
+        """What is new, every two seconds."""
         if self._demo.options.quiet:
             await asyncio.Event().wait()
         while True:
-            await asyncio.sleep(LINE_EVERY_S)
-            print(self.line(time.monotonic() * 1000), file=sys.stderr, flush=True)
+            await asyncio.sleep(LOOK_EVERY_S)
+            if line := self.news(time.monotonic() * 1000):
+                print(line, file=sys.stderr, flush=True)
+
+    def news(self, now: float) -> str:
+        """The line, if it says something new or was said long ago; else empty."""
+        line = self.line(now)
+        if line == self._told and now - self._told_at < SAME_EVERY_S * 1000:
+            return ""
+        self._told, self._told_at = line, now
+        return line
 
     def line(self, now: float) -> str:
-        """The run in one line."""
-        ledger, late = self._demo.ledger, figures(self._demo.ledger, now)
-        p50 = "-" if late.p50 is None else f"{late.p50:.2f} ms"
+        """The run in one line of at most WIDTH characters."""
+        return self._ending() or self._running(now)
+
+    def _ending(self) -> str:
+        """What is waited for, once no more parcels come; before that empty."""
+        demo, ledger = self._demo, self._demo.ledger
+        if not demo.stopping and (demo.options.parcels is None or len(ledger.physical) < demo.options.parcels):
+            return ""
+        if demo.belts_ended:
+            return "the belts are empty; waiting for the last words of customs and floord"
+        again = "; Ctrl-C again ends without a verdict" if demo.stopping else ""
+        return f"running empty: {ledger.riding} ride on{again}"
+
+    def _running(self, now: float) -> str:
+        demo, ledger, late = self._demo, self._demo.ledger, figures(self._demo.ledger, now)
         rate = "-" if late.per_hour is None else f"{late.per_hour:,}"
-        return (
-            f"{len(ledger.physical)} inducted, {ledger.in_lanes} in lanes, {len(ledger.terminals)} reported, {rate}/h, "
-            f"scan to divert p50 {p50}, full: {' '.join(sorted(ledger.full)) or 'none'}, restarts {self._demo.restarts}"
+        p50 = "-" if late.p50 is None else f"{late.p50:.2f} ms"
+        full = (
+            f"full: {' '.join(sorted(ledger.full))}" if len(ledger.full) <= NAMED else f"{len(ledger.full)} lanes full"
         )
+        return fitted(
+            [
+                f"{len(ledger.physical)} inducted, {ledger.in_lanes} in lanes",
+                f"{rate}/h",
+                *([f"{counted(demo.restarts, 'restart')} of floord"] if demo.restarts else []),
+                *([full] if ledger.full else []),
+                f"scan to divert p50 {p50}",
+                f"{len(ledger.terminals)} reported",
+            ]
+        )
+
+
+def fitted(parts: Sequence[str]) -> str:
+    """Parts, the most important first, as many as have room; one that is too long gives way to the next."""
+    line = parts[0][:WIDTH]
+    for part in parts[1:]:
+        if len(line) + 2 + len(part) <= WIDTH:
+            line += f", {part}"
+    return line
 
 
 def can_view(streams: tuple[TextIO, ...], environment: Mapping[str, str]) -> bool:

@@ -241,16 +241,19 @@ class Cell:
         return scanner
 
     @property
-    def attended(self) -> bool:
-        """Whether the PLC has a controller; at a desk, whether readers on a broker are there and hands have an answer.
+    def awaited(self) -> list[str]:
+        """The PLC without a controller, the centre without its node; at a desk, readers on a broker that are not there
+        and hands without an answer.
 
         Of a reader on a cable nobody knows who is at the other end.
         """
         if self.plc:
-            return self.plc.in_session
+            return [] if self.plc.in_session else [name for name in self._stubs if self.is_plc(name)]
         if self._centre:
-            return self._centre.attended
-        return not self.desk or (not self._unconnected and all(hand.attended for hand in self._hands.values()))
+            return [] if self._centre.attended else list(self._stubs)
+        if not self.desk:
+            return []
+        return sorted(self._unconnected | {name for name, hand in self._hands.items() if not hand.attended})
 
     @property
     def unsaid(self) -> int:

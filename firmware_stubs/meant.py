@@ -43,6 +43,11 @@ class Meant:
         return [point for belt in self._moving() for point in belt.senses.eyes]
 
     @property
+    def points(self) -> list[str]:
+        """Points of those lines, with an eye or without."""
+        return [point for belt in self._moving() for point in belt.line.points]
+
+    @property
     def readers(self) -> list[str]:
         """Readers at lines and at presence points."""
         return [name for name, cell in self._by_stub.items() if name in cell.readers]

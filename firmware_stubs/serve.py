@@ -6,7 +6,7 @@ import asyncio
 import json
 import math
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
 from firmware_stubs.api.operator import Interface, Run
@@ -31,6 +31,7 @@ WAIT_S = 30.0  # for controllers, before parcels come anyway
 LINGER_S = 1.0  # after the last parcel, so that the PLCs can report it and hands are answered
 DRAIN_EXTRA_S = 10.0
 LOOK_MOST_S = 1.0  # for brokers that are looked at, before parcels come anyway
+NAMED = 3  # of those that are waited for, so many have their names said
 EVENTS_S = 5.0  # within which the centre's broker lets us listen
 
 
@@ -96,17 +97,18 @@ class Simulation:
         real: bool,
         interface: Interface | None = None,
         scenario: Scenario | None = None,
+        opened: Callable[[], None] = lambda: None,
     ) -> int:
-        """The exit code; `manifest_fd` None = there is no manifest. With a scenario, which begins with the parcels, the
-        run lasts as long as that says. Raises PortError, OSError when the ledger cannot be written, and FaultError when
-        the scenario is not for this floor."""
+        """The exit code; `manifest_fd` None = there is no manifest. `opened` is called when every link is open. With a
+        scenario, which begins with the parcels, the run lasts as long as that says. Raises PortError, OSError when the
+        ledger cannot be written, and FaultError when the scenario is not for this floor."""
         manifest = Manifest(self._floor.places())
         try:
             if scenario:
                 self._rehearse(scenario)
             if interface:
                 await interface.start(self._for_operator())
-            await self._open(real)
+            await self._open(real, opened)
             self._source = Source(manifest_fd, manifest, self._world, self._now, self._turn)
             self._turn()
             if wait:
@@ -153,7 +155,7 @@ class Simulation:
             room=Room(self._engine, self._record),
         )
 
-    async def _open(self, real: bool) -> None:
+    async def _open(self, real: bool, opened: Callable[[], None]) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.add_signal_handler(number, self.stop)
         for link, names in self._floor.wires():
@@ -161,6 +163,7 @@ class Simulation:
             wire = await open_wire(link, self._traffic.side(names), real=real, allowed=allowed)
             self._traffic.add(wire, names)
             self._begin(wire, f"wire of {', '.join(names)}")
+        opened()
         for link, notice in self._notices.items():
             self._start(notice.run(), f"notice at {link}")
         await self._until(lambda: all(notice.allowed.is_set() for notice in self._notices.values()), LOOK_MOST_S)
@@ -193,12 +196,12 @@ class Simulation:
         """Until every PLC and every hand has its controller and the centre its node, but not for ever."""
         if self._world.in_session:
             return
-        say(f"waiting up to {WAIT_S:g} s for floord at every PLC and handheld (--no-wait: not at all)")
+        say(f"waiting up to {WAIT_S:g} s for floord at {_some(self._world.awaited)} (--no-wait: not at all)")
         if await self._until(lambda: self._world.in_session or self._stopping, WAIT_S):
             if not self._stopping:
                 say("floord is there; the parcels come")
         else:
-            say(f"no controller at every PLC and handheld after {WAIT_S:g} s; the parcels come all the same")
+            say(f"no floord at {_some(self._world.awaited)} after {WAIT_S:g} s; the parcels come all the same")
 
     async def _flow(self, source: Source, scenario: Scenario | None) -> bool:
         """Parcels over the belts and to the readers until the source has ended and all is done; False = some is not."""
@@ -318,6 +321,12 @@ class Simulation:
         if self._ledger:
             self._ledger.write(json.dumps(entry) + "\n")
             self._ledger.flush()
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first ones, and how many more there are."""
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 async def beside(jobs: Iterable[Job], main: Job) -> None:

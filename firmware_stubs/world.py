@@ -145,7 +145,12 @@ class World(Mishaps):
     @property
     def in_session(self) -> bool:
         """Whether every PLC has a controller, and every hand somebody who answers."""
-        return all(cell.attended for cell in self._cells)
+        return not self.awaited
+
+    @property
+    def awaited(self) -> list[str]:
+        """Machines at which a controller, or somebody who answers, is still to come."""
+        return [name for cell in self._cells for name in cell.awaited]
 
     @property
     def waiting(self) -> int:

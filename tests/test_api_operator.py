@@ -283,6 +283,19 @@ def test_during_a_drill_nothing_more_is_broken_and_so_nothing_is_betrayed(tmp_pa
     rig.operator.strike("jam", "S1", None, None, {})
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("jamm", "no fault is called 'jamm'; did you mean 'jam'? floorsim fault --list explains them"),
+        ("sabotage", "; floorsim fault --list explains them"),
+    ],
+)
+def test_who_names_a_fault_that_is_none_is_told_where_they_stand(fault: str, said: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        Rig().operator.drill("answer", {"fault": fault, "target": "S1"})
+    assert str(refused.value).endswith(said)
+
+
 def test_numbers_that_no_machine_has_are_refused_with_words() -> None:
     with pytest.raises(RefusedError, match="ms must be above 0 and at most 60000"):
         Rig().operator.time("step", 10**400)

@@ -117,7 +117,7 @@ def test_a_fault_is_ended_by_its_id_and_all_at_once() -> None:
     [
         ("eye_blnd", "S1-DEC", {}, "no fault is called 'eye_blnd'; did you mean 'eye_blind'?"),
         ("eye_blind", "S1-DEX", {}, "eye_blind: no point is called 'S1-DEX'; did you mean 'S1-DEC'?"),
-        ("eye_blind", "S1-T1", {}, "eye_blind: no point is called 'S1-T1'"),
+        ("eye_blind", "S1-T1", {}, "point S1-T1 has no eye that the PLC looks at; those with one are S1-IND, S1-DEC"),
         ("jam", "S9", {}, "jam: no line is called 'S9'; known are S1"),
         ("boot", "plc-S1", {}, "boot: no reader is called 'plc-S1'; known are gun, tunnel-S1"),
         ("jam", "S1", {"for_s": 0}, "jam: for_s = 0: give seconds, more than 0 and at most 86400"),

@@ -264,12 +264,15 @@ def test_parcels_come_onto_the_belt_of_a_plc_that_nobody_speaks_to(
         (("mqtt_scan", "--link", "mqtt://broker.example:1883"), 69, "a broker on another machine is simulated at only"),
         (("line", "--link", "tcp://10.0.0.5:2112"), 69, "a controller on another machine is simulated at only"),
         (("line", "--link", "serial:///dev/ttyS0"), 69, "a real port is simulated on only with --real"),
+        (("line", "--link", "/tmp/x"), 69, "/tmp/x: give pty:///absolute/path"),
+        (("line", "--link", "pty://x"), 69, "pty://x: give pty:///absolute/path"),
         (("centre", "--link", "mqtt://127.0.0.1:1", "--set", "site=lgg"), 78, "centre is no machine"),
     ],
 )
 def test_what_cannot_be_is_said(words: tuple[str, ...], code: int, complaint: str) -> None:
     done = invoked(*words)
     assert (done.exit_code, complaint in " ".join(done.output.split())) == (code, True), done.output
+    assert done.stdout == "", "the error says all"
 
 
 # -- foreign programs

@@ -101,6 +101,20 @@ def test_a_floor_is_operated_by_commands(tmp_path: Path, start: Start) -> None:
     assert resumed <= jammed["t"] <= time.monotonic() * 1000, "the ledger has the machine's time"
 
 
+def test_a_drill_says_at_its_start_what_costs_points(tmp_path: Path, start: Start) -> None:
+    start(floor(tmp_path, "S1"))
+    drill = tmp_path / "drill.toml"
+    drill.write_text(
+        'title = "A jam"\nfloor = "x"\nminutes = 1\n'
+        '[[step]]\nat_s = 0\nfault = "jam"\ntarget = "S1"\nhidden = true\n'
+        '[drill]\ntask = "Find it."\npar_s = 60\nanswers = [{ fault = "jam", target = "S1" }]\n'
+    )
+    told = CliRunner().invoke(main, ["drill", "start", str(drill), "--floor", str(tmp_path)])
+    assert told.exit_code == 0, told.output
+    costs = "100 points; a wrong diagnosis costs 15, a hint 10, a minute over time 5"
+    assert told.output.splitlines()[-1] == costs
+
+
 def while_it_stands(folder: Path) -> None:
     """Its PLC hears, and is silent."""
     port = os.open(folder / "run" / "plc-S1", os.O_RDWR | os.O_NOCTTY)

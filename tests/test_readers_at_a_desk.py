@@ -207,5 +207,5 @@ def test_hands_at_a_dock_wait_for_floord_and_are_answered(
     with child:
         asyncio.run(timed())
     said = capsys.readouterr().err
-    assert "waiting up to 30 s for floord at every PLC and handheld" in said
+    assert "waiting up to 30 s for floord at hands (--no-wait: not at all)" in said
     assert "floord is there; the parcels come" in said

@@ -73,6 +73,11 @@ def test_lanes_show_what_lies_in_them_and_why_they_are_shut() -> None:
     assert "14/40" in drawn(TWO, state(TWO))[5]
 
 
+def test_the_star_of_customs_lanes_is_explained_where_one_is_drawn() -> None:
+    assert drawn(TWO, state(TWO))[-1].endswith("L locked J jam  * customs lane")
+    assert drawn(RING, state(RING))[-1].endswith("L locked J jam")
+
+
 def test_a_line_that_stands_says_so_in_its_first_row_and_why() -> None:
     now = with_line(state(TWO, faults=[standing("1", "estop", "S2")]), "S2", state="estop", speed_mm_s=0)
     rows = drawn(TWO, now)

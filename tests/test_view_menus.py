@@ -65,8 +65,15 @@ def test_a_fault_is_chosen_then_its_target_then_it_strikes() -> None:
     assert press(menu(), "down", "right", "down", "enter") == {"fault": "estop", "target": "S2", "for_s": 20.0}
 
 
+def test_a_point_without_an_eye_is_not_offered() -> None:
+    found = " ".join(texts(menu("eye_stuck").rows(76, 20)))
+    assert "S1-IND" in found
+    assert "S2-DEC" in found
+    assert "T1" not in found
+
+
 def test_a_shortcut_asks_only_for_the_target() -> None:
-    assert press(menu("eye_stuck"), "down", "enter") == {"fault": "eye_stuck", "target": "S1-T1", "for_s": 60.0}
+    assert press(menu("eye_stuck"), "down", "enter") == {"fault": "eye_stuck", "target": "S1-DEC", "for_s": 60.0}
     assert {fault for fault, _ in SHORTCUTS.values()} <= {kind.name for kind in KNOWN}
 
 
@@ -134,8 +141,16 @@ def test_help_names_every_key_and_fits() -> None:
     rows = texts(help.rows())
     assert max(map(len, rows)) <= 76
     assert len(rows) <= 20
+    assert "  q                  leave (the floor goes on)" in rows
     for key in SHORTCUTS:
         assert f"  {key}  " in f" {rows[6]} "
+
+
+def test_help_says_that_who_leaves_a_demo_ends_it() -> None:
+    rows = texts(help.Page(of_demo=True).rows(76, 20))
+    assert "  q                  leave (no more parcels come, the verdict follows)" in rows
+    assert not any("goes on)" in row for row in rows)
+    assert rows[-1].endswith("Esc leaves.")
 
 
 def test_the_keys_fit_into_eighty_columns() -> None:

@@ -20,7 +20,8 @@ MISSING = "floord view needs textual, which is not installed; write: python -m p
 @floor_option
 @click.option("--light", "theme", flag_value="light", help="For a light terminal.")
 @click.option("--dark", "theme", flag_value="dark", help="For a dark one; without either as the terminal says.")
-def command(floor: Path, theme: str | None) -> None:
+@click.option("--of-demo", is_flag=True, hidden=True, help="Who leaves it ends the demo.")
+def command(floor: Path, theme: str | None, of_demo: bool) -> None:
     """Watch a simulated floor, its wires and its machines, and let faults strike by a key.
 
     Shows what `floorsim run` simulates, and what floord says of it. Either may come later, or go. `?` shows the keys.
@@ -31,4 +32,4 @@ def command(floor: Path, theme: str | None) -> None:
         raise click.ClickException("floord view needs a terminal; floord status and floord tail --json do not")
     from controller.view.app import View
 
-    View(floor, folder_of(floor), theme or theme_of(os.environ.get("COLORFGBG"))).run()
+    View(floor, folder_of(floor), theme or theme_of(os.environ.get("COLORFGBG")), of_demo).run()

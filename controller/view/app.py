@@ -16,6 +16,7 @@ from textual.events import Resize
 from textual.theme import Theme
 from textual.widgets import Input
 
+from controller.view import help
 from controller.view.board import PANES, Board
 from controller.view.dialogs import Dialog
 from controller.view.feed import Feed
@@ -78,8 +79,9 @@ class View(App[None]):
         Binding("ctrl+c", "quit", priority=True),
     ]
 
-    def __init__(self, floor: Path, folder: Path, shade: str) -> None:
+    def __init__(self, floor: Path, folder: Path, shade: str, of_demo: bool = False) -> None:
         """`floor`: what --floor says; `folder`: where floorsim's socket is; `shade`: dark or light."""
+        self._of_demo = of_demo
         self._colour = "NO_COLOR" not in os.environ
         super().__init__(ansi_color=None if self._colour else True)
         for name, (background, foreground) in GROUND.items():
@@ -249,7 +251,7 @@ class View(App[None]):
 
     def action_help(self) -> None:
         """Every key and sign."""
-        self.push_screen(Dialog("help", None, self._inks))
+        self.push_screen(Dialog("help", help.Page(self._of_demo), self._inks))
 
     def action_pause(self) -> None:
         """Time stands, or goes on."""

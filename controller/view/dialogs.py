@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.events import Key
 from textual.screen import ModalScreen
 
-from controller.view import help
+from controller.view.help import Page
 from controller.view.ink import Row
 from controller.view.menus import EndMenu, StrikeMenu
 from controller.view.pane import Pane
@@ -20,7 +20,7 @@ Inks = Callable[[], Mapping[str, str]]
 class Dialog(ModalScreen[Any]):
     """A box that takes every key until something is chosen (its result), or Esc (None)."""
 
-    def __init__(self, title: str, menu: StrikeMenu | EndMenu | None, inks: Inks) -> None:
+    def __init__(self, title: str, menu: StrikeMenu | EndMenu | Page, inks: Inks) -> None:
         super().__init__()
         self._title = title
         self._menu = menu
@@ -35,7 +35,7 @@ class Dialog(ModalScreen[Any]):
         """A key for the menu."""
         event.stop()
         event.prevent_default()
-        if event.key == "escape" or self._menu is None:
+        if event.key == "escape" or isinstance(self._menu, Page):
             self.dismiss(None)
             return
         chosen = self._menu.key(event.character if event.character and event.is_printable else event.key)
@@ -44,4 +44,4 @@ class Dialog(ModalScreen[Any]):
         self._pane.refresh()
 
     def _rows(self, width: int, height: int) -> list[Row]:
-        return self._menu.rows(width, height) if self._menu else help.rows()[:height]
+        return self._menu.rows(width, height)

@@ -24,6 +24,11 @@ class Spot(Said):
     induction: bool = False
     decision: bool = False
 
+    @property
+    def has_eye(self) -> bool:
+        """Whether its PLC looks at an eye there."""
+        return self.induction or self.decision
+
 
 class Exit(Said):
     """A lane."""

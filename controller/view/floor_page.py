@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from controller.view import lines, loops
 from controller.view.causes import stands
@@ -10,8 +10,10 @@ from controller.view.facts import Moment, Plant
 from controller.view.glyphs import BY_GRAVITY, LEGEND, light
 from controller.view.ink import Row, cropped, padded, width_of
 
-LANES = "3/40 in a lane, of 40  0-9 tenths  : some  F full L locked J jam  * customs lane"
+LANES = "3/40 in a lane, of 40  0-9 tenths  : some  F full L locked J jam"
+CUSTOMS = "  * customs lane"
 
+LEGEND_ROWS = 2
 DESK_ROWS = 3
 """For points on no line, where there are lines, too."""
 
@@ -26,10 +28,8 @@ def draw(
     level: int | None = None,
 ) -> tuple[list[Row], int]:
     """(at most `height` rows, number of pages). `level` None = as large as fits, the smallest if nothing does."""
-    legend: list[Row] = [cropped([(LEGEND, "dim")], width), cropped([(LANES, "dim")], width)]
-    if height < 14 or not plant.lines:
-        legend = []
-    free = max(1, height - len(legend))
+    explained = height >= 14 and bool(plant.lines)
+    free = max(1, height - (LEGEND_ROWS if explained else 0))
     desks = _desks(plant, moment, width, DESK_ROWS if plant.lines else free)
     if not plant.lines:
         return padded(desks or [[("This floor has neither a line nor a point.", "dim")]], height), 1
@@ -38,7 +38,14 @@ def draw(
     drawn = [_line(plant, moment, name, alarms, width, chosen) for name in plant.lines]
     pages = _pages(drawn, room)
     picture = pages[page % len(pages)]
+    legend = _legend(picture, width) if explained else []
     return [*padded(picture, room), *desks, *legend][:height], len(pages)
+
+
+def _legend(picture: Iterable[Row], width: int) -> list[Row]:
+    """What the signs mean; that of a customs lane only where one has room for it."""
+    starred = any("*" in text for row in picture for text, _ in row)
+    return [cropped([(words, "dim")], width) for words in (LEGEND, LANES + CUSTOMS * starred)]
 
 
 def _desks(plant: Plant, moment: Moment, width: int, most: int) -> list[Row]:

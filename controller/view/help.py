@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import dataclass
 
 from controller.view.glyphs import LEGEND, LIGHTS
 from controller.view.ink import Row
@@ -16,7 +17,7 @@ KEYS = (
     ("f  x", "strike a fault; end one before its time"),
     ("  ".join(SHORTCUTS), ", ".join(words for _, words in SHORTCUTS.values())),
     ("d D / ! c  p  h", "wire: machine, text, only errors, all; hold; words or hex"),
-    ("t  ?  q", "dark or light; this help; leave (the floor goes on)"),
+    ("t  ?", "dark or light; this help"),
 )
 SIGNS = (
     ("parcels", LEGEND),
@@ -27,10 +28,25 @@ SIGNS = (
 )
 
 
-def rows() -> list[Row]:
+LEAVE = "leave (the floor goes on)"
+LEAVE_DEMO = "leave (no more parcels come, the verdict follows)"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The help in a dialog. `of_demo`: who leaves the view ends a demo."""
+
+    of_demo: bool = False
+
+    def rows(self, width: int, height: int) -> list[Row]:
+        """As many as there is room for."""
+        return rows(self.of_demo)[:height]
+
+
+def rows(of_demo: bool = False) -> list[Row]:
     """At most 76 columns wide."""
     out: list[Row] = [[("Keys", "title")]]
-    for keys, what in KEYS:
+    for keys, what in (*KEYS, ("q", LEAVE_DEMO if of_demo else LEAVE)):
         out += _two(f"  {keys:<19}", "pick", what)
     out += [[("Signs", "title")]]
     for name, what in SIGNS:

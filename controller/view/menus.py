@@ -33,7 +33,12 @@ def targets(kind: Kind, plant: Plant) -> list[tuple[str, str]]:
     """(target, what it is) of everything that a kind of fault can strike."""
     plcs = [(name, f"{stub.kind} of {stub.place}") for name, stub in plant.stubs.items() if stub.family == "plc"]
     readers = [(name, f"{stub.kind} at {stub.place}") for name, stub in plant.stubs.items() if stub.family != "plc"]
-    points = [(name, f"{spot.mm / 1000:.1f} m") for line in plant.lines.values() for name, spot in line.points.items()]
+    points = [
+        (name, f"{spot.mm / 1000:.1f} m")
+        for line in plant.lines.values()
+        for name, spot in line.points.items()
+        if spot.has_eye
+    ]
     lanes = [(name, f"{spot.mm / 1000:.1f} m") for line in plant.lines.values() for name, spot in line.lanes.items()]
     every = {
         "stub": plcs + readers,

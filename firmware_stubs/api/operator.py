@@ -182,7 +182,7 @@ class Operator:
             if do == "start":
                 return room.start(find(wish["drill"]), now)
             if do == "answer":
-                check_kind(wish["fault"], for_s=None, count=None, settings={})
+                _known(wish["fault"])
                 return room.answer(wish["fault"], wish["target"], now)
             return {"hint": room.hint, "give_up": room.give_up, "status": room.told}[do](now)
         except NoDrillError as error:
@@ -204,3 +204,12 @@ class Operator:
     def _changed(self) -> None:
         self._made = None
         self._run.turn()
+
+
+def _known(fault: str) -> None:
+    """A diagnosis names a kind of fault. Raises FaultError."""
+    try:
+        check_kind(fault, for_s=None, count=None, settings={})
+    except FaultError as error:
+        end = "" if str(error).endswith("?") else ";"
+        raise FaultError(f"{error}{end} floorsim fault --list explains them") from error

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -103,24 +104,24 @@ class Server:
     # -- what is answered
 
     async def _openapi(self, request: web.Request) -> web.Response:
-        return web.json_response(document())
+        return _json(document())
 
     async def _floor(self, request: web.Request) -> web.Response:
-        return web.json_response(self._operator.floor())
+        return _json(self._operator.floor())
 
     async def _state(self, request: web.Request) -> web.Response:
-        return web.Response(body=self._operator.state_json(), content_type="application/json")
+        return web.Response(body=self._operator.state_json() + b"\n", content_type="application/json")
 
     async def _faults(self, request: web.Request) -> web.Response:
-        return web.json_response(self._operator.faults())
+        return _json(self._operator.faults())
 
     async def _strike(self, request: web.Request) -> web.Response:
         body = asked.fields(await request.read(), asked.FAULT)
         wishes = body.get("for_s"), body.get("count"), body.get("settings", {})
-        return web.json_response({"id": self._operator.strike(body["fault"], body["target"], *wishes)}, status=201)
+        return _json({"id": self._operator.strike(body["fault"], body["target"], *wishes)}, status=201)
 
     async def _end_faults(self, request: web.Request) -> web.Response:
-        return web.json_response({"ended": self._operator.end_faults(request.match_info.get("id"))})
+        return _json({"ended": self._operator.end_faults(request.match_info.get("id"))})
 
     async def _time(self, request: web.Request) -> web.Response:
         body = asked.fields(await request.read(), asked.TIME)
@@ -130,15 +131,15 @@ class Server:
         return await self._state(request)
 
     async def _parcels(self, request: web.Request) -> web.Response:
-        return web.json_response({"taken": self._operator.parcels(await request.read())}, status=201)
+        return _json({"taken": self._operator.parcels(await request.read())}, status=201)
 
     async def _drill(self, do: str, request: web.Request) -> web.Response:
         wish = asked.fields(await request.read() or b"{}", asked.DRILL[do])
-        return web.json_response(self._operator.drill(do, wish))
+        return _json(self._operator.drill(do, wish))
 
     async def _stop(self, request: web.Request) -> web.Response:
         self._operator.stop()
-        return web.json_response({"stopping": True}, status=202)
+        return _json({"stopping": True}, status=202)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         wanted = asked.stream(request.query, self._operator.stubs)
@@ -230,5 +231,10 @@ class _Crowded(asyncio.Protocol):
         transport.close()
 
 
+def _json(answer: Any, status: int = 200) -> web.Response:
+    """With a newline at its end, for those who read it at a terminal."""
+    return web.Response(body=line_of(answer), status=status, content_type="application/json")
+
+
 def _error(text: str, status: int) -> web.Response:
-    return web.json_response({"error": text}, status=status)
+    return _json({"error": text}, status=status)

@@ -7,6 +7,7 @@ import datetime
 import json
 import time
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +73,10 @@ def command(
         if plc and (codes or again or mix):
             raise click.UsageError(f"{kind} is a PLC, which reads no codes; --every S puts parcels onto its belt")
         shown = lone_device.floord_sections(document, kind, built_in=floor is None)
-        _head(shown, as_lines)
         place = _place(read)
         wishes = Wishes(place, codes, again, None if mix else every, None if mix else 0, count)
-        code = asyncio.run(_run(read, wishes, seed, count if mix else None, wait=wait, real=real, as_lines=as_lines))
+        most = count if mix else None
+        code = asyncio.run(_run(read, wishes, seed, most, shown, wait=wait, real=real, as_lines=as_lines))
     except (FloorError, PortError, OSError) as error:
         say(str(error))
         code = code_of(error)
@@ -83,7 +84,15 @@ def command(
 
 
 async def _run(
-    floor: floor_file.Floor, wishes: Wishes, seed: int, parcels: int | None, *, wait: bool, real: bool, as_lines: bool
+    floor: floor_file.Floor,
+    wishes: Wishes,
+    seed: int,
+    parcels: int | None,
+    sections: str,
+    *,
+    wait: bool,
+    real: bool,
+    as_lines: bool,
 ) -> int:
     utc_ms = time.time_ns() / 1e6
     ahead_ms = utc_ms - asyncio.get_running_loop().time() * 1000
@@ -91,7 +100,8 @@ async def _run(
     simulation = Simulation(floor, None, seed=seed, utc_ms=utc_ms, parcels=parcels, tap=shown, hurried=True)
     items = None if floor.mixed else Items(wishes, lambda: simulation.flowing)
     try:
-        code = await simulation.run(items.fd if items else None, wait=wait, real=real)
+        opened = partial(_head, sections, as_lines)
+        code = await simulation.run(items.fd if items else None, wait=wait, real=real, opened=opened)
     finally:
         if items:
             items.close()

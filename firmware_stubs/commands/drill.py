@@ -47,7 +47,12 @@ def listed(as_json: bool) -> None:
 @floor_option
 def start(name: str, as_json: bool, floor: str) -> None:
     """Begin the drill NAME, or that of a scenario file, on a running floor."""
+    from firmware_stubs.drills.attempt import HINT_COSTS, MINUTE_COSTS, WRONG_COSTS
+
     _show(ask(floor, "POST", "/v1/drill", {"drill": name}), as_json)
+    if not as_json:
+        costs = f"a wrong diagnosis costs {WRONG_COSTS}, a hint {HINT_COSTS}, a minute over time {MINUTE_COSTS}"
+        click.echo(f"100 points; {costs}")
 
 
 @command.command()

@@ -67,7 +67,7 @@ class Engine:
         """A fault begins; its id. `hidden`: of a drill, so it is not shown to the outside. Raises FaultError."""
         world = self._ground.world
         kind = check_kind(name, for_s=for_s, count=count, settings=settings)
-        check(name, target, kind, kind.targets(world))
+        check(name, target, kind, world)
         group = kind.group or name
         if found := self._standing_of(group, target):
             if found.hidden:
@@ -127,7 +127,7 @@ class Engine:
         for step in scenario.steps:
             kind = check_kind(step.fault, for_s=step.for_s, count=step.count, settings=step.settings)
             try:
-                check(step.fault, step.target, kind, kind.targets(self._ground.world))
+                check(step.fault, step.target, kind, self._ground.world)
             except FaultError as error:
                 raise FaultError(f"{scenario.path}:{step.line}: [step] target: {error}") from error
         for number, step in enumerate(scenario.steps):

@@ -8,6 +8,7 @@ from typing import Any
 from firmware_stubs.faults import belt, cable, device, spelled
 from firmware_stubs.faults.kind import DAY_S, FaultError, Kind
 from firmware_stubs.sections import FloorError, known, make_settings
+from firmware_stubs.world import World
 
 COUNT_MOST = 100_000
 
@@ -31,8 +32,12 @@ def check_kind(name: str, *, for_s: float | None, count: int | None, settings: M
     return kind
 
 
-def check(name: str, target: str, kind: Kind, targets: list[str]) -> None:
+def check(name: str, target: str, kind: Kind, world: World) -> None:
     """The kind can strike there. Raises FaultError."""
+    targets = kind.targets(world)
+    if kind.target == "point" and target in world.points and target not in targets:
+        those = ", ".join(targets) or "none"
+        raise FaultError(f"point {target} has no eye that the PLC looks at; those with one are {those}")
     try:
         known(target, targets, name, kind.target)
     except FloorError as error:
