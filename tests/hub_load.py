@@ -93,7 +93,16 @@ class Load(ReadyFloor):
         self.pace = (len(self.ledger.physical) - before) * 3600 / (time.monotonic() - began)
         late = figures(self.ledger, time.monotonic() * 1000)
         self.late_ms = late.p50, late.p99
+        print(self.told(), flush=True)  # the belts run empty for some laps now
         self.stop()
+
+    def told(self) -> str:
+        """Pace and costs."""
+        p50, p99 = (None if one is None else round(one, 1) for one in self.late_ms)
+        rows = [
+            f"{self.pace:,.0f} parcels/h inducted over {self._minutes:g} min; scan to divert p50 {p50} ms, p99 {p99} ms"
+        ]
+        return "\n".join([*rows, *(f"{name:<18} {cost.told()}" for name, cost in sorted(self.costs.items()))])
 
     def _pids(self) -> dict[str, int]:
         found = {"floorsim": self.simulator.pid, "demo (judge)": os.getpid()}
@@ -101,10 +110,9 @@ class Load(ReadyFloor):
         return found | ({"broker": self._broker.pid} if self._broker else {})
 
 
-async def run(options: Options, factor: float, minutes: float) -> tuple[Load, dict[str, Any]]:
-    """The floor and its verdict."""
-    load = Load(options, factor, minutes)
-    return load, await load.run()
+async def run(options: Options, factor: float, minutes: float) -> dict[str, Any]:
+    """The verdict."""
+    return await Load(options, factor, minutes).run()
 
 
 def main() -> int:
@@ -118,15 +126,11 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="hubfloor-load-"))
     try:
         options = Options(None, 0.0, 0, asked.seed, asked.broker, folder, quiet=True, floor=asked.floor)
-        load, verdict = asyncio.run(run(options, asked.factor, asked.minutes))
+        verdict = asyncio.run(run(options, asked.factor, asked.minutes))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     shown = "parcels terminal missing duplicates double_terminal mis_sorted escaped late recalled".split()
     print("  ".join(f"{name} {verdict[name]}" for name in shown))
-    p50, p99 = (None if one is None else round(one, 1) for one in load.late_ms)
-    print(f"{load.pace:,.0f} parcels/h inducted over {asked.minutes:g} min; scan to divert p50 {p50} ms, p99 {p99} ms")
-    for name, cost in sorted(load.costs.items()):
-        print(f"{name:<18} {cost.told()}")
     return 0 if passed(verdict) else 1
 
 
