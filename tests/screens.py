@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import re
 import signal
 import subprocess
@@ -29,7 +30,7 @@ PAGE, FOLDER = ROOT / "docs" / "view.md", ROOT / "docs" / "screens"
 SMALL, LARGE = (80, 24), (160, 50)
 ENOUGH = 60
 """Parcels in lanes before the first screen is taken."""
-ENDS_S = 600.0
+ENDS_S, AGAIN_S = 20.0, 1.0
 PATIENCE = 12
 """Times that a demo is waited for."""
 
@@ -85,8 +86,11 @@ def running(folder: Path | None, *options: str) -> Iterator[Path]:
         finally:
             if child.poll() is not None:
                 print(f"the demo has ended by itself:\n{log.read_text()[-1000:]}", file=sys.stderr)
-            child.send_signal(signal.SIGINT)
-            child.wait(ENDS_S)  # the belts run empty first
+            for _ in range(2):  # the second one: nobody waits for the belts to run empty
+                child.send_signal(signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(AGAIN_S)
+            child.wait(ENDS_S)
 
 
 async def of_floor(folder: Path) -> dict[str, list[str]]:
