@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 
 from controller.journal_rows import Batch, Restored, Row
 
@@ -52,7 +53,7 @@ class MemoryJournal:
 
     def backlog(self, after: int, limit: int) -> list[Row]:
         """Rows that are not delivered, in order."""
-        return [row for seq, row in self.pending.items() if seq > after][:limit]
+        return list(islice((row for seq, row in self.pending.items() if seq > after), limit))
 
     def since(self, after: int, limit: int) -> list[Row]:
         """Rows after a sequence, delivered or not, in order; the oldest delivered ones are gone."""

@@ -57,6 +57,16 @@ def test_a_floor_and_its_daemon_run_in_virtual_time(tmp_path: Path, plc: str) ->
     assert taken == {None: 10}
 
 
+def test_a_machine_that_hangs_up_is_not_gone_from_its_cable(tmp_path: Path) -> None:
+    """A PLC whose power came back closes its connection; on a serial line there is none."""
+    coupled, heard = ran(tmp_path, 2.0)
+    coupled.world.plc_power("S1", False, coupled.lockstep.now)
+    coupled.run(5.0)
+    assert heard.names()["device/degraded"], "its session is lost"
+    assert not heard.names()["device/offline"]
+    assert coupled.world.in_session
+
+
 def test_two_rehearsals_of_the_same_are_equal_byte_for_byte(tmp_path: Path) -> None:
     (_, first), (_, second) = ran(tmp_path), ran(tmp_path)
     assert first.all == second.all
