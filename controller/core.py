@@ -36,7 +36,7 @@ from controller.uplink import Uplink
 from devices.links import Link
 
 EXIT_OK, EXIT_DISK, EXIT_OWN = 0, 70, 71
-LONGEST_SLEEP_S = 1.0
+LONGEST_SLEEP_MS = 1000.0
 CLOCK_EVERY_MS = 1000.0
 
 
@@ -90,7 +90,7 @@ class Core:
         self._over = False
         """Node is not asked any more"""
         self._timer: asyncio.TimerHandle | None = None
-        self._clock_due = self._pumped = 0.0
+        self._wakes = self._clock_due = self._pumped = 0.0
         self._noted = False
 
     def _new_writer(self) -> Writer:
@@ -101,10 +101,18 @@ class Core:
         """Tell Node something, and do what it wants done."""
         self._guarded(take, *arguments, then=self._pump)
 
+    def _hear(self, take: Callable[..., object], *arguments: Any) -> None:
+        """Tell Node what a machine may wait for: its answer is written at once, the rest is done as by `_note`."""
+        self._guarded(take, *arguments, then=self._answer)
+        self._pump_soon()
+
     def _note(self, take: Callable[..., object], *arguments: Any) -> None:
         """Tell Node something that nobody waits for: what it wants done is done at the end of this turn of the loop,
         once for all that was noted."""
         self._guarded(take, *arguments)
+        self._pump_soon()
+
+    def _pump_soon(self) -> None:
         if not self._noted:
             self._noted = True
             self._loop.call_soon(self._pump_noted)
@@ -141,11 +149,7 @@ class Core:
             node.clock(time.time() * 1000, monotonic_ms())
             node.disk(Disk(state_dir.free(self.config.state_dir), self._held), now)
             self._stalls.alive()
-        while node.dirty:
-            link = next(iter(node.dirty))
-            data = node.take(link)
-            if data:
-                self._contained(link, self.links[link].write, data)
+        self._answer(now)
         for link, why in node.hang_ups():
             if link in self._connections:
                 self._contained(link, self.links[link].hang_up, why)
@@ -186,6 +190,15 @@ class Core:
         self._pumped = now
         self._wake_at(node.next_at(), now)
 
+    def _answer(self, now: float) -> None:
+        """Write what machines are told."""
+        node = self.node
+        while node.dirty:
+            link = next(iter(node.dirty))
+            data = node.take(link)
+            if data:
+                self._contained(link, self.links[link].write, data)
+
     def _contained(self, part: str, call: Callable[..., object], *arguments: Any) -> None:
         """Call a part; what it raises is its own affair."""
         try:
@@ -194,17 +207,24 @@ class Core:
             self._parts.fails(part, error)
 
     def _wake_at(self, due: float | None, now: float) -> None:
+        """Tick when it is due, or earlier: what is due moves on with nearly every message, and a timer that comes too
+        early once in a while costs less than one that is made anew each time."""
+        longest = now + LONGEST_SLEEP_MS
+        due = longest if due is None or due > longest else due
         if self._timer is not None:
+            if self._wakes <= due:
+                return
             self._timer.cancel()
-        delay = LONGEST_SLEEP_S if due is None else min(max(0.0, due - now) / 1000, LONGEST_SLEEP_S)
-        self._timer = self._loop.call_later(delay, self._tick)
+        self._wakes = due
+        self._timer = self._loop.call_later(max(0.0, due - now) / 1000, self._tick)
 
     def _tick(self) -> None:
+        self._timer = None
         self._step(self.node.tick, monotonic_ms())
 
     def _committed(self, batch: Batch) -> None:
         self._committing_since = None
-        self._step(self.node.committed, batch, monotonic_ms())
+        self._hear(self.node.committed, batch, monotonic_ms())
         self._contained("control", self.control.events, batch.events)
         for about, text in self.node.poison.dropped:
             say(f"dropped an input of {about}, for it has ended us twice: {text}")

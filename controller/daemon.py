@@ -1,7 +1,8 @@
 """floord: moves what Node takes and gives between sockets, the journal's thread and the broker.
 
 All of its work happens in callbacks of one loop: bytes arrive, Node is asked what that means, the answer is written
-before anything else is done (`_pump`), then rows go to the journal and publishes to the broker. While one transaction
+before anything else is done (`_hear`), then rows go to the journal and publishes to the broker (`_pump`), once for all
+that arrived in one turn of the loop. While one transaction
 is being written the next one gathers in Node, so the disk sets the size of a commit and never delays an answer.
 
 What fails stays where it fails. A driver that raises is made anew by Node, and its port is hung up here. A link, the
@@ -149,7 +150,7 @@ class Daemon(Renewing):
         """Bytes or a message of a device."""
         if link_name not in self.links:
             return
-        self._step(self.node.received, link_name, data, at)
+        self._hear(self.node.received, link_name, data, at)
 
     def _tell(self, *lines: str) -> None:
         for line in filter(None, lines):

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from controller import config_devices
 from controller.config import Config
+from controller.dues import Dues
 from controller.effects import Send, Tell
 from controller.sections import Plc, Scanner
 from controller.spoilt import Spoilt
@@ -77,14 +78,16 @@ class Machines:
         """how far each link has been heard; durable with the next commit"""
         self._moved: dict[str, None] = dict.fromkeys(machines)
         """devices to whose driver something happened since its due was noted, beside those of ports in `dirty`"""
-        self._dues: dict[str, float | None] = {}
+        self._dues: Dues[str] = Dues()
+        """when each driver wants its tick"""
         self._refs: dict[tuple[str, int], tuple[str, int]] = {}
         """(link, number of a command) -> ref of its `Send`, until it is answered"""
         self._plc_of = {plc.line: name for name, plc in config.plc.items()}
         self.spoilt = {name: Spoilt() for name in machines}
         self.replies: dict[str, dict[str, Reply]] = {name: {} for name in machines}
         """device -> verb -> the last answer of this kind, the newest last: it may say who the machine is"""
-        self._time_at: dict[str, float] = {}
+        self._time_at: Dues[str] = Dues()
+        """when each PLC is told the time again"""
         self._hang_ups: list[tuple[str, str]] = []
         self._durable_tokens = dict(channels)
         self._last: dict[str, bytes | Message] = {}
@@ -177,18 +180,21 @@ class Machines:
     def _tell_time(self, link: str, synchronised: bool, utc_ms: float, now: float) -> None:
         """Tell a PLC the time, while it has a session."""
         if not synchronised:
-            self._time_at.pop(link, None)
+            self._time_at.forget(link)
             return
         self._guard(link, 0, self.drivers[link].send, SetTime(round(utc_ms)), now, now + TIME_EXPIRES_MS)
         self._soil(link)
-        self._time_at[link] = now + TIME_EVERY_MS
+        self._time_at.set(link, now + TIME_EVERY_MS)
 
-    def _driver_dues(self) -> dict[str, float | None]:
+    def _driver_dues(self) -> Dues[str]:
         """When each driver wants its tick; only those to which something happened are asked again."""
-        names = self._moved | {name: None for port in self.dirty for name in self.ports[port]}
-        self._moved = {}
-        for link in names:
-            self._dues[link] = self._guard(link, None, self.drivers[link].next_at)
+        names = self._moved
+        if self.dirty:
+            names = names | {name: None for port in self.dirty for name in self.ports[port]}
+        if names:
+            self._moved = {}
+            for link in names:
+                self._dues.set(link, self._guard(link, None, self.drivers[link].next_at))
         return self._dues
 
     # --- a driver that raises -----------------------------------------------------------------------------------------

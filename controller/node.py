@@ -35,6 +35,7 @@ from controller.starting import Start
 from controller.states import Publish, States
 from controller.surroundings import Surroundings
 from controller.upward import LONGEST_MS
+from devices.driver import earliest
 from devices.types import Answered, Destination, GivenUp, Item, Message, SessionLost, Speed, Synchronised
 
 __all__ = ["Node", "Start"]
@@ -200,17 +201,15 @@ class Node(Surroundings):
     def tick(self, now: float) -> None:
         """Time has passed."""
         self._contain(now)
-        for link, due in list(self._driver_dues().items()):
-            if due is not None and due <= now:
-                self._items(link, self._guard(link, (), self.drivers[link].tick, now), now)
-                self._soil(link)
+        for link in self._driver_dues().due(now):
+            self._items(link, self._guard(link, (), self.drivers[link].tick, now), now)
+            self._soil(link)
         due = self.floor.next_at()
         if due is not None and due <= now:
             self._step(Tick(), now)
         self._alarms(now)
-        for link, at in list(self._time_at.items()):
-            if at <= now:
-                self._tell_time(link, self.floor.plc_line[link].synchronised, self.utc_ms(now), now)
+        for link in self._time_at.due(now):
+            self._tell_time(link, self.floor.plc_line[link].synchronised, self.utc_ms(now), now)
 
     def stopping(self, now: float, why: str) -> None:
         """The daemon is about to end."""
@@ -220,12 +219,14 @@ class Node(Surroundings):
 
     def next_at(self) -> float | None:
         """When `tick` (or, for a paced outbox, `publishes`) wants to be called next."""
+        if self._untold:
+            return 0.0
         states = self._states.next_at if self.online else None
-        told = (self.outbox.next_at(), self.upward.next_at(), states)
-        ours = (max(due, self.upward.sure_at) for due in told if due is not None)
-        others = (self.floor.next_at(), *ours, *self._time_at.values(), *self._well_at.values())
-        due = min((due for due in (*self._driver_dues().values(), *others) if due is not None), default=None)
-        return due if not self._untold else 0.0
+        ours = earliest(self.outbox.next_at(), self.upward.next_at(), states)
+        if ours is not None:
+            ours = max(ours, self.upward.sure_at)
+        machines = earliest(self._driver_dues().first(), self._time_at.first(), *self._well_at.values())
+        return earliest(machines, self.floor.next_at(), ours)
 
     def rows(self) -> Batch | None:
         """One transaction: everything since the last call; None when there is nothing."""

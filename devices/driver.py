@@ -183,7 +183,11 @@ class Framed(TalkOnly):
 
 def earliest(*dues: float | None) -> float | None:
     """The first of these times; None stands for never."""
-    return min((due for due in dues if due is not None), default=None)
+    first: float | None = None
+    for due in dues:
+        if due is not None and (first is None or due < first):
+            first = due
+    return first
 
 
 def wire(name: str, text: str) -> bytes:

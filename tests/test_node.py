@@ -349,7 +349,7 @@ def test_time_is_set_after_syen_and_every_ten_minutes() -> None:
     hub.out = b""
     hub.now += 600_000
     hub.node.floor.plc_line[PLC].synchronised = True
-    hub.node._time_at[PLC] = hub.now
+    hub.node._time_at.set(PLC, hub.now)
     assert hub.node.next_at() is not None
 
 

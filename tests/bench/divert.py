@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,7 +19,6 @@ from random import Random
 from controller import broker, sections
 from controller.advice import Advice
 from controller.journal import Batch, Journal
-from tests.bench.figures import Figure, Options
 from tests.bench.load import Load, Window
 from tests.bench.subjects import LOAD_CPU, Floord, advice_of, code_of, echo, lane_of, pinned, write_floor
 
@@ -31,7 +28,10 @@ SCANS_AT_ONCE = 1500
 TARGET_P50 = {"scan": 1.4, "life": 1.6}
 TARGET_P99 = 3.0
 TARGET_LIFE_US = 450.0
-PLAN = {8: (("life", 200), ("life", 1000)), 32: (("scan", 200), ("scan", 1000), ("scan", 3000), ("life", 200), ("life", 1000))}
+PLAN = {
+    8: (("life", 200), ("life", 1000)),
+    32: (("scan", 200), ("scan", 1000), ("scan", 3000), ("life", 200), ("life", 1000)),
+}
 """ports -> (profile, a second)"""
 MORE_PORTS = (128, 256)
 

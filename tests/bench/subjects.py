@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from tests.bench.load import LEFT_MS, PER_PLC, Load
 
@@ -119,10 +119,10 @@ def write_floor(folder: Path, load: Load, url: str, state: str = "state") -> Pat
             path, position = load.paths[number * PER_PLC + place], 150_000 + 1000 * place
             text += SCANNER.format(line=line, number=place + 1, position=position, path=path)
     rules = "".join(f'[[rule]]\ncountry = "{country}"\ndestination = "D{country}"\n' for country in COUNTRIES)
-    waves = "".join(
-        f"D{country} = {json.dumps([f'{line}-{LANES[(place + more) % 4]}' for line in load.lines for more in (0, 1)])}\n"
-        for place, country in enumerate(COUNTRIES)
-    )
+    waves = ""
+    for place, country in enumerate(COUNTRIES):
+        lanes = [f"{line}-{LANES[(place + more) % 4]}" for line in load.lines for more in (0, 1)]
+        waves += f"D{country} = {json.dumps(lanes)}\n"
     out = json.dumps([f"{line}-EX" for line in load.lines])
     special = "".join(f'{what} = "OUT"\n' for what in ("held", "unknown", "no_read", "overflow"))
     (folder / "plan.toml").write_text(
@@ -171,7 +171,7 @@ class Subject:
                 raise RuntimeError(f"{what}: not so; it said {self.log}")
             time.sleep(0.01)
 
-    def __enter__(self) -> Subject:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -200,7 +200,9 @@ def echo(load: Load, folder: Path) -> Subject:
 class Floord(Subject):
     """floord on the floor of a load, synchronised. `more`: before `run` on its command line."""
 
-    def __init__(self, load: Load, folder: Path, floor: Path, state: Path, command: Sequence[str] = ("-m", "controller")):
+    def __init__(
+        self, load: Load, folder: Path, floor: Path, state: Path, command: Sequence[str] = ("-m", "controller")
+    ):
         load.restart()
         self._socket = state / "control.sock"
         super().__init__([sys.executable, *command, "run", floor], folder / "floord.log")
