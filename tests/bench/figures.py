@@ -1,7 +1,7 @@
 """A figure of the benchmark, and what a scenario is.
 
 A scenario is a module of this package with `measure(options) -> Iterable[Figure]`; `scenarios.py` names them in the
-order of the table. Each figure holds one value a round, so that medians and spread come from the same place for all of them.
+order of the table. Each figure holds one value a round, so that medians and spread come from the same place for all.
 Where a figure can be a ratio its two sides are measured in turns within one round: a machine's noise then hits both.
 """
 
