@@ -1,7 +1,8 @@
 """The advice store as the node sees it: what is committed, under what is not committed yet.
 
 `fetch` reads committed advice (the journal's database); what arrived since the last commit lies over it in memory, so
-that a look-up finds advice from the moment it was taken.
+that a look-up finds advice from the moment it was taken. The same few parcels are asked for again and again while they
+are on a belt, so the latest answers are remembered until newer advice is taken for one of their keys.
 """
 
 from __future__ import annotations
@@ -18,11 +19,16 @@ Fetch: TypeAlias = Callable[[str], Iterable[tuple[str, bytes]]]
 """(parcel, JSON) of all committed advice that a key names."""
 
 
+REMEMBERED = 2000
+"""Answers: more codes than are on the belts of a line."""
+
+
 class Advices:
     """Upserts with versions, looked up by parcel id or alias."""
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
+        self._answers: dict[str, tuple[Advice, ...]] = {}
         self._fresh: dict[str, Advice] = {}
         self._by_key: dict[str, dict[str, None]] = {}
 
@@ -35,10 +41,20 @@ class Advices:
         self._fresh[advice.parcel] = advice
         for key in advice.keys:
             self._by_key.setdefault(key, {})[advice.parcel] = None
+        for key in (*advice.keys, *(known.keys if known else ())):
+            self._answers.pop(key, None)
         return True
 
     def look(self, key: str) -> tuple[Advice, ...]:
         """All advice that names this code or parcel id; none, one or several."""
+        answer = self._answers.get(key)
+        if answer is None:
+            answer = self._answers[key] = self._look(key)
+            if len(self._answers) > REMEMBERED:
+                del self._answers[next(iter(self._answers))]
+        return answer
+
+    def _look(self, key: str) -> tuple[Advice, ...]:
         found = {parcel: self._fresh[parcel] for parcel in self._by_key.get(key, ())}
         for parcel, body in self._fetch(key):
             if parcel not in self._fresh:

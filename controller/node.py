@@ -40,6 +40,10 @@ from devices.types import Answered, Destination, GivenUp, Item, Message, Session
 
 __all__ = ["Node", "Start"]
 
+ANSWERS = (Answered, GivenUp)
+CHANNEL = (Synchronised, SessionLost, Speed)
+"""What a PLC's channel says of itself."""
+
 TOLD = ("alarm/raised", "alarm/cleared")
 SAID = 1000
 """Alarms that wait to be told; of more, whom nobody asks for, the latest."""
@@ -276,7 +280,7 @@ class Node(Surroundings):
 
     def _items(self, link: str, items: Sequence[Item], now: float) -> None:
         for item in items:
-            if isinstance(item, Answered | GivenUp):
+            if isinstance(item, ANSWERS):
                 self._came_back(link, item, now)
                 continue
             self._note(link, item)
@@ -287,13 +291,16 @@ class Node(Surroundings):
             token = getattr(item, "token", None)
             if token is not None:
                 self.channels[link] = self._next.batch.channels[link] = token
-            if isinstance(item, Synchronised | SessionLost | Speed):
-                self._states.changed(f"line/{self.floor.plc_line[link].id}")
-            if isinstance(item, Synchronised | SessionLost):
-                line = self.floor.plc_line[link]
-                self._tell_time(link, line.synchronised, self.utc_ms(now), now)
-            if isinstance(item, SessionLost) and item.hang_up:
-                self._hang_ups.append((self._port_of[link], item.why))
+            if isinstance(item, CHANNEL):
+                self._channel_said(link, item, now)
+
+    def _channel_said(self, link: str, item: Synchronised | SessionLost | Speed, now: float) -> None:
+        line = self.floor.plc_line[link]
+        self._states.changed(f"line/{line.id}")
+        if not isinstance(item, Speed):
+            self._tell_time(link, line.synchronised, self.utc_ms(now), now)
+        if isinstance(item, SessionLost) and item.hang_up:
+            self._hang_ups.append((self._port_of[link], item.why))
 
     def _came_back(self, link: str, item: Answered | GivenUp, now: float) -> None:
         ref = self._refs.pop((link, item.id), None)
@@ -311,16 +318,6 @@ class Node(Surroundings):
     def _apply(self, effects: list[Effect], now: float) -> None:
         for effect in effects:
             match effect:
-                case Send(line):
-                    if self.config.line[line].durable_first and self.floor.sequence > self._durable:
-                        self._held.append((self.floor.sequence, effect))
-                    else:
-                        self._send(effect, now)
-                case Tell():
-                    if self.floor.sequence > self._durable and not effect.at_once:
-                        self._held.append((self.floor.sequence, effect))
-                    else:
-                        self._tell(effect, now)
                 case Emit():
                     if effect.name in TOLD:
                         self._alarmed.append(effect)
@@ -331,6 +328,16 @@ class Node(Surroundings):
                     self._next.events.append((effect, now, not self.online))
                 case Keep(kind, key, value):
                     self._next.state[kind, key] = value
+                case Send(line):
+                    if self.config.line[line].durable_first and self.floor.sequence > self._durable:
+                        self._held.append((self.floor.sequence, effect))
+                    else:
+                        self._send(effect, now)
+                case Tell():
+                    if self.floor.sequence > self._durable and not effect.at_once:
+                        self._held.append((self.floor.sequence, effect))
+                    else:
+                        self._tell(effect, now)
                 case Reply():
                     self._replies.reply(effect, self.floor.sequence, self.utc_ms(now), now)
                 case Ask():

@@ -177,7 +177,8 @@ class Driver:
             return
         self.counters.frames += 1
         self._channel.alive(frame.at)
-        message = replace(message, fields=self._names.up(message.fields))
+        if self._settings.names:
+            message = replace(message, fields=self._names.up(message.fields))
         if telegram.flag == "R":
             self._channel.request(message, frame.at)
         elif telegram.flag in "AN" and telegram.version == VERSION:
@@ -199,7 +200,9 @@ class Driver:
 
     def _write(self, message: Outgoing, now: float) -> float:
         names = self._settings.controller, self._settings.plc
-        body = tables.outgoing_body(replace(message, fields=self._names.down(message.fields)))
+        if self._settings.names:
+            message = replace(message, fields=self._names.down(message.fields))
+        body = tables.outgoing_body(message)
         data = build(Telegram(*names, message.type, message.flag, message.epoch, message.sequence, body))
         self._out += data
         self._wire_free = max(now, self._wire_free) + len(data) * self._byte_ms
