@@ -47,12 +47,12 @@ def consider(floor: FloorState, line: LineState, travel: Travel, now: float, loo
         wait = questions.readers_until(line, travel, now)
         if wait is not None and wait > now:
             travel.decide_at = wait
-            floor.timed[travel.id] = line, travel
+            floor.look_again(line, travel)
             return
     asked_until = _asks(floor, travel, identity, now)
     if asked_until is not None:
         travel.decide_at = asked_until
-        floor.timed[travel.id] = line, travel
+        floor.look_again(line, travel)
         return
     travel.decide_at = None
     question = questions.question(floor, line, travel, identity, now)
@@ -100,7 +100,7 @@ def _nowhere(floor: FloorState, line: LineState, travel: Travel, decision: Decis
     stuck = not decision.lanes and not decision.stay and default is not None and default.refuses(now) is not None
     if stuck and travel.stop_at is None:
         travel.stop_at = max(now, travel.decide_by or now)
-        floor.timed[travel.id] = line, travel
+        floor.look_again(line, travel)
     elif not stuck:
         travel.stop_at = None
 

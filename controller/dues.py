@@ -41,11 +41,16 @@ class Dues(Generic[Name]):
 
     def first(self) -> float | None:
         """When the first is due; None = never."""
+        front = self.front()
+        return front[1] if front else None
+
+    def front(self) -> tuple[Name, float] | None:
+        """Who is due first, and when; None = nobody is."""
         while self._heap:
             placed, _, name = self._heap[0]
             due = self._dues.get(name)
             if due == placed:
-                return due
+                return name, placed
             heapq.heappop(self._heap)
             if self._placed.get(name) == placed:
                 del self._placed[name]

@@ -43,6 +43,7 @@ from controller.inputs import (
     Tick,
     Told,
 )
+from devices.driver import earliest
 
 __all__ = ["Advised", "CameBack", "Connection", "Floor", "Heard", "Input", "Reached", "Tick", "Told"]
 
@@ -120,16 +121,8 @@ class Floor(FloorState):
 
     def _next_at(self) -> float:
         times = [NEVER]
-        for travel_id, (_, travel) in list(self.timed.items()):
-            due = [at for at in (travel.decide_at, travel.stop_at) if at is not None]
-            if not due:
-                del self.timed[travel_id]
-            times += due
-        waiting = (line.expires_at(reader) for line, reader in self.readers.values() if reader.recent)
-        times += [at for at in waiting if at is not None]
         switch = planning.next_switch_at(self, self.times, self.now) if self.utc_offset else None
-        if switch is not None:
-            times.append(switch)
+        times += [at for at in (self._travel_due(), self.expiries.first(), switch) if at is not None]
         times += [at for line in self.lines.values() if line.inhibited for at in self._eases(line.id)]
         if self.cut_off is not None and self.utc_offset:
             times.append(self.cut_off - self.utc_offset)
@@ -137,6 +130,20 @@ class Floor(FloorState):
         if stale is not None and self.was_fresh:
             times.append(stale + 1)
         return min(times)
+
+    def _travel_due(self) -> float | None:
+        """When the first travel wants to be looked at. What a decision has made needless is put right here."""
+        while (front := self.times_of.front()) is not None:
+            travel_id, due = front
+            _, travel = self.timed[travel_id]
+            true = earliest(travel.decide_at, travel.stop_at)
+            if true == due:
+                return due
+            self.times_of.set(travel_id, true)
+            if true is None:
+                del self.timed[travel_id]
+                self.times_of.forget(travel_id)
+        return None
 
     def _eases(self, line: str) -> list[float]:
         """When lanes of an inhibited line take one more again by themselves."""

@@ -16,6 +16,7 @@ from controller.containers import Container
 from controller.customs import Book, Subject
 from controller.departures import Timetable
 from controller.drops import Drop
+from controller.dues import Dues
 from controller.effects import Effect, Emit, Keep, Send
 from controller.events import Alarm, Data, Inducted, ReadSeen
 from controller.identity_rules import Rules, rules_of
@@ -27,6 +28,7 @@ from controller.plan import Plan
 from controller.routing import Decision
 from controller.switching import Schedule, zone
 from controller.travel import Travel
+from devices.driver import earliest
 
 ALARMS_KEPT = 500
 """Alarms that a restart closes; of more, the latest."""
@@ -59,6 +61,10 @@ class FloorState:
     drops_by_subject: dict[Subject, set[str]] = field(default_factory=dict)
     timed: dict[str, tuple[LineState, Travel]] = field(default_factory=dict)
     """travels that want to be looked at at their `decide_at` or `stop_at`"""
+    times_of: Dues[str] = field(default_factory=Dues)
+    """of those: the earlier of both, when it was set; it may be over since"""
+    expiries: Dues[str] = field(default_factory=Dues)
+    """reader -> when its oldest unreported result is given up"""
     late: int = 0
     unsolicited: int = 0
     """answers of the centre that nobody waited for (any more)"""
@@ -256,9 +262,25 @@ class FloorState:
         if lane is not None:
             lane.on_way = max(0, lane.on_way + change)
 
+    def look_again(self, line: LineState, travel: Travel) -> None:
+        """Wake up at the travel's `decide_at` or `stop_at`, which has just been set."""
+        self.timed[travel.id] = line, travel
+        self.times_of.set(travel.id, earliest(travel.decide_at, travel.stop_at))
+
+    def expires(self, line: LineState, reader: Reader) -> None:
+        """Results of this reader came, went or were reported, or the belt moves otherwise."""
+        self.expiries.set(reader.device, line.expires_at(reader) if reader.recent else None)
+
+    def belt(self, line: LineState, when: float, *, speed: float | None = None, running: bool | None = None) -> None:
+        """The belt of a line moves so from `when` on."""
+        line.belt(when, speed=speed, running=running)
+        for reader in line.readers:
+            self.expires(line, reader)
+
     def ended(self, travel: Travel) -> None:
         """The travel carries nothing any more."""
         self.timed.pop(travel.id, None)
+        self.times_of.forget(travel.id)
         self._carries_nothing(travel)
 
     def _carries_nothing(self, travel: Travel) -> None:

@@ -237,7 +237,7 @@ def _status(floor: FloorState, line: LineState, item: said.Status, now: float, l
     if lane is not None:
         lane_events.changed(floor, line, lane, "FREE" if item.state == "RUN" else item.state, item.code, now, look)
     elif item.element == "LINE":
-        line.belt(at, running=item.state in RUNNING)
+        floor.belt(line, at, running=item.state in RUNNING)
         floor.keep("line", line.id, line)
         if item.state != line.state:
             line.state = item.state
@@ -279,9 +279,9 @@ def _speed(floor: FloorState, line: LineState, item: said.Speed, now: float, loo
     if item.element == "LINE":
         at = item.edge if item.edge is not None else now
         if item.mm_s:
-            line.belt(at, speed=item.mm_s, running=line.state in RUNNING)
+            floor.belt(line, at, speed=item.mm_s, running=line.state in RUNNING)
         else:
-            line.belt(at, running=False)
+            floor.belt(line, at, running=False)
         floor.keep("line", line.id, line)
 
 

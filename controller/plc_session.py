@@ -31,7 +31,7 @@ def _forgotten(floor: FloorState, line: LineState, now: float, look: Look) -> No
             line.forgotten += 1
             ending.lost(floor, line, travel, "the PLC lost its memory", now)
     reading.forget_numbers(floor, line)
-    line.belt(now, running=True)
+    floor.belt(line, now, running=True)
     line.state, line.told = "RUN", False
     floor.keep("line", line.id, line)
     element_events.forgotten(floor, line, now)

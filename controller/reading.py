@@ -145,6 +145,7 @@ def left(floor: FloorState, line: LineState, travel: Travel, edge: float, now: f
             if recent.travel == travel.id and recent.result.at > edge:
                 recent.travel, recent.reported = None, False
                 _measure_follows(floor, line, recent, now, look)
+        floor.expires(line, reader)
     travel.results = mine
     taken_for = travel.parcel
     deciding.settle(floor, line, travel, now, look)
@@ -162,6 +163,7 @@ def _settle(floor: FloorState, line: LineState, reader: Reader, results: list[Re
             recent.reported = True
             _report_recent(floor, reader, recent, line.travels.get(recent.travel))
         _measure_follows(floor, line, recent, now, look)
+    floor.expires(line, reader)
     for travel in changed:
         floor.keep("travel", travel.id, travel)
         deciding.consider(floor, line, travel, now, look)
@@ -169,8 +171,11 @@ def _settle(floor: FloorState, line: LineState, reader: Reader, results: list[Re
 
 def expire(floor: FloorState, line: LineState, reader: Reader, now: float) -> None:
     """Report and forget results that nobody claimed in time."""
-    for recent in line.expired(reader, now):
+    expired = line.expired(reader, now)
+    for recent in expired:
         _given_up(floor, reader, recent)
+    if expired:
+        floor.expires(line, reader)
 
 
 def _given_up(floor: FloorState, reader: Reader, recent: Recent) -> None:
@@ -195,6 +200,7 @@ def forget_numbers(floor: FloorState, line: LineState) -> None:
             for recent in reader.recent:
                 _given_up(floor, reader, recent)
             reader.recent.clear()
+            floor.expires(line, reader)
 
 
 def from_plc(
