@@ -113,7 +113,7 @@ def reconsider(floor: FloorState, now: float, look: Look) -> None:
 
 def settle(floor: FloorState, line: LineState, travel: Travel, now: float, look: Look) -> Identity:
     """Settle the identity and what depends on it: the parcel, its visit, and who else carries the same parcel."""
-    silent = questions.silent(line, travel)
+    silent = "SCANNER_LATE" if travel.results else questions.silent(line, travel)
     identity = identify(travel.results, look, floor.rules, suspect=travel.suspect, silent=silent)
     parcel = identity.parcel
     if parcel != travel.parcel:

@@ -246,10 +246,10 @@ class LineState:
     def again(self, reader: Reader, recent: Recent) -> bool:
         """Whether the reader says a code again while the same item may still be in its window: said once is enough."""
         code, index = recent.result.code, recent.result.index
-        return code is not None and any(
-            old.result.code == code and old.result.index == index and abs(recent.mark - old.mark) <= reader.window_mm
-            for old in reader.recent
-        )
+        if code is None:
+            return False
+        alike = [old for old in reader.recent if old.result.code == code and old.result.index == index]
+        return any(abs(recent.mark - old.mark) <= reader.window_mm for old in alike)
 
     def expires_at(self, reader: Reader) -> float | None:
         """When the oldest unreported result will be given up; None = there is none, or the belt stands."""
@@ -260,7 +260,8 @@ class LineState:
         """Take out what is settled for good: results whose parcel has passed on, or that nobody claimed in time."""
         mark = self.odometer.at(now)
         gone = [r for r in reader.recent if mark - r.mark > HOLD_MM]
-        gone += [r for r in reader.recent[:-KEPT_RESULTS] if r not in gone]
+        if len(reader.recent) > KEPT_RESULTS:
+            gone += [r for r in reader.recent[:-KEPT_RESULTS] if r not in gone]
         if gone:
             reader.recent = [r for r in reader.recent if r not in gone]
         return gone

@@ -162,7 +162,8 @@ def _settle(floor: FloorState, line: LineState, reader: Reader, results: list[Re
         if recent.travel is not None and not recent.reported:
             recent.reported = True
             _report_recent(floor, reader, recent, line.travels.get(recent.travel))
-        _measure_follows(floor, line, recent, now, look)
+        if recent.measured is not None:
+            _measure_follows(floor, line, recent, now, look)
     floor.expires(line, reader)
     for travel in changed:
         floor.keep("travel", travel.id, travel)

@@ -11,6 +11,8 @@ from binascii import crc_hqx
 from collections import deque
 from collections.abc import Callable
 
+SPEED_MM_S = 20_000
+"""Faster than any belt: it keeps the items of a line apart at rates that no belt has."""
 LIFE_NS = 800_000_000
 EPOCH = 1
 
@@ -80,7 +82,7 @@ class PlcEnd:
         self._waiting.clear()
         self._is_open = self.synchronised = False
         self._request(b"SYBE", b"", None)
-        self._request(b"SPED", b"%s%05d%010d%05d" % (_text("LINE"), 2500, 0, 0), None)
+        self._request(b"SPED", b"%s%05d%010d%05d" % (_text("LINE"), SPEED_MM_S, 0, 0), None)
         self._request(b"SYEN", b"", self._ready)
 
     def _ready(self) -> None:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.bench.load import LEFT_MS, PER_PLC, Load
+from tests.bench.plc_end import SPEED_MM_S
 
 ROOT = Path(__file__).parents[2]
 SITE, NODE = "lgg", "bench"
@@ -38,8 +39,8 @@ url = "{{url}}"
 LINE = """\
 [line.{line}]
 kind = "line"
-speed_mm_s = 2500
-length_mm = 300000
+speed_mm_s = {speed}
+length_mm = 5000000
 default_lane = "{line}-EX"
 [point.{line}-IND]
 line = "{line}"
@@ -56,7 +57,7 @@ line = "{line}"
 plc = "{plc}"
 [lane.{line}-EX]
 line = "{line}"
-position_mm = 280000
+position_mm = 4900000
 roles = ["exception", "overflow"]
 supervised = true
 """
@@ -111,12 +112,12 @@ def write_floor(folder: Path, load: Load, url: str, state: str = "state") -> Pat
     scanners = len(load.lines) * PER_PLC
     text = FLOOR.format(state=state, url=url)
     for number, line in enumerate(load.lines):
-        text += LINE.format(line=line, path=load.paths[scanners + number], plc=f"P{number + 1:03}")
+        text += LINE.format(line=line, speed=SPEED_MM_S, path=load.paths[scanners + number], plc=f"P{number + 1:03}")
         text += "".join(
-            LANE.format(line=line, lane=lane, position=200_000 + 10_000 * place) for place, lane in enumerate(LANES)
+            LANE.format(line=line, lane=lane, position=4_000_000 + 10_000 * place) for place, lane in enumerate(LANES)
         )
         for place in range(PER_PLC):
-            path, position = load.paths[number * PER_PLC + place], 150_000 + 1000 * place
+            path, position = load.paths[number * PER_PLC + place], 3_000_000 + 1000 * place
             text += SCANNER.format(line=line, number=place + 1, position=position, path=path)
     rules = "".join(f'[[rule]]\ncountry = "{country}"\ndestination = "D{country}"\n' for country in COUNTRIES)
     waves = ""
