@@ -159,7 +159,7 @@ class Core:
         for line in node.alarmed():
             say(line)
         if self._committing_since is None and not self._resting:
-            batch = node.rows()
+            batch = node.rows(None if self._done.done() else now)
             if batch is not None:
                 self._committing_since = now
                 self._writer.submit(batch)

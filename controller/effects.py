@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from controller.events import Data
 from devices.types import Command
+from devices.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Send:
     """Give a command to the PLC of a line; after `expires` (monotonic ms) it must not be sent. `ref` comes back."""
 
@@ -20,7 +20,7 @@ class Send:
     """(travel id, decision number) of a DEST; else what was asked, and a number of its own"""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tell:
     """Give a command to another device than a PLC, when everything reported so far is durable, or `at_once`; after
     `expires` (monotonic ms) it must not be sent."""
@@ -34,7 +34,7 @@ class Tell:
     """it says nothing that has to be on disk"""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Emit:
     """Report an event; `seq` is its place in the node's stream, `at` the monotonic ms when it happened."""
 
@@ -45,7 +45,7 @@ class Emit:
     data: Data
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Keep:
     """Durable floor state changed: `value` stays in force until the next Keep of the same (kind, key); None = gone.
 
@@ -57,7 +57,7 @@ class Keep:
     value: object | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ask:
     """Ask the centre for the advice of a code, at once; an answer after `until` (monotonic ms) is too late."""
 
@@ -66,7 +66,7 @@ class Ask:
     until: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reply:
     """Tell the centre what became of its command, after the commit of what it caused."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from controller.advice import Advice, ContainerRecord, CustomsHead, CustomsRecord, Departure
 from controller.orders import Order
 from controller.plan import Plan
 from devices.types import Item
+from devices.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Heard:
     """A device said something."""
 
@@ -19,7 +19,7 @@ class Heard:
     item: Item
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Connection:
     """The link of a device came up or went down."""
 
@@ -27,47 +27,47 @@ class Connection:
     up: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Advised:
     """Advice was stored (it is found by `look` from now on)."""
 
     advice: tuple[Advice, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Told:
     """Customs: a record or the feed's head."""
 
     message: CustomsRecord | CustomsHead
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reached:
     """The broker was (re)connected at this UTC."""
 
     utc_ms: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Parted:
     """The broker is gone: nothing is asked."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stored:
     """The journal's disk has room for what is inducted, or not any more."""
 
     room: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Clock:
     """UTC now, for cut-offs, promises, plan switches and the expiry of commands. Never goes back."""
 
     utc_ms: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Replied:
     """The centre's answer to an `ask`: it knows the code (its advice is stored), or it does not."""
 
@@ -75,21 +75,21 @@ class Replied:
     known: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Planned:
     """Departures, as the centre says."""
 
     departures: tuple[Departure, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stood:
     """Containers at lanes, as the centre says."""
 
     containers: tuple[ContainerRecord, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Loaded:
     """A sort plan of the centre that was found valid; its text is what is kept."""
 
@@ -97,7 +97,7 @@ class Loaded:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ordered:
     """A command of the centre, with its expiry judged by the receiver. `retained`: it came so, and is refused."""
 
@@ -105,7 +105,7 @@ class Ordered:
     retained: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CameBack:
     """What became of a command with a `ref` (`travel` and `decision` of a DEST).
 
@@ -118,7 +118,7 @@ class CameBack:
     refusal: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tick:
     """Time has passed."""
 

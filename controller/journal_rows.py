@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
 
+from devices.value import value
+
 NAMED = 20
 """Ranges of sequences that a text names; of more it says how many."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Row:
     """One event. `time` is RFC 3339 UTC with ms; `body` the whole CloudEvents JSON as it will be published.
 
@@ -31,7 +33,7 @@ class Row:
     code: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Evidence:
     """A message about customs as it came, and what was done: the events it caused, from `first_seq` to `last_seq` (none
     caused: both None), and what of it was refused, and why. `subjects`: whom it is about, each as `kind/id`."""
@@ -80,7 +82,7 @@ class Batch:
         self.evidence += other.evidence
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Finding:
     """Something about the journal that people must know: the alarm's id, what in words, and how bad it is."""
 
@@ -89,7 +91,7 @@ class Finding:
     priority: Literal["low", "medium", "high", "critical"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Restored:
     """What a start finds.
 
@@ -113,7 +115,7 @@ class Restored:
     new: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Counts:
     """Figures of a journal. `refused` are those of `pending` whose last answer was a refusal. `used` and `free`: bytes
     of the file that hold something, and that the next rows will take. `evidence_ms`: UTC of the oldest evidence."""

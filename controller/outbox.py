@@ -5,10 +5,11 @@
   outbox asks first, so it needs to be told nothing about an earlier run.
 - **Pace**: at most `burst` rows a millisecond, so that draining a backlog leaves the loop to the scanners.
 - **After a reconnect** the rows in flight go first, in order; the broker may see them twice, never not at all.
-- **Delivered** only by a reason code < 0x80. A refused row goes to quarantine (quarantine.py): it blocks nobody and is
-  tried again. At most `QUARANTINE` refused rows are remembered here. Those beyond it are not reported as quarantined,
-  so the journal keeps them in its backlog, and when half of the remembered ones have been accepted, the backlog is read
-  again from the first of them.
+- **Delivered** only by a reason code < 0x80. It is recorded with the next events, or by itself after `SETTLE_MS`: a
+  transaction costs more than the few rows that are published again where a kill comes before it.
+- A **refused** row goes to quarantine (quarantine.py): it blocks nobody and is tried again. At most `QUARANTINE`
+  refused rows are remembered here. Those beyond it are not reported as quarantined, so the journal keeps them in its
+  backlog, and when half of the remembered ones have been accepted, the backlog is read again from the first of them.
 - A row that makes the broker **drop the connection** would block the rest for ever. When nothing was acknowledged on
   `DEATHS` connections in a row that the broker closed, rows go one at a time; a row that ends as many connections
   alone is refused, too. An outage, a dead line, a broker that has gone silent and one that says a reason of its own
@@ -29,6 +30,7 @@ REFUSED = 0x80  # MQTT 5: reason codes from here on are failures
 CLOSED_ON_IT = 0x83  # MQTT 5, implementation specific error: here, the broker closes the connection on this row
 DEATHS = 3
 QUARANTINE = 1000
+SETTLE_MS = 50.0
 
 
 class Outbox:
@@ -57,6 +59,8 @@ class Outbox:
         self._deaths, self._answered = 0, False
         self._delivered: list[int] = []
         self._quarantined: list[tuple[int, int]] = []
+        self.settles_at: float | None = None
+        """when `settled` shall be recorded if nothing else is before; None = it has nothing"""
 
     def offer(self, rows: Sequence[Row]) -> None:
         """Take rows just committed, in order."""
@@ -156,6 +160,8 @@ class Outbox:
             return "quarantined"
         self._refused.accepted(self._flying.pop(seq))
         self._delivered.append(seq)
+        if self.settles_at is None:
+            self.settles_at = self._now + SETTLE_MS
         return "delivered"
 
     def topic(self, seq: int) -> str:
@@ -170,6 +176,7 @@ class Outbox:
             return
         self._refused.refuse(row, self._now, closes)
         self._quarantined.append((seq, code))
+        self.settles_at = self._now
 
     def _turn_back(self) -> None:
         if self._spilled is not None and self._asked is None and len(self._refused) <= QUARANTINE // 2:
@@ -183,7 +190,7 @@ class Outbox:
     def settled(self) -> tuple[list[int], list[tuple[int, int]]]:
         """What became of rows since the last call, for the next Batch: delivered seqs, quarantined (seq, code)."""
         settled = self._delivered, self._quarantined
-        self._delivered, self._quarantined = [], []
+        self._delivered, self._quarantined, self.settles_at = [], [], None
         return settled
 
     def holds(self, seq: int) -> bool:

@@ -62,6 +62,11 @@ class Gathering:
         utc_ms = round(self._clock.utc(now))
         self.batch.evidence.append(Evidence(utc_ms, topic, raw, tuple(about), first, last, tuple(refused)))
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is something to be recorded."""
+        return bool(self.events or self.state) or not self.batch.empty()
+
     def close(self, delivered: list[int], quarantined: list[tuple[int, int]]) -> Batch | None:
         """The transaction, and the next one begins; None when there is nothing in it."""
         batch, utc = self.batch, self._clock.utc

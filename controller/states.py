@@ -7,7 +7,6 @@ was reported (of a lane also when its container came, was closed or left) and af
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import to_json
@@ -18,12 +17,13 @@ from controller.events import ContainerChanged
 from controller.floor import Floor
 from controller.outbox import Outbox
 from controller.stamps import rfc3339
+from devices.value import value
 
 EVERY_MS = 10_000.0
 FAMILIES = ("line", "lane", "device")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Publish:
     """A message for the broker. `key` > 0: the sequence of an event; < 0: of one that is published again, for
     consumers; 0: not from the journal, nobody waits for it."""

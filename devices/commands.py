@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from devices.types import Answered, GivenUp
+from devices.value import value
 
 MOST_WAITING = 16
 
@@ -25,7 +26,7 @@ UNWRITTEN = "the port took nothing"
 GONE = "the channel has gone"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Sent:
     id: int
     answer: str | None

@@ -12,8 +12,9 @@ Half a frame is never a frame: silence of `gap_ms` and the end of the channel tu
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from devices.value import value
 
 RAW = 64
 """A Bad keeps at most so many of its first bytes."""
@@ -26,7 +27,7 @@ SILENT = "silence inside a frame"
 UNFINISHED = "the end of the channel inside a frame"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Frame:
     """One whole frame: `data` without its delimiters; `at` = arrival of the chunk that brought its last byte.
 
@@ -37,7 +38,7 @@ class Frame:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bad:
     """Bytes that are no frame: `raw` = the first RAW of them, delimiters included; `why` = one of a few fixed texts."""
 

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from devices import link_words
 from devices.types import Message
+from devices.value import value
 
 if TYPE_CHECKING:
     from devices.fd_link import Loop
@@ -112,7 +113,7 @@ class Backoff:
         return longest * self._rng.uniform(0.5, 1.0)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UsbName:
     """A USB port by what the adapter says of itself; hex digits in lower case. Empty = whatever it says.
 
@@ -128,7 +129,7 @@ class UsbName:
         return ":".join(("usb", self.vid, self.pid, self.serial, self.interface)).rstrip(":").replace("usb:", "usb://")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LinkUrl:
     """What a link's URL says; see `FORMS`. `dtr`, `rts`: the level at opening; None = as the system does it, on.
 
@@ -253,7 +254,7 @@ def _with_line(url: str, query: str, made: LinkUrl, keys: tuple[str, ...]) -> Li
     )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OnBroker:
     """What a link over a broker needs beside its URL."""
 

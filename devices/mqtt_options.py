@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlsplit
 
 from devices.types import Message
+from devices.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Options:
     """How to reach the broker. `url` is `mqtt://host[:port]` or `mqtts://…`; ValueError for another.
 

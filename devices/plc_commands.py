@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from devices.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Destination:
     """DEST: for a track, the lanes in order (1..4). `if_none` = `D` default, `L` next lap, `K` stay on.
 
@@ -21,7 +21,7 @@ class Destination:
     no_default: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Request:
     """CMND: `STOP INHB ENAB BLCK OPEN EMPT ACKN` for an element."""
 
@@ -30,14 +30,14 @@ class Request:
     command_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SetTime:
     """TIME: a label for the machine's log."""
 
     utc_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Lamp:
     """LAMP: the display at a lane. `colour` = `R G B Y W -`, `mode` = `S` steady or `B` blink, `text` at most 8.
 

@@ -7,10 +7,10 @@ monotonic ms (arrival minus the age the PLC states), None when the PLC no longer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from devices.barcodes.text import text_of
+from devices.value import value
 
 Token: TypeAlias = tuple[int, int]
 """(epoch, number) of something the machine keeps until it is told that it is durable."""
@@ -18,7 +18,7 @@ Token: TypeAlias = tuple[int, int]
 # --- PLC, up: events (class E carry a token and, where they have an age, an edge) ------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Code:
     """One code as a PLC passes it on."""
 
@@ -30,7 +30,7 @@ class Code:
         return text_of(self.raw)[0]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Inducted:
     """INDU: an item was taken over at an induction, before its first decision point."""
 
@@ -44,7 +44,7 @@ class Inducted:
     token: Token | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Arrived:
     """ARRV: an item at a decision point. `left` = ms from the edge until none of its gates can be commanded.
 
@@ -65,7 +65,7 @@ class Arrived:
     token: Token | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Codes:
     """CODE: what the scanner on the PLC gave after ARRV. `outcome` = `R` read, `N` no-read, `F` scanner fault."""
 
@@ -77,7 +77,7 @@ class Codes:
     token: Token | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Measured:
     """MEAS: scale and dimensioner. Status `A` approved, `U` not approved, `E` error: an error value is no value."""
 
@@ -94,7 +94,7 @@ class Measured:
     token: Token | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Passed:
     """PASS: an item was seen at a point; no answer is wanted."""
 
@@ -105,7 +105,7 @@ class Passed:
     token: Token | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Discharged:
     """DIVC: an item has left the line, once per track.
 
@@ -125,7 +125,7 @@ class Discharged:
     token: Token | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Recirculated:
     """RCIR: an item passed its gate and is still on (loops)."""
 
@@ -139,7 +139,7 @@ class Recirculated:
     token: Token | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TrackLost:
     """LOST: tracking lost; ends the track. `before`, `behind` = the neighbours' tracks, 0 none."""
 
@@ -152,7 +152,7 @@ class TrackLost:
     token: Token | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ghost:
     """GHST: an item nobody tracked; it gets its track number here and goes on with certainty `U`."""
 
@@ -166,7 +166,7 @@ class Ghost:
     token: Token | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HandedOver:
     """HAND: a travel came over from another line."""
 
@@ -180,7 +180,7 @@ class HandedOver:
     token: Token | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Status:
     """STAT: the state of an element (`LINE`, a lane, a point, a drive, a carrier).
 
@@ -195,7 +195,7 @@ class Status:
     token: Token | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Button:
     """BUTN: somebody pressed a button at a lane: `CLOS LOCK FREE`."""
 
@@ -206,7 +206,7 @@ class Button:
     token: Token | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ContainerSeen:
     """CONT: a container at a lane: `P` present, `G` gone."""
 
@@ -218,7 +218,7 @@ class ContainerSeen:
     token: Token | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Overflow:
     """OVFL: the PLC's event buffer overflowed and `lost` events are gone."""
 
@@ -231,7 +231,7 @@ class Overflow:
 # --- PLC, up: the session (no token) ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TrackOnBelt:
     """One item of TRAK: still on the belt; `decision`, `lane` = what the PLC will obey (0, None: nothing)."""
 
@@ -244,7 +244,7 @@ class TrackOnBelt:
     edge: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SessionBegun:
     """SYBE: synchronisation starts. `new_epoch` = the PLC's memory is not the one before: its tracks are new ones."""
 
@@ -253,7 +253,7 @@ class SessionBegun:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tracks:
     """TRAK: tracks still on the belt."""
 
@@ -261,14 +261,14 @@ class Tracks:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Synchronised:
     """SYEN: the session is normal; tracks named by no TRAK and no event since SYBE are no longer on the belt."""
 
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SessionLost:
     """There is no session (any more); nothing can be commanded until the next SessionBegun. `why` in plain words.
 
@@ -280,7 +280,7 @@ class SessionLost:
     hang_up: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Lagging:
     """An answer of the machine needed `ms` from our first sending, longer than we wait before we repeat, or had not
     come by then. What it said since `since`, when it was last known to answer in time, may have been as late: it is
@@ -292,7 +292,7 @@ class Lagging:
     sure: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Speed:
     """SPED: belt speed of an element in mm/s and its encoder count."""
 

@@ -5,8 +5,9 @@ Units stand beside their values as the machine gave them: nothing is converted, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from devices.value import value
 
 Token: TypeAlias = tuple[int, int]
 
@@ -17,7 +18,7 @@ PROCESSES = ("identify", "unload", "inspect", "put", "load", "depart", "exceptio
 """What hands do everywhere; a site may have others."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Hand:
     """Who asks with a scan: it waits for a HandAnswer with this `ref`, within 300 ms.
 
@@ -36,7 +37,7 @@ class Hand:
     stored: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HandAnswer:
     """The answer to the hand of `device` that asked with `ref`: `words` for its display, at most 64 characters; `tone`
     is `short`, `long` or `triple`."""
@@ -52,7 +53,7 @@ Quality: TypeAlias = Literal["ok", "under", "over", "unstable", "zeroed", "outsi
 """`ok` is the only one with which a value is a value; `zeroed`: the machine says 0 where it has none."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Quantity:
     """One measurement as received: `value` the machine's own digits, `unit` as on the wire (or as the manual states it
     where the wire leaves it out), `approved` = legal for trade, None = the machine does not say."""
@@ -64,7 +65,7 @@ class Quantity:
     approved: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sized:
     """What a scale or a dimensioner says of one item. `record`: the number under which its alibi memory keeps it,
     empty = none. `index`: the item's number, where the machine echoes it."""
@@ -77,7 +78,7 @@ class Sized:
     token: Token | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Passage:
     """One tag went through a portal: all its reads in one, told when it has been silent for long enough.
 
@@ -101,7 +102,7 @@ class Passage:
     token: Token | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Condition:
     """How a machine is, said when it changes: by its own status, or by the heartbeat that does not come.
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from devices.links import UsbName
+from devices.value import value
 
 ROOT = Path("/")
 MOST_UP = 8
@@ -25,7 +25,7 @@ class NotFound(LookupError):
     """No port has that name, or several have; the message says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PortInfo:
     """One serial port. Empty = not known, or not so. `by_id`, `by_path`: its paths below /dev/serial."""
 

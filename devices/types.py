@@ -40,6 +40,7 @@ from devices.plc_types import (
     Tracks,
 )
 from devices.scan_types import Condition, Hand, HandAnswer, Passage, Quantity, Sized
+from devices.value import value
 
 __all__ = [
     "Answered",
@@ -94,7 +95,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Message:
     """One MQTT message of a machine that speaks MQTT."""
 
@@ -107,7 +108,7 @@ class Message:
 # --- scanners -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Read:
     """One decoded code. `text` is the code as text, `raw` the whole frame body.
 
@@ -130,7 +131,7 @@ class Read:
     late: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NoRead:
     """The scanner's gate closed without a code. `index`, `encoder`, `late` and `reader` as of a Read."""
 
@@ -143,7 +144,7 @@ class NoRead:
     reader: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Heartbeat:
     """The machine is alive; never a parcel."""
 
@@ -151,7 +152,7 @@ class Heartbeat:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reply:
     """The machine's answer to a command (`verb` as on the wire, e.g. `sAN mTCgateon`)."""
 
@@ -161,7 +162,7 @@ class Reply:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CommandSeen:
     """A command on the wire: what a host sends to this machine, seen when both directions are decoded."""
 
@@ -171,7 +172,7 @@ class CommandSeen:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EventSeen:
     """A value the machine pushed without being asked (SICK `sSN`)."""
 
@@ -181,7 +182,7 @@ class EventSeen:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DeviceError:
     """The machine refused something; `why` in plain words."""
 
@@ -191,7 +192,7 @@ class DeviceError:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Garbled:
     """Bytes that are not a message: `raw` (at most the first 64 bytes), `why` in plain words. Counted, never acted on.
 
@@ -207,7 +208,7 @@ class Garbled:
     reader: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Trigger:
     """Open (`on`) or close a scanner's reading gate."""
 
@@ -217,7 +218,7 @@ class Trigger:
 Command: TypeAlias = Destination | Request | SetTime | Lamp | Trigger | HandAnswer
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answered:
     """The machine's answer to the command that `send` numbered `id`: `refusal` None = taken, else its code."""
 
@@ -226,7 +227,7 @@ class Answered:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class GivenUp:
     """A command that will never be sent (again): it expired, was overtaken, or its session ended before an answer.
 
@@ -276,7 +277,7 @@ Item: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Kept:
     """What the journal holds for a channel, given to `Driver.opened`.
 

@@ -24,7 +24,7 @@ LINKS = (
 FAMILIES = tuple(f"devices/{family}/" for family in ("scanners", "plcs", "scales", "robots"))
 FAMILY_MAY = tuple(
     f"devices.{name}"
-    for name in "types plc_types scan_types plc_commands driver framing barcodes codes alive commands".split()
+    for name in "types plc_types scan_types plc_commands driver framing barcodes codes alive commands value".split()
 )
 # rfc2217_link: its library opens a port in a coroutine.
 TASK_MAKERS = ("controller/daemon.py", "controller/demo.py", "firmware_stubs/serve.py", "devices/rfc2217_link.py")

@@ -497,7 +497,7 @@ def test_events_that_the_broker_lost_are_heard_after_all(tmp_path: Path, monkeyp
     """They were acknowledged while nobody had subscribed: mosquitto has dropped them."""
     monkeypatch.setattr("controller.repair.SETTLE_MS", 300.0)
     monkeypatch.setattr("controller.repair.MARK_MS", 10.0)
-    monkeypatch.setattr("controller.core.LONGEST_SLEEP_S", 0.05)
+    monkeypatch.setattr("controller.core.LONGEST_SLEEP_MS", 50.0)
 
     async def scenario() -> None:
         with started("mosquitto", tmp_path) as broker:

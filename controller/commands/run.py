@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from controller.plan import Plan
     from controller.recording import Texts
     from controller.stalls import Stalls
+
+COLLECT = (50_000, 20, 100)
+"""Rare collections: next to nothing of what a message makes refers to itself."""
 
 EXIT_DISK, EXIT_OWN, EXIT_RUNNING, EXIT_CONFIG = 70, 71, 75, 78
 
@@ -34,6 +38,7 @@ def command(floor_file: Path, record: bool, strict: bool, record_mb: int) -> Non
     `configuration` says so; where it never ran, or with --strict, nothing is started and the exit code is 78.
     docs/operation.md tells of signals, exit codes and systemd.
     """
+    gc.disable()  # nothing is thrown away before the floor runs
     from controller import last_good, logs
     from controller.plans import ConfigErrors, load_floor
     from controller.recording_file import texts
@@ -75,7 +80,11 @@ async def _run(
     from controller.state_dir import AlreadyRunning, UnusableStateDir
 
     try:
-        code = await Daemon(config, plans, record, stalls, floor_file, wrong).run()
+        daemon = Daemon(config, plans, record, stalls, floor_file, wrong)
+        gc.freeze()  # what is there now stays: no later collection walks through it
+        gc.set_threshold(*COLLECT)
+        gc.enable()
+        code = await daemon.run()
     except AlreadyRunning as error:
         say(str(error))
         _leave(EXIT_RUNNING)

@@ -7,18 +7,19 @@ moment it leaves (rule 5). An answer that waits leaves with the `confirm` that c
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from devices.plcs._messages import Incoming, Outgoing
 from devices.plcs._taken import Taken
 from devices.types import Token
+from devices.value import value
 
 Write = Callable[[Outgoing, float], float]
 """Hand a message to the encoding at `now`; returns when its last byte will have been sent."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """`refusal` empty = `A`; `waits_for` = the event that must be durable before it leaves."""
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from devices.plcs._messages import Incoming, Outgoing
 from devices.types import Code
+from devices.value import value
 
 VERSION = 1
 LAST = 2**31 - 1
@@ -32,7 +32,7 @@ class Malformed(ValueError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Member:
     """A member of the object: `read` makes a field of its value, or raises ValueError that says what is wanted."""
 
@@ -168,7 +168,7 @@ HEAD = (number("session", least=1, most=2**53), EPOCH, number("seq", "sequence",
 REFUSAL = text("code")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Envelope:
     """A message of the PLC, and the session that it belongs to."""
 

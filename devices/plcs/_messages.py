@@ -7,7 +7,7 @@ name. An encoding decodes everything it can; what it cannot stands in `problem`,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from devices.types import (
@@ -36,6 +36,7 @@ from devices.types import (
     TrackOnBelt,
     Tracks,
 )
+from devices.value import value
 
 AGE_UNKNOWN = 99999
 """An age that says only "that or older" (PLC interface v1 §2, rule 10)."""
@@ -60,7 +61,7 @@ EVENTS: dict[str, type[Any]] = {
 REFUSALS = frozenset("NSYN UNKT LATE OLDD LUNK PUNK BUSY MODE OLDC FORM".split())
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Incoming:
     """A valid message of the PLC. In answers `epoch` and `sequence` are those of our request.
 
@@ -85,7 +86,7 @@ class Incoming:
         return self.fields["code"] if self.flag == "N" else None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outgoing:
     """A message to the PLC; the encoding adds the names of both sides."""
 

@@ -11,10 +11,10 @@ All members wake whenever anything can happen on the bus, whoever it concerns: `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from devices.plcs._modbus_codec import Answer, Ask, Stray, Wire
+from devices.value import value
 
 PAUSE_CHARS = 3.5
 LEAST_PAUSE_MS = 1.75
@@ -30,7 +30,7 @@ PROBE_MS = 1000.0
 COMMAND, OTHER = 0, 1
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Due:
     """From when on a member wants the wire; `rank` COMMAND or OTHER."""
 
@@ -65,7 +65,7 @@ class Member(Protocol):
         """Something came that is not the answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Turn:
     """The request under way."""
 

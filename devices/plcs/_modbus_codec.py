@@ -9,7 +9,6 @@ transaction. Lengths are checked before a PDU is decoded, so no bytes raise, and
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Protocol
 
 from pymodbus.framer import FramerRTU, FramerSocket
@@ -19,6 +18,8 @@ from pymodbus.pdu.register_message import (
     ReadHoldingRegistersResponse,
     WriteMultipleRegistersRequest,
 )
+
+from devices.value import value
 
 READ, WRITE = 3, 16
 FAILED = 0x80
@@ -39,7 +40,7 @@ EXCEPTIONS = {
 """Exception codes (Modbus Application Protocol V1.1b3 §7), and what the PLC should do."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ask:
     """A request: read `count` holding registers from `address`, or write `values` there."""
 
@@ -67,7 +68,7 @@ class Ask:
         return f"{'writing' if self.values else 'reading'} registers {self.address} to {last}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """The registers read (none after a write), or an exception's code; `raw` is the frame."""
 
@@ -76,7 +77,7 @@ class Answer:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stray:
     """Something that is not the answer waited for. `void`: who waits must stop waiting and begin anew; `garbled`: it
     is no answer to anything."""

@@ -10,11 +10,11 @@ Numbers of commands are counted mod 65536, as in the registers.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from devices.plcs._modbus_records import Record
 from devices.plcs._outbox import Outbox, Waiting
 from devices.plcs._taken import newer
+from devices.value import value
 
 PLACES = 16
 WRAP = 0xFFFF
@@ -23,7 +23,7 @@ BUSY_MS = 300.0
 GivenUps = list[tuple[int, str]]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Placed:
     """A command that stands in the ring, or is to; `command` None = SYES."""
 

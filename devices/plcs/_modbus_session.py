@@ -7,7 +7,6 @@ read is believed when the poll after it shows the same epoch; results answer com
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from devices.plcs._channel import SESSION, SILENCE_MS, SYES_MS, State
 from devices.plcs._modbus_bus import Bus
@@ -18,6 +17,7 @@ from devices.plcs._modbus_intake import Intake
 from devices.plcs._modbus_records import REFUSALS, SIZE, Names, write
 from devices.plcs._outbox import Waiting
 from devices.types import Answered, Counters, DeviceError, Garbled, GivenUp, Item, Lagging, SessionLost
+from devices.value import value
 
 MAP_VERSION = 1
 EVENT_RING, RESULT_RING = 16, 528
@@ -32,7 +32,7 @@ MUTE_MS = 2000.0
 RAW = 64
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pace:
     """What the wire allows: ms from poll to poll (0 = without a pause), records in one request."""
 

@@ -13,13 +13,14 @@ from typing import Any
 
 from devices.plcs._messages import Incoming, Outgoing
 from devices.plcs._taken import newer
+from devices.value import value
 
 PRIORITY = ("DEST", "CMND", "LAMP", "TIME")
 MOST = 5000
 """So many commands may wait; a line has fewer live items."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Waiting:
     """A command that `send` numbered `id`."""
 

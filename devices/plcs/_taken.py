@@ -7,14 +7,13 @@ Numbers belong to an epoch of the PLC, the life of its memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from devices.types import Kept, Token
+from devices.value import value
 
 KNOWN_BEHIND = 5000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rings:
     """How far numbers run before they begin at 1 again; sequences and events only where they `wrap` at all: else a
     lower number is an older one, however far behind."""

@@ -14,10 +14,10 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from devices.types import Code
+from devices.value import value
 
 HEADER = 25
 CRC = 4
@@ -41,7 +41,7 @@ class Malformed(ValueError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Telegram:
     """One telegram with a valid crc. In answers `epoch` and `sequence` are those of the request."""
 
@@ -92,7 +92,7 @@ def crc_of(text: str) -> str:
 # --- kinds of fields --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Field:
     """A named field: `read(body, position)` -> value and the position behind it; `write(value)` -> text."""
 

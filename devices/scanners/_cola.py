@@ -11,11 +11,11 @@ Sources: SICK manuals Bulkscan LMS511 (8014829) and LMS4000. The latter calls th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 
 from devices.framing import BETWEEN, RESTART, Frame, Framer, Piece
+from devices.value import value
 
 STX, ETX = b"\x02", b"\x03"
 MAGIC = STX * 4
@@ -34,7 +34,7 @@ def encode(data: bytes, dialect: str) -> bytes:
     return MAGIC + len(data).to_bytes(4) + data + bytes([reduce(xor, data, 0)])
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Binary(Frame):
     """A frame that came as CoLa-B."""
 

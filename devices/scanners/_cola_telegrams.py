@@ -10,11 +10,11 @@ Sources: SICK manuals Bulkscan LMS511 (numbers), LMS4000, TiM781, picoScan120 (v
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from devices.barcodes.text import text_of
 from devices.framing import Frame
 from devices.scanners._cola import Binary
+from devices.value import value
 
 ERRORS = {
     1: "access denied",
@@ -34,7 +34,7 @@ ERROR, EVENT = b"sFA", b"sSN"
 _TELEGRAM = re.compile(rb"(s(?:RN|WN|MN|EN|RA|WA|AN|EA|SN))(?: ([^ ]*)(?: (.*))?)?", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Telegram:
     """`kind` is its first three letters, `verb` kind and name, `text` the arguments. `binary`: it came as CoLa-B."""
 

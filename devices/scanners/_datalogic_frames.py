@@ -7,9 +7,9 @@ like one. Such a line is only ever a sign of life, never a code.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from devices.framing import Delimited, Frame, Piece
+from devices.value import value
 
 LONGEST_LINE = 128
 """Bytes of a line between results, without its end; a header, a counter, a diagnostic field and a terminator fit."""
@@ -19,7 +19,7 @@ HOST_MODE = "an answer of host mode that nobody asked for"
 _HOST_ANSWER = re.compile(rb"\x1b(?:H|S|K|W1)")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Line(Frame):
     """A line between results, without its end, that the scanner's heartbeat looks like."""
 

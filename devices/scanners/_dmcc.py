@@ -11,9 +11,10 @@ bytes the checksum covers is not stated there.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import reduce
 from operator import xor
+
+from devices.value import value
 
 MARK = b"||"
 FOOTER = b"\r\n"
@@ -32,7 +33,7 @@ TORN = "a DMCC header inside a line"
 _ANSWER = re.compile(rb"\|\|([01]?)((?::[0-9]{0,9}){0,3})\[([0-9]{1,3})\]", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """`id` = the number of the command, empty where the answer has none."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from devices.types import Answered, GivenUp, HandAnswer, Item, Message
+from devices.value import value
 
 MOST_WAITING = 1000
 LONGEST_WORDS = 64
@@ -19,7 +19,7 @@ OVERTAKEN = f"more than {MOST_WAITING} messages were waiting"
 GONE = "the channel has gone"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Waiting:
     number: int | None
     message: Message

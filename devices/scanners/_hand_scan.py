@@ -6,12 +6,12 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
 from devices.scanners import _json
 from devices.scanners._json import Malformed
+from devices.value import value
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 REF = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -25,7 +25,7 @@ NO_CODE = "code: it is missing"
 TWO_CODES = "code: as text and as base64"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Keys:
     """Where the fields of a scan stand, with dots for objects in objects; empty = nowhere."""
 
@@ -41,7 +41,7 @@ class Keys:
     stored: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Scan:
     """What a message says. `code` empty = nothing was read; `ref` empty = nobody waits for an answer."""
 

@@ -13,7 +13,8 @@ a scanner service of Urovo).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from devices.value import value
 
 ACK, NAK = b"\x06", b"\x15"
 SUB = b"\x1a"
@@ -65,7 +66,7 @@ def menu(command: str) -> bytes:
     return MENU + command.encode("ascii")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """`refusal` None = done; `text` = the value."""
 

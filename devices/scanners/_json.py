@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from devices.value import value
 
 NO_JSON = "no JSON"
 TWICE = "a member stands twice"
@@ -19,7 +20,7 @@ class Twice:
     """What stands in place of a member that an object has twice: nobody knows which of the two is meant."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Parsed:
     """A value, and whether an object in it, however deep, has a member twice."""
 

@@ -10,7 +10,8 @@ the error codes of the SR-1000 as a public program lists them (brianteachman/mqt
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from devices.value import value
 
 ERRORS = {
     "00": "no such command",
@@ -56,7 +57,7 @@ def command(text: str, framing: str, address: int) -> bytes:
     return b"\x02" + body + b"\x03" if framing == "stx" else body + b"\r"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """`verb` = the command that it names, or `%Tmm`; `refusal` None = done."""
 
@@ -72,7 +73,7 @@ def answer(body: bytes) -> Answer | None:
     return Answer(found[2].decode("latin-1"), found[3].decode("ascii") if found[3] else None)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Addressed:
     """What came from reader `address`: an answer, or the data of a read; neither = damaged, `why` says how."""
 

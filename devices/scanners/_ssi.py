@@ -11,9 +11,8 @@ public driver enioka_scan (code types, the acknowledgement of segments; it has s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from devices.framing import BETWEEN, Frame, Framer, Piece
+from devices.value import value
 
 DECODER, HOST = 0, 4
 RETRANSMIT, CONTINUES = 1, 2
@@ -79,7 +78,7 @@ def again(packet: bytes) -> bytes:
     return encode(packet[1], packet[4:-2], packet[2], packet[3] | RETRANSMIT)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Packet(Frame):
     """One packet whose checksum is right; `data` is all of it without the checksum."""
 

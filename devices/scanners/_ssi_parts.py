@@ -10,10 +10,9 @@ Sources: Zebra manual SP72 (the status bit); the public driver enioka_scan (segm
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from devices.scanners._ssi import DECODE_DATA, SEGMENT, Packet
 from devices.types import Counters
+from devices.value import value
 
 MOST = 8192
 """Bytes of a code in several packets."""
@@ -32,7 +31,7 @@ TOO_LONG = f"a message of more than {MOST} bytes"
 LIES = "a message that is longer or shorter than it says"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Code:
     """One whole code. `last`: the body of its last packet, by which a decoder's repetition is known."""
 
@@ -41,7 +40,7 @@ class Code:
     last: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Refused:
     """A packet that fits nothing, with the reason; the message that it may belong to is lost."""
 

@@ -427,7 +427,7 @@ class Hub:
         for link, why in node.hang_ups():
             self.clock.after(0.0, self._hangs_up, (link, why))
         if not self._committing:
-            batch = node.rows()
+            batch = node.rows(self.clock.now)
             if batch is not None:
                 self._committing = True
                 self.clock.after(self.disk_ms(), self._commit, (batch, self.life))
