@@ -14,9 +14,11 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, cast
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.client import Client as Paho
+from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -24,6 +26,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from devices import mqtt_tls
+from devices.mqtt_client import Client
 from devices.mqtt_options import Options
 from devices.mqtt_watch import Prints, prints
 
@@ -38,9 +41,6 @@ PENDING = 1000  # publishes without an answer; far above the outbox's window
 OUTGOING_BYTES = 262_144
 MISC = 8  # so often in a keepalive it is seen whether a ping or its answer is due
 UNSUPPORTED_VERSION, KEEP_ALIVE_TIMEOUT, SESSION_TAKEN_OVER = 0x84, 0x8D, 0x8E  # reason codes of MQTT 5
-UNSPECIFIED = 0x80
-PUBACK_CODES = (0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99)
-"""MQTT 5 §3.4.2.1."""
 OF_ITSELF = frozenset((0x89, 0x8B, SESSION_TAKEN_OVER, 0x9C, 0x9D, 0x9F, 0xA0))
 """Busy, shutting down, session taken over, another server, too many connections, too long: no message is to blame."""
 CREDENTIALS = (0x86, 0x87)  # bad user name or password, not authorized
@@ -69,25 +69,6 @@ class Listener(Protocol):
         """A message; `mid` 0 = QoS 0, no `ack` wanted."""
 
 
-class _Client(Client):
-    """paho's, which breaks the connection over a PUBACK whose reason code the standard does not give to a PUBACK.
-
-    Whatever a broker means by another code, it did not say that it has taken the message: it is a refusal like others.
-    """
-
-    def __init__(self, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self.odd: dict[int, int] = {}
-        """message id -> the code that came"""
-
-    def _handle_pubackcomp(self, cmd: Any) -> MQTTErrorCode:
-        packet = bytes(self._in_packet["packet"])
-        if self._protocol == MQTTProtocolVersion.MQTTv5 and len(packet) > 2 and packet[2] not in PUBACK_CODES:
-            self.odd[int.from_bytes(packet[:2], "big")] = max(packet[2], UNSPECIFIED)
-            self._in_packet["packet"] = bytearray(packet[:2] + bytes([UNSPECIFIED]) + packet[3:])
-        return super()._handle_pubackcomp(cmd)
-
-
 class Connection:
     """From `open` to the listener's `closed`."""
 
@@ -109,9 +90,10 @@ class Connection:
         self.certificate_ends: float | None = None
         """until when the broker's certificate is valid, in UTC seconds"""
 
-    def _new_client(self, protocol: MQTTProtocolVersion) -> _Client:
+    def _new_client(self, protocol: MQTTProtocolVersion) -> Client:
         options = self._options
-        client = _Client(
+        client = Client(
+            self._on_answer,
             CallbackAPIVersion.VERSION2,
             options.client_id,
             clean_session=None if self._five else options.clean,
@@ -119,13 +101,11 @@ class Connection:
             reconnect_on_failure=False,
             manual_ack=True,
         )
-        client.max_inflight_messages_set(0)  # else every PUBACK scans all that is stored
         if will := options.will:
             client.will_set(will.topic, will.payload, will.qos, will.retain)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
-        client.on_publish = self._on_publish
         client.on_message = self._on_message
         return client
 
@@ -141,6 +121,8 @@ class Connection:
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> int | None:
         """Send; the message id that comes back in `answered`, or None where the connection is just breaking."""
+        if qos:
+            return self._client.send(topic, payload, retain)
         sent = self._client.publish(topic, payload, qos, retain)
         return sent.mid if sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
 
@@ -221,9 +203,9 @@ class Connection:
 
     def _readable(self) -> None:
         self._note_error()
-        self._client.loop_read()
+        self._client.read()
         while (connection := self._client.socket()) and isinstance(connection, ssl.SSLSocket) and connection.pending():
-            self._client.loop_read()  # decrypted bytes that the descriptor does not show
+            self._client.read()  # decrypted bytes that the descriptor does not show
         self._dispatch()
 
     def _misc(self) -> None:
@@ -231,7 +213,7 @@ class Connection:
         self._client.loop_misc()  # keepalive
         self._dispatch()
 
-    def _on_register_write(self, client: Client, _: Any, connection: Any) -> None:
+    def _on_register_write(self, client: Paho, _: Any, connection: Any) -> None:
         if not self._flushing:
             self._flushing = True
             self._loop.call_soon(self._flush)
@@ -274,7 +256,7 @@ class Connection:
 
     # --- what paho tells: noted only ---------------------------------------------------------------------------------
 
-    def _on_connect(self, client: Client, _: Any, flags: ConnectFlags, code: ReasonCode, given: Any) -> None:
+    def _on_connect(self, client: Paho, _: Any, flags: ConnectFlags, code: ReasonCode, given: Any) -> None:
         if code.is_failure:
             self._why, self._code = f"the broker refused: {code}", code.value
             if code.value in CREDENTIALS:
@@ -290,7 +272,7 @@ class Connection:
         """Of a subscription. In MQTT 5 a retained message keeps its mark also when it comes while we are connected."""
         return SubscribeOptions(qos=qos, retainAsPublished=True) if self._five else qos
 
-    def _on_disconnect(self, client: Client, _: Any, flags: DisconnectFlags, code: ReasonCode, given: Any) -> None:
+    def _on_disconnect(self, client: Paho, _: Any, flags: DisconnectFlags, code: ReasonCode, given: Any) -> None:
         if self._over:
             return
         self._over = True
@@ -314,18 +296,17 @@ class Connection:
             return "the broker closed before it answered: does it want TLS (mqtts://) on this port?"
         return "the connection to the broker broke"
 
-    def _on_subscribe(self, client: Client, _: Any, mid: int, codes: list[ReasonCode], given: Any) -> None:
+    def _on_subscribe(self, client: Paho, _: Any, mid: int, codes: list[ReasonCode], given: Any) -> None:
         asked = zip(self._asked.pop(mid, ()), codes, strict=False)
         refused = [(topic, str(code)) for topic, code in asked if code.is_failure]
         for topic, reason in refused:
             log.error("the broker refused the subscription to %s: %s", topic, reason)
         self._events.append(lambda: self._listener.granted(refused))
 
-    def _on_publish(self, client: Client, _: Any, mid: int, code: ReasonCode, given: Any) -> None:
-        value = self._client.odd.pop(mid, code.value)
-        self._events.append(lambda: self._listener.answered(mid, value))
+    def _on_answer(self, mid: int, code: int) -> None:
+        self._events.append(partial(self._listener.answered, mid, code))
 
-    def _on_message(self, client: Client, _: Any, message: MQTTMessage) -> None:
+    def _on_message(self, client: Paho, _: Any, message: MQTTMessage) -> None:
         topic, payload, mid = message.topic, bytes(message.payload), message.mid if message.qos else 0
         if len(payload) > INCOMING_BYTES:
             log.error("message of %d bytes on %s dropped: at most %d are taken", len(payload), topic, INCOMING_BYTES)

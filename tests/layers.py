@@ -17,7 +17,7 @@ from typing import TypeAlias
 CODE = ("controller", "devices", "firmware_stubs")
 LINKS = (
     *(f"devices/{name}_link.py" for name in ("serial", "tcp", "mqtt", "rfc2217", "fd")),
-    *(f"devices/mqtt_{name}.py" for name in "connection tls watch".split()),
+    *(f"devices/mqtt_{name}.py" for name in "client connection tls watch".split()),
     "devices/lasting.py",
     *(f"devices/serial_{name}.py" for name in ("counts", "ports")),
 )
