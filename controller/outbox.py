@@ -25,7 +25,8 @@ from controller.journal_rows import Row
 from controller.quarantine import Quarantine
 
 TICK_MS = 1.0
-PAGE = 500
+PAGE = 32
+"""Rows read from the journal at a time: a scanner waits meanwhile."""
 REFUSED = 0x80  # MQTT 5: reason codes from here on are failures
 CLOSED_ON_IT = 0x83  # MQTT 5, implementation specific error: here, the broker closes the connection on this row
 DEATHS = 3

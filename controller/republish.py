@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
 
-from controller.journal_reader import Reader
+from controller.journal_reader import PAGE, Reader
 from controller.journal_rows import Row
 from controller.outbox import Outbox
 from controller.uplink import Options, Uplink
@@ -49,9 +49,9 @@ class Count:
         self.gone = self.asked - self.met - self.damaged
 
 
-def rows(reader: Reader, after: int, last: int) -> Iterator[Row]:
+def rows(reader: Reader, after: int, last: int, page: int = PAGE) -> Iterator[Row]:
     """Those after one sequence up to another. Raises JournalError."""
-    return takewhile(lambda row: row.seq <= last, reader.since(after + 1))
+    return takewhile(lambda row: row.seq <= last, reader.since(after + 1, page))
 
 
 class Republisher:
@@ -159,7 +159,7 @@ class Republisher:
     def _read(self) -> None:
         while wanted := self._outbox.wants():
             after, limit = wanted
-            found = list(islice(rows(self._reader, after, self._count.last), limit))
+            found = list(islice(rows(self._reader, after, self._count.last, limit), limit))
             self._count.met += sum(row.seq > self._top for row in found)
             self._top = max([self._top, *(row.seq for row in found)])
             self._outbox.backlog(found)
