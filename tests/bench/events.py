@@ -44,7 +44,7 @@ WARM, STRETCH = 200, 400
 PER_CORE, RATIO, RSS_MB, GROWTH_MB = 10_000.0, 1.5, 60.0, 12.0
 PATIENCE_S = 120.0
 WITHOUT_DISK = (
-    "from controller.journal import Journal; Journal._write = lambda *_: None; "
+    "from controller import journal; journal.write = lambda *_: None; "
     "from controller.__main__ import main; main(prog_name='floord')"
 )
 KINDS = {"whole": ("-m", "controller"), "diskless": ("-c", WITHOUT_DISK)}
