@@ -103,8 +103,8 @@ class Core:
         self._guarded(take, *arguments, then=self._pump)
 
     def _hear(self, take: Callable[..., object], *arguments: Any) -> None:
-        """Tell Node what a machine may wait for: its answer is written at once, the rest is done at the end of this turn
-        of the loop, once for all that was told in it."""
+        """Tell Node what a machine may wait for: its answer is written at once, the rest is done at the end of this
+        turn of the loop, once for all that was told in it."""
         self._guarded(take, *arguments, then=self._answer)
         self._pump_soon()
 
@@ -122,7 +122,7 @@ class Core:
 
     def _pump_if_due(self, now: float) -> None:
         due = self.node.next_at()
-        if due is not None and due <= now or self.node.waits and self._committing_since is None:
+        if (due is not None and due <= now) or (self.node.waits and self._committing_since is None):
             self._pump(now)
         else:
             self._wake_at(due, now)
