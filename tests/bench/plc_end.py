@@ -101,7 +101,10 @@ class PlcEnd:
 
     def _send(self, kind: bytes, flag: bytes, number: bytes, body: bytes) -> None:
         text = b"1%sHUB.%s%s%s%03d%s" % (self._name, kind, flag, number, len(body), body)
-        os.write(self.fd, b"\x02%s%04X\x03" % (text, crc_hqx(text, 0xFFFF)))
+        self._write(b"\x02%s%04X\x03" % (text, crc_hqx(text, 0xFFFF)))
+
+    def _write(self, data: bytes) -> None:
+        os.write(self.fd, data)
 
 
 def _text(name: str) -> bytes:
