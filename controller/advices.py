@@ -19,7 +19,7 @@ Fetch: TypeAlias = Callable[[str], Iterable[tuple[str, bytes]]]
 """(parcel, JSON) of all committed advice that a key names."""
 
 
-REMEMBERED = 2000
+REMEMBERED = 500
 """Answers: more codes than are on the belts of a line."""
 
 

@@ -33,6 +33,7 @@ from controller.room import Disk
 from controller.stalls import Stalls
 from controller.stamps import rfc3339
 from controller.uplink import Uplink
+from devices.driver import earliest
 from devices.links import Link
 
 EXIT_OK, EXIT_DISK, EXIT_OWN = 0, 70, 71
@@ -188,7 +189,8 @@ class Core:
         if node.upward.renew and not self._done.done():
             self._renew(node.upward.renew)
         self._pumped = now
-        self._wake_at(node.next_at(), now)
+        settles = node.outbox.settles_at if self._committing_since is None else None
+        self._wake_at(earliest(node.next_at(), settles), now)
 
     def _answer(self, now: float) -> None:
         """Write what machines are told."""

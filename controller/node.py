@@ -230,11 +230,11 @@ class Node(Surroundings):
         if ours is not None:
             ours = max(ours, self.upward.sure_at)
         machines = earliest(self._driver_dues().first(), self._time_at.first(), *self._well_at.values())
-        return earliest(machines, self.floor.next_at(), ours, self.outbox.settles_at)
+        return earliest(machines, self.floor.next_at(), ours)
 
     def rows(self, now: float | None = None) -> Batch | None:
         """One transaction: everything since the last call; None when there is nothing. With `now` there is nothing
-        either while rows were delivered and no more, and that can wait (outbox.py)."""
+        either while rows were delivered and no more, and that can wait until `outbox.settles_at`."""
         settles = self.outbox.settles_at
         if now is not None and not self._next.waits and (settles is None or now < settles):
             return None
