@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from controller.along import Along
 from controller.config import Line as LineConfig
 from controller.events import Measured
 from controller.identity import Result
-from controller.matching import Odometer, match
+from controller.matching import Odometer, match, reach
 from controller.travel import Travel
 
 NEAR_MM = 10_000.0
@@ -133,6 +134,14 @@ class LineState:
     stopping: bool = False
     """it was asked to stop, and has not run since"""
     state: str = "RUN"
+    _along: Along = field(init=False, compare=False)
+    """its travels by where they are, as the odometer had it after so many changes"""
+    _changes: int = -1
+    _coast_mm: float = 0.0
+    """the most that stops have added to a window since"""
+
+    def __post_init__(self) -> None:
+        self._along = Along(self.lap_mm)
 
     @property
     def lap_mm(self) -> int:
@@ -169,10 +178,17 @@ class LineState:
         """A travel begins here."""
         self.travels[travel.id] = travel
         self.by_track[travel.track] = travel
+        self._along.add(travel)
+        self.placed(travel)
+
+    def placed(self, travel: Travel) -> None:
+        """An eye told where a travel is."""
+        self._along.put(travel, self._origin(travel))
 
     def remove(self, travel: Travel) -> None:
         """A travel ended."""
-        self.travels.pop(travel.id, None)
+        if self.travels.pop(travel.id, None) is not None:
+            self._along.remove(travel)
         if self.by_track.get(travel.track) is travel:
             del self.by_track[travel.track]
         self.named.discard(travel.id)
@@ -266,6 +282,22 @@ class LineState:
             reader.recent = [r for r in reader.recent if r not in gone]
         return gone
 
+    def _origin(self, travel: Travel) -> float | None:
+        """Where it would have been when the belt's odometer stood at 0."""
+        return None if travel.mark_mm is None else travel.mark_mm - self.odometer.at(travel.mark_at)
+
+    def _near(self, reader: Reader, mark: float) -> list[Travel]:
+        """Travels that have a say in whose a result is that the reader gave at this mark."""
+        self._reckon()
+        return self._along.near(reader.transmit_mm - mark, min(NEAR_MM, reach(reader.window_mm + self._coast_mm)))
+
+    def _reckon(self) -> None:
+        """The belt moved otherwise than was believed: so all that is on it is elsewhere, too."""
+        if self._changes != self.odometer.changes:
+            self._changes = self.odometer.changes
+            self._along.put_all((travel, self._origin(travel)) for travel in self.travels.values())
+            self._coast_mm = self.odometer.stops_since(float("-inf")) * self.config.coast_mm
+
     def _coast(self, travel: Travel) -> float:
         """What the belt's stops since its last eye add to the window."""
         return self.odometer.stops_since(travel.mark_at) * self.config.coast_mm if self.config.coast_mm else 0.0
@@ -274,7 +306,7 @@ class LineState:
         if self._names(reader, recent.result):
             return self._named(reader, recent.result.index)
         items = []
-        for travel in self.travels.values():
+        for travel in self._near(reader, recent.mark):
             position = self.place(travel, recent.mark)
             if position is not None:
                 off = self.ahead(position, reader.transmit_mm)
@@ -306,7 +338,9 @@ class LineState:
             return ()
         alike, found = 2 * reader.window_mm, []
         heard = {r.travel for r in reader.recent}
-        for other in self.travels.values() if reader.reports_no_read else ():
+        self._reckon()
+        near = self._along.near(own - mine[-1], reader.late_mm) if reader.reports_no_read else ()
+        for other in near:
             position = self.place(other, mine[-1])
             ahead = self.ahead(position, own) if position is not None and other is not travel else 0.0
             if 0 < ahead <= reader.late_mm:
