@@ -121,6 +121,7 @@ def settle(floor: FloorState, line: LineState, travel: Travel, now: float, look:
         if parcel is not None:
             _join_visit(floor, travel, parcel)
         floor.keep("travel", travel.id, travel)
+    floor.mentions.note(travel, identity.advice)
     others = _also(floor, travel, parcel) if parcel is not None else set()
     was_double = travel.identity == "DUPLICATE_LIVE"
     if identity.advice is not None and (was_double or len(others) >= identity.advice.pieces):

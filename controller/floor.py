@@ -154,7 +154,7 @@ class Floor(FloorState):
 
     def _advised(self, advices: tuple[Advice, ...], now: float, look: Look) -> None:
         keys = {code for advice in advices for code in advice.keys}
-        for line, travel in self.travels():
+        for line, travel in self.named(keys):
             if travel.parcel in keys or any(text in keys for text in texts(travel.results, self.rules)):
                 deciding.consider(self, line, travel, now, look)
         for advice in advices:
@@ -162,7 +162,7 @@ class Floor(FloorState):
 
     def _replied(self, code: str, now: float, look: Look) -> None:
         self.unsolicited += not self.asking.answered(code, now)
-        for line, travel in self.travels():
+        for line, travel in self.named((code,)):
             if any(result.code == code for result in travel.results):
                 deciding.consider(self, line, travel, now, look)
 

@@ -6,6 +6,7 @@ Only a step of the floor changes it (floor.py): what is emitted, sent and kept m
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Literal
@@ -23,6 +24,7 @@ from controller.identity_rules import Rules, rules_of
 from controller.lanes import LaneState
 from controller.line import SPEED_ERROR, Counter, LineState, Reader
 from controller.matching import Odometer
+from controller.mentions import Mentions, Name
 from controller.orders import Element, TriggerReader
 from controller.plan import Plan
 from controller.routing import Decision
@@ -74,6 +76,8 @@ class FloorState:
     """UTC ms of the next cut-off of a departure"""
     rules: Rules = field(init=False)
     """which codes identify a parcel"""
+    mentions: Mentions = field(init=False)
+    """open travels by what a message of the centre may call them"""
     zone: tzinfo = field(init=False)
     """of the site"""
     times: Schedule = field(init=False)
@@ -125,6 +129,7 @@ class FloorState:
     def __post_init__(self) -> None:
         self.book.stale_ms = self.config.customs.stale_s * 1000
         self.rules = rules_of(self.config.identity)
+        self.mentions = Mentions(self.rules)
         self.zone = zone(self.config.time_zone)
         self.times = Schedule(self.config.switch, self.zone)
         self.plans.setdefault(self.plan.plan, self.plan)
@@ -281,6 +286,7 @@ class FloorState:
         """The travel carries nothing any more."""
         self.timed.pop(travel.id, None)
         self.times_of.forget(travel.id)
+        self.mentions.forget(travel)
         self._carries_nothing(travel)
 
     def _carries_nothing(self, travel: Travel) -> None:
@@ -299,3 +305,10 @@ class FloorState:
     def travels(self) -> list[tuple[LineState, Travel]]:
         """Every open travel with its line."""
         return [(line, travel) for line in self.lines.values() for travel in line.travels.values()]
+
+    def named(self, names: Iterable[Name]) -> list[tuple[LineState, Travel]]:
+        """Those of them that may have one of these names; who has must still be judged."""
+        found = self.mentions.of(names, self.travels)
+        if len(found) > 1:
+            return [(line, travel) for line, travel in self.travels() if travel.id in found]
+        return [(self.lines[travel.line], travel) for travel in found.values()]
