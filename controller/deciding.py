@@ -32,9 +32,6 @@ NEVER_RIGHT = {
 }
 """Refusals that no other parcel will fare better with, and what to do. Until then the older decision stands."""
 
-HIGHEST_DECISION = 9999
-"""Decision numbers run 1..9999 and wrap (PLC interface v1, rule 8)."""
-
 
 def consider(floor: FloorState, line: LineState, travel: Travel, now: float, look: Look) -> None:
     """Decide if it is time, and send and report it if the outcome is another one than before."""
@@ -201,7 +198,6 @@ def _report_refused(floor: FloorState, line: LineState, travel: Travel, number: 
 
 def _send(floor: FloorState, line: LineState, travel: Travel, decision: Decision, now: float) -> None:
     before = travel.decision
-    decision = decision.numbered(travel.number % HIGHEST_DECISION + 1)
     lanes = decision.lanes or (line.config.default_lane,)
     name = "parcel/rerouted" if travel.number else "parcel/routed"
     travel.take(decision)

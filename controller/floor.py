@@ -147,7 +147,7 @@ class Floor(FloorState):
 
     def _eases(self, line: str) -> list[float]:
         """When lanes of an inhibited line take one more again by themselves."""
-        found = (lane.eases_at(self.now) for lane in self.lanes_of.get(line, ()) if lane.config.supervised)
+        found = (lane.eases_at(self.now) for lane in self.supervised_of.get(line, ()))
         return [at for at in found if at is not None]
 
     # --- the centre ---------------------------------------------------------------------------------------------------

@@ -51,6 +51,8 @@ class FloorState:
     lanes: dict[str, LaneState] = field(default_factory=dict)
     lanes_of: dict[str, list[LaneState]] = field(default_factory=dict)
     """line -> its lanes"""
+    supervised_of: dict[str, list[LaneState]] = field(default_factory=dict)
+    """line -> those of its lanes that are supervised"""
     handed: dict[str, Travel] = field(default_factory=dict)
     """travels that ended in a lane which leads to another line: `line|epoch|track`, until their HAND comes"""
     readers: dict[str, tuple[LineState, Reader]] = field(default_factory=dict)
@@ -140,6 +142,8 @@ class FloorState:
         for name, lane in self.config.lane.items():
             self.lanes[name] = LaneState(name, lane)
             self.lanes_of.setdefault(lane.line, []).append(self.lanes[name])
+            if lane.supervised:
+                self.supervised_of.setdefault(lane.line, []).append(self.lanes[name])
         for name, plc in self.config.plc.items():
             self.plc_line[name] = self.lines[plc.line]
         for name, scanner in self.config.scanner.items():

@@ -134,6 +134,8 @@ class LineState:
     stopping: bool = False
     """it was asked to stop, and has not run since"""
     state: str = "RUN"
+    lap_mm: int = field(init=False)
+    """the length of one lap; 0 on a line"""
     _along: Along = field(init=False, compare=False)
     """its travels by where they are, as the odometer had it after so many changes"""
     _changes: int = -1
@@ -141,12 +143,8 @@ class LineState:
     """the most that stops have added to a window since"""
 
     def __post_init__(self) -> None:
+        self.lap_mm = self.config.length_mm if self.config.kind == "loop" else 0
         self._along = Along(self.lap_mm)
-
-    @property
-    def lap_mm(self) -> int:
-        """The length of one lap; 0 on a line."""
-        return self.config.length_mm if self.config.kind == "loop" else 0
 
     def position(self, travel: Travel, when: float) -> float | None:
         """Where its front edge is (was) at that moment; on a loop within the lap."""
@@ -157,7 +155,7 @@ class LineState:
         if travel.mark_mm is None:
             return None
         position = travel.mark_mm + mark - self.odometer.at(travel.mark_at)
-        return position % self.config.length_mm if self.config.kind == "loop" else position
+        return position % self.lap_mm if self.lap_mm else position
 
     def ahead(self, place: float, position: float) -> float:
         """How far a place lies ahead of a position; negative = behind. On a loop the nearer of both ways round."""
@@ -198,14 +196,15 @@ class LineState:
         edge may come after its read."""
         if reader.match == "index":
             return [r for r in reader.recent if r.travel == travel.id or r.result.index == travel.track]
-        reach = reader.window_mm + self._coast(travel)
-        found = []
-        for recent in reader.recent:
-            position = self.place(travel, recent.mark)
-            near = position is not None and abs(self.ahead(reader.transmit_mm, position)) <= reach
-            if near or recent.travel == travel.id:
-                found.append(recent)
-        return found
+        if travel.mark_mm is None:
+            return [r for r in reader.recent if r.travel == travel.id]
+        transmit, window = reader.transmit_mm, reader.window_mm + self._coast(travel)
+        mark_mm, odometer = travel.mark_mm, self.odometer.at(travel.mark_at)
+        return [
+            recent
+            for recent in reader.recent
+            if abs(self.ahead(transmit, mark_mm + recent.mark - odometer)) <= window or recent.travel == travel.id
+        ]
 
     def contended(self, travel: Travel) -> bool:
         """Whether a reader said something that could be of this travel or of its neighbour, and nobody got it."""

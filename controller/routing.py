@@ -7,7 +7,7 @@ the plan's first choice, or why the plan was not asked at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from controller.customs import Verdict
 from controller.departures import Timetable
@@ -73,6 +73,8 @@ class Question:
     """laps that it may stay on when no lane takes it"""
     reads_left: int = 0
     """laps in which it may be read again when it is not identified"""
+    number: int = 0
+    """of the decision that answers it"""
 
     def way(self, lane: LaneState) -> float:
         """How far the gate is from the start of the line, or on a loop from the decision point."""
@@ -112,10 +114,6 @@ class Decision:
     at_risk: bool = False
     """no departure that is left keeps its promise"""
 
-    def numbered(self, number: int) -> Decision:
-        """The same decision under its number."""
-        return replace(self, number=number)
-
 
 def decide(question: Question) -> Decision:
     """Choose. Never raises; the answer with no lane means that no allowed lane lies ahead."""
@@ -153,6 +151,7 @@ def decide(question: Question) -> Decision:
         question.plan.label,
         question.customs.status,
         released,
+        number=question.number,
         stay=question.laps_left > 0,
         waits=waits,
         departure=ranked.departure,
