@@ -141,8 +141,13 @@ def _also(floor: FloorState, travel: Travel, parcel: str) -> set[str]:
     others = floor.live.get(parcel, set()) - {travel.id, travel.before}
     if not others:
         return set()
-    after = {other.id for _, other in floor.travels() if other.before == travel.id}
-    return {other for other in others - after if other is not None}
+    return {other for other in others if other is not None and not _took_over(floor, other, travel)}
+
+
+def _took_over(floor: FloorState, other: str, travel: Travel) -> bool:
+    """Whether it goes on with this travel on another line."""
+    found = next((line.travels[other] for line in floor.lines.values() if other in line.travels), None)
+    return found is not None and found.before == travel.id
 
 
 def came_back(

@@ -53,6 +53,8 @@ class FloorState:
     """line -> its lanes"""
     supervised_of: dict[str, list[LaneState]] = field(default_factory=dict)
     """line -> those of its lanes that are supervised"""
+    rated: list[tuple[LineState, LaneState]] = field(default_factory=list)
+    """supervised lanes that take so many a minute: they ease an inhibited line by themselves"""
     handed: dict[str, Travel] = field(default_factory=dict)
     """travels that ended in a lane which leads to another line: `line|epoch|track`, until their HAND comes"""
     readers: dict[str, tuple[LineState, Reader]] = field(default_factory=dict)
@@ -144,6 +146,8 @@ class FloorState:
             self.lanes_of.setdefault(lane.line, []).append(self.lanes[name])
             if lane.supervised:
                 self.supervised_of.setdefault(lane.line, []).append(self.lanes[name])
+            if lane.supervised and lane.rate_per_min:
+                self.rated.append((self.lines[lane.line], self.lanes[name]))
         for name, plc in self.config.plc.items():
             self.plc_line[name] = self.lines[plc.line]
         for name, scanner in self.config.scanner.items():
