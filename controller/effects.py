@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from controller.events import Data
+from controller.values import value
 from devices.types import Command
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Send:
     """Give a command to the PLC of a line; after `expires` (monotonic ms) it must not be sent. `ref` comes back."""
 
@@ -34,7 +35,7 @@ class Tell:
     """it says nothing that has to be on disk"""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Emit:
     """Report an event; `seq` is its place in the node's stream, `at` the monotonic ms when it happened."""
 
@@ -45,7 +46,7 @@ class Emit:
     data: Data
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Keep:
     """Durable floor state changed: `value` stays in force until the next Keep of the same (kind, key); None = gone.
 

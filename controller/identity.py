@@ -10,11 +10,11 @@ parcels without identity go.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from controller.advice import Advice, Look
 from controller.identity_rules import Rules
+from controller.values import value
 from controller.wording import counted
 
 Outcome = Literal[
@@ -31,7 +31,7 @@ Outcome = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Result:
     """One result of a reader for one item. `code` None: the reader says why in `outcome`."""
 
@@ -47,7 +47,7 @@ class Result:
     """`at` is when the item was seen; else somebody told it then, perhaps from an older picture"""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Identity:
     """The parcel a travel carries, or why none; `why` in words for the trace."""
 

@@ -14,6 +14,8 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from controller.values import value
+
 GUARD_MM = 10.0
 """Half the width of the band in the middle between two parcels in which a read is given to none."""
 
@@ -85,7 +87,7 @@ class Odometer:
         return sum(speed == 0.0 for speed in self._speeds[bisect_right(self._times, when) :])
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Match:
     """`travel` = who gets the read, None = nobody; `ambiguous` = nobody because more than one could."""
 

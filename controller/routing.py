@@ -7,7 +7,7 @@ the plan's first choice, or why the plan was not asked at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from controller.customs import Verdict
 from controller.departures import Timetable
@@ -15,6 +15,7 @@ from controller.identity import Identity
 from controller.lanes import LaneState
 from controller.plan import Plan, destinations, lanes, shares, spread
 from controller.promise import Ranked, Way, rank
+from controller.values import value
 
 MAX_LANES = 4
 """A DEST names at most four lanes (PLC interface v1 §2)."""
@@ -33,7 +34,7 @@ REASONS = {
 """Identity outcome -> reason of the decision, 4 letters as the PLC logs it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Question:
     """All a decision depends on."""
 
@@ -90,7 +91,7 @@ class Question:
         return self.utc_ms + max(0.0, self.way(lane) - self.position_mm) * 1000 / self.speed_mm_s
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decision:
     """Lanes in order (possibly none: the PLC's default lane, which is supervised), and why."""
 
