@@ -22,11 +22,12 @@ from controller.effects import Effect, Emit, Keep, Send
 from controller.events import Alarm, Data, Inducted, ReadSeen
 from controller.identity_rules import Rules, rules_of
 from controller.lanes import LaneState
-from controller.line import SPEED_ERROR, Counter, LineState, Reader
+from controller.line import LineState
 from controller.matching import Odometer
 from controller.mentions import Mentions, Name
 from controller.orders import Element, TriggerReader
 from controller.plan import Plan
+from controller.readers import SPEED_ERROR, Counter, Reader
 from controller.routing import Decision
 from controller.switching import Schedule, zone
 from controller.travel import Travel
