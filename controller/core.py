@@ -170,7 +170,7 @@ class Core:
         again = node.upward.repair.wants(now) if node.online else None
         if again is not None:
             after, limit = again
-            node.upward.repair.rows(list(islice(self._again.since(after + 1), limit)))
+            node.upward.repair.rows(list(islice(self._again.since(after + 1, limit), limit)))
         there, lacking = self._journal.damaged, self._again.damaged
         if len(there) + len(lacking) != self._damaged:
             self._damaged = len(there) + len(lacking)

@@ -6,6 +6,7 @@ What stands in `data`, and which events there are, says events.py. Only additive
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 from pydantic_core import to_json
@@ -13,7 +14,7 @@ from pydantic_core import to_json
 from controller.events import EVENTS, Data, Mode
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Origin:
     """Who speaks: goes into every envelope."""
 
@@ -22,15 +23,21 @@ class Origin:
     journal: str
     mode: Mode
 
-    @property
+    @cached_property
     def base(self) -> str:
         """The topic prefix of this node."""
         return f"hub/v1/{self.site}/{self.node}"
 
-    @property
+    @cached_property
     def source(self) -> str:
         """The CloudEvents source."""
         return f"urn:hub:{self.site}:{self.node}:{self.journal}"
+
+
+@cache
+def type_of(name: str) -> str:
+    """The CloudEvents type of an event."""
+    return f"hubfloor.{name.replace('/', '.')}.v1"
 
 
 def envelope(
@@ -42,7 +49,7 @@ def envelope(
             "specversion": "1.0",
             "id": id,
             "source": origin.source,
-            "type": f"hubfloor.{name.replace('/', '.')}.v1",
+            "type": type_of(name),
             "subject": subject,
             "time": time,
             "datacontenttype": "application/json",
@@ -50,8 +57,9 @@ def envelope(
             "recordedtime": recorded,
             "mode": origin.mode,
             "degraded": degraded,
-            "data": data.model_dump(exclude_none=True),
-        }
+            "data": data,
+        },
+        exclude_none=True,
     )
 
 
@@ -71,7 +79,7 @@ def schema() -> dict[str, Any]:
                     "specversion": {"const": "1.0"},
                     "id": text,
                     "source": text,
-                    "type": {"const": f"hubfloor.{name.replace('/', '.')}.v1"},
+                    "type": {"const": type_of(name)},
                     "subject": text,
                     "time": {"type": "string", "format": "date-time"},
                     "datacontenttype": {"const": "application/json"},

@@ -30,13 +30,14 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from controller import sections
+from controller.journal_batch import write
 from controller.journal_file import (
     EVENT,
     Damaged,
@@ -56,7 +57,7 @@ from controller.journal_reader import Reader
 from controller.journal_reserve import Reserve
 from controller.journal_retention import Removed, Retention, lived
 from controller.journal_rows import Batch, Counts, Evidence, Finding, Restored, Row
-from controller.journal_sums import attested, checked, proof, proves, queued, stored
+from controller.journal_sums import checked, proves
 from controller.journal_writer import Writer
 
 __all__ = [
@@ -87,10 +88,6 @@ FROM outbox LEFT JOIN event USING (seq) WHERE outbox.seq > ? AND boot IS NOT ? O
 LOOK = """
 SELECT alias, parcel, alias.crc, parcel, body, lived_ms, advice.crc FROM alias JOIN advice USING (parcel)
 WHERE alias = ? ORDER BY parcel
-"""
-ADVISE = """
-INSERT INTO advice VALUES (?, ?, ?, ?)
-ON CONFLICT (parcel) DO UPDATE SET body = excluded.body, lived_ms = excluded.lived_ms, crc = excluded.crc
 """
 
 
@@ -220,9 +217,7 @@ class Journal:
         """
         try:
             self._writing.execute("BEGIN IMMEDIATE")
-            self._write(batch)
-            self._advise(batch.advice)
-            self._attest(batch.evidence)
+            write(self._writing, batch, self.boot, self.lived_ms())
             if self._findings and batch.events:
                 self._writing.execute("DELETE FROM finding")
             self._writing.execute("COMMIT")
@@ -245,40 +240,6 @@ class Journal:
         self._failed = True
         suspect(self.path)
         return error
-
-    def _write(self, batch: Batch) -> None:
-        many = self._writing.executemany
-        many("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(stored, batch.events))
-        many("INSERT INTO outbox VALUES (?, ?, ?, ?)", (queued(row.seq) for row in batch.events))
-        heard = ((name, *last) for name, last in batch.channels.items())
-        many("REPLACE INTO channel VALUES (?, ?, ?, ?)", ((*row, proof("channel", *row)) for row in heard))
-        kept = ((*key, body) for key, body in batch.state.items() if body is not None)
-        many("REPLACE INTO state VALUES (?, ?, ?, ?)", ((*row, proof("state", *row)) for row in kept))
-        gone = (key for key, body in batch.state.items() if body is None)
-        many("DELETE FROM state WHERE kind = ? AND key = ?", gone)
-        refused = (queued(seq, code, self.boot) for seq, code in batch.quarantined)
-        many("UPDATE outbox SET code = ?, boot = ?, crc = ? WHERE seq = ?", ((*row[1:], row[0]) for row in refused))
-        many("DELETE FROM outbox WHERE seq = ?", ((seq,) for seq in batch.delivered))
-
-    def _advise(self, advice: Iterable[tuple[str, tuple[str, ...], bytes | None]]) -> None:
-        latest = {parcel: (aliases, body) for parcel, aliases, body in advice}
-        many = self._writing.executemany
-        many("DELETE FROM alias WHERE parcel = ?", ((parcel,) for parcel in latest))
-        gone = ((parcel,) for parcel, (_, body) in latest.items() if body is None)
-        many("DELETE FROM advice WHERE parcel = ?", gone)
-        kept = [(parcel, aliases, body) for parcel, (aliases, body) in latest.items() if body is not None]
-        now = round(self.lived_ms())
-        rows = ((parcel, body, now) for parcel, _, body in kept)
-        many(ADVISE, ((*row, proof("advice", *row)) for row in rows))
-        pairs = ((alias, parcel) for parcel, aliases, _ in kept for alias in (parcel, *aliases))
-        many("INSERT OR IGNORE INTO alias VALUES (?, ?, ?)", ((*pair, proof("alias", *pair)) for pair in pairs))
-
-    def _attest(self, evidence: Iterable[Evidence]) -> None:
-        for one in evidence:
-            made = self._writing.execute("INSERT INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?)", attested(one))
-            pairs = ((subject, made.lastrowid) for subject in one.subjects or ("",))
-            rows = ((*pair, proof("evidence_subject", *pair)) for pair in pairs)
-            self._writing.executemany("INSERT OR IGNORE INTO evidence_subject VALUES (?, ?, ?)", rows)
 
     def backlog(self, after_seq: int, limit: int) -> list[Row]:
         """Up to `limit` rows after `after_seq` in order: not delivered, not refused in this boot.

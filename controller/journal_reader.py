@@ -59,14 +59,14 @@ class Reader:
         with explained(self.path, mark=True):
             return list(checked(fetch(self._db, TRACE, (key,)), self.damaged))
 
-    def since(self, seq: int) -> Iterator[Row]:
+    def since(self, seq: int, page: int = PAGE) -> Iterator[Row]:
         """Every event from `seq` on, in order, delivered or not; read a page at a time."""
         while True:
             with explained(self.path, mark=True):
                 ask = f"SELECT {EVENT} FROM event WHERE seq >= ? ORDER BY seq LIMIT ?"
-                found = fetch(self._db, ask, (seq, PAGE))
+                found = fetch(self._db, ask, (seq, page))
             yield from checked(found, self.damaged)
-            if len(found) < PAGE:
+            if len(found) < page:
                 return
             seq = found[-1][0] + 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
@@ -131,6 +131,12 @@ class Counts:
 
 def ranges(numbers: Iterable[int]) -> str:
     """Sequences in words: `3, 5-9`; of many only the lowest."""
-    runs = [[n for _, n in run] for _, run in groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0])]
-    texts = [str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]
+    texts = [str(first) if first == last else f"{first}-{last}" for first, last in runs(numbers)]
     return ", ".join(texts[:NAMED]) + (f" and {len(texts) - NAMED} more ranges" if len(texts) > NAMED else "")
+
+
+def runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """First and last of each run of successive numbers, in order."""
+    for _, run in groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0]):
+        values = [number for _, number in run]
+        yield values[0], values[-1]

@@ -3,7 +3,8 @@
 - A small **window** of unacknowledged rows, fed in sequence order. At most `memory` rows wait here; what the broker's
   absence piles up beyond that stays in the journal, is asked for with `wants()` and given with `backlog()`. A new
   outbox asks first, so it needs to be told nothing about an earlier run.
-- **Pace**: at most `burst` rows a millisecond, so that draining a backlog leaves the loop to the scanners.
+- **Pace**: a backlog drains by at most `burst` rows a tick, which leaves the loop to the scanners. What is committed
+  meanwhile leaves at once beside it, for else a floor that is faster than this pace would never be heard in time.
 - **After a reconnect** the rows in flight go first, in order; the broker may see them twice, never not at all.
 - **Delivered** only by a reason code < 0x80. It is recorded with the next events, or by itself after `SETTLE_MS`: a
   transaction costs more than the few rows that are published again where a kill comes before it.
@@ -24,8 +25,10 @@ from collections.abc import Sequence
 from controller.journal_rows import Row
 from controller.quarantine import Quarantine
 
-TICK_MS = 1.0
-PAGE = 500
+TICK_MS = 0.5
+"""The loop's timers come up to 1 ms later."""
+PAGE = 32
+"""Rows read from the journal at a time: a scanner waits meanwhile."""
 REFUSED = 0x80  # MQTT 5: reason codes from here on are failures
 CLOSED_ON_IT = 0x83  # MQTT 5, implementation specific error: here, the broker closes the connection on this row
 DEATHS = 3
@@ -40,7 +43,7 @@ class Outbox:
     """
 
     def __init__(
-        self, window: int = 100, memory: int = 5000, *, oldest: int | None = None, last: int = 0, burst: int = 16
+        self, window: int = 100, memory: int = 5000, *, oldest: int | None = None, last: int = 0, burst: int = 8
     ) -> None:
         self._window, self._memory, self._burst = window, memory, burst
         self._ready: deque[Row] = deque()  # to be published for the first time, in order
@@ -54,7 +57,8 @@ class Outbox:
         self._asked: tuple[int, int] | None = None
         self._last_when_asked = 0
         self._now = 0.0
-        self._tick, self._taken = 0.0, 0  # rows taken since that time
+        self._tick, self._taken = 0.0, 0  # rows of the pace taken since that time
+        self._beside = 0  # rows that may be taken beside the pace
         self._up = False
         self._deaths, self._answered = 0, False
         self._delivered: list[int] = []
@@ -73,6 +77,7 @@ class Outbox:
                 self._top = row.seq
             else:
                 self._behind = True
+        self._beside = min(self._beside + len(rows), self._window)
 
     def wants(self) -> tuple[int, int] | None:
         """(after_seq, limit) to be read from the journal's backlog now; the same until `backlog` brings it."""
@@ -101,7 +106,7 @@ class Outbox:
 
     def connected(self) -> None:
         """The broker is there; what was in flight is taken first."""
-        self._up, self._answered = True, False
+        self._up, self._answered, self._beside = True, False, 0
 
     def disconnected(self, by_broker: bool = True) -> None:
         """The broker is gone, and with it every answer still to come. May be called again and again.
@@ -125,23 +130,32 @@ class Outbox:
         if now - self._tick >= TICK_MS:
             self._tick, self._taken = now, 0
         rows: list[Row] = []
-        while self._taken < self._burst and self._room() and (row := self._next(now)):
-            self._taken += 1
+        for _ in range(min(self._allowed, self._room())):
+            row = self._next(now)
+            if row is None:
+                break
             self._flying[row.seq] = row
             rows.append(row)
+        paced = min(len(rows), self._burst - self._taken)
+        self._taken += paced
+        self._beside -= len(rows) - paced
         return rows
+
+    @property
+    def _allowed(self) -> int:
+        return self._burst - self._taken + self._beside
 
     def next_at(self) -> float | None:
         """When `take` gives something again if nothing else happens; None = only after some call."""
         if not self._room():
             return None
         if self._resend or self._ready:
-            return self._now if self._taken < self._burst else self._tick + TICK_MS
+            return self._now if self._allowed else self._tick + TICK_MS
         return self._refused.due_at(self._now)
 
-    def _room(self) -> bool:
+    def _room(self) -> int:
         window = self._window if self._deaths < DEATHS else 1
-        return self._up and len(self._flying) < window
+        return max(0, window - len(self._flying)) if self._up else 0
 
     def _next(self, now: float) -> Row | None:
         if self._resend:

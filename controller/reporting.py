@@ -10,7 +10,7 @@ from random import Random
 from controller import inbound, kept
 from controller.clock import Clock
 from controller.effects import Emit
-from controller.envelope import Origin, envelope
+from controller.envelope import Origin, envelope, type_of
 from controller.events import Alarm, ReadSeen
 from controller.journal_rows import Batch, Evidence, Row
 from controller.lanes import LaneState
@@ -37,10 +37,10 @@ def row(origin: Origin, emit: Emit, happened: float, recorded: float, degraded: 
         degraded=degraded,
         data=data,
     )
-    kind, topic = f"hubfloor.{emit.name.replace('/', '.')}.v1", f"{origin.base}/event/{emit.name}"
-    who = (data.visit, data.travel, data.parcel)
+    topic = f"{origin.base}/event/{emit.name}"
     code = data.code if isinstance(data, ReadSeen) else None
-    return Row(emit.seq, row_id, kind, emit.subject, *who, time, topic, body, code)
+    who = (emit.subject, data.visit, data.travel, data.parcel)
+    return Row(emit.seq, row_id, type_of(emit.name), *who, time, topic, body, code)
 
 
 class Gathering:

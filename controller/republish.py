@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
 
-from controller.journal_reader import Reader
+from controller.journal_reader import PAGE, Reader
 from controller.journal_rows import Row
 from controller.outbox import Outbox
 from controller.uplink import Options, Uplink
@@ -49,9 +49,9 @@ class Count:
         self.gone = self.asked - self.met - self.damaged
 
 
-def rows(reader: Reader, after: int, last: int) -> Iterator[Row]:
+def rows(reader: Reader, after: int, last: int, page: int = PAGE) -> Iterator[Row]:
     """Those after one sequence up to another. Raises JournalError."""
-    return takewhile(lambda row: row.seq <= last, reader.since(after + 1))
+    return takewhile(lambda row: row.seq <= last, reader.since(after + 1, page))
 
 
 class Republisher:
@@ -66,7 +66,7 @@ class Republisher:
         self.unavailable = False
         self._loop = asyncio.get_running_loop()
         self._reader, self._count, self._rate, self._say = reader, count, rate, say
-        self._outbox = Outbox(oldest=count.first, last=count.last, burst=16 if rate is None else 1)
+        self._outbox = Outbox(oldest=count.first, last=count.last, burst=8 if rate is None else 1)
         self._brokers = 1 + len(options.others)
         mine = replace(options, client_id=f"{options.client_id}-replay", clean=True)
         self._uplink = Uplink(self._loop, mine, self)
@@ -159,7 +159,7 @@ class Republisher:
     def _read(self) -> None:
         while wanted := self._outbox.wants():
             after, limit = wanted
-            found = list(islice(rows(self._reader, after, self._count.last), limit))
+            found = list(islice(rows(self._reader, after, self._count.last, limit), limit))
             self._count.met += sum(row.seq > self._top for row in found)
             self._top = max([self._top, *(row.seq for row in found)])
             self._outbox.backlog(found)

@@ -34,20 +34,39 @@ def ready(**settings: int) -> Outbox:
     return outbox
 
 
-def test_rows_leave_in_order_within_window_and_pace() -> None:
-    outbox = ready(window=5, burst=3)
-    outbox.offer(rows(*range(1, 9)))
+def test_a_backlog_leaves_in_order_within_window_and_pace() -> None:
+    outbox = Outbox(window=5, burst=3)
+    outbox.wants()
+    outbox.backlog(rows(*range(1, 9)))
+    outbox.connected()
     assert seqs(outbox.take(10.0)) == [1, 2, 3]
-    assert outbox.next_at() == 11.0
-    assert seqs(outbox.take(10.5)) == []
-    assert seqs(outbox.take(11.0)) == [4, 5]
+    assert outbox.next_at() == 10.0 + module.TICK_MS
+    assert seqs(outbox.take(10.0 + module.TICK_MS / 2)) == []
+    assert seqs(outbox.take(10.0 + module.TICK_MS)) == [4, 5]
     assert outbox.next_at() is None  # the window is full
     assert outbox.puback(2, 0) == "delivered"
-    assert seqs(outbox.take(11.2)) == [6]
+    assert seqs(outbox.take(10.1 + module.TICK_MS)) == [6]
     assert outbox.puback(2, 0) == "unknown"
     assert outbox.settled() == ([2], [])
     assert outbox.settled() == ([], [])
     assert (outbox.queued, outbox.oldest) == (7, 1)
+
+
+def test_what_is_committed_meanwhile_does_not_wait_for_the_pace() -> None:
+    outbox = Outbox(window=50, burst=3)
+    outbox.wants()
+    outbox.backlog(rows(*range(1, 9)))
+    outbox.offer(rows(*range(9, 29)))
+    outbox.connected()
+    assert seqs(outbox.take(10.0)) == [1, 2, 3], "what was committed before it is a backlog as well"
+    outbox.offer(rows(29, 30))
+    assert seqs(outbox.take(10.1)) == [4, 5]
+    assert seqs(outbox.take(10.2)) == []
+    outbox.offer(rows(*range(31, 35)))
+    assert seqs(outbox.take(20.0)) == list(range(6, 13)), "a tick's rows, and as many as came"
+    assert seqs(outbox.take(20.1)) == []
+    outbox.offer(rows(*range(35, 500)))
+    assert len(outbox.take(30.0)) == 50 - 12, "never more than the window"
 
 
 def test_nothing_leaves_while_the_broker_is_away() -> None:
@@ -287,6 +306,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.accepted: set[int] = set()  # as the broker has it
         self.published: set[int] = set()
         self.now = 0.0
+        self.allowed = 0
+        """rows that may leave at this moment"""
         self.start()
 
     def start(self) -> None:
@@ -298,6 +319,7 @@ class AnyOrder(RuleBasedStateMachine):
             burst=self.BURST,
         )
         self.up = False
+        self.allowed = self.BURST
         self.flying: list[int] = []
         self.told = self.committed
         self.quarantined.clear()
@@ -310,14 +332,17 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def tell(self) -> None:
         self.outbox.offer(rows(*range(self.told + 1, self.committed + 1)))
+        self.allowed += self.committed - self.told
         self.told = self.committed
 
     @rule(wait=st.sampled_from([0.0, 1.0, 60_000.0, 1e7]))
     def take(self, wait: float) -> None:
         self.now += wait
+        self.allowed = max(self.allowed, self.BURST) if wait else self.allowed
         taken = seqs(self.outbox.take(self.now))
         assert self.up or not taken
-        assert len(taken) <= self.BURST
+        self.allowed -= len(taken)
+        assert self.allowed >= 0
         for seq in taken:
             assert seq <= self.committed
             if seq not in self.published:
@@ -352,7 +377,7 @@ class AnyOrder(RuleBasedStateMachine):
     def connect(self) -> None:
         if not self.up:
             self.outbox.connected()
-            self.up = True
+            self.up, self.allowed = True, min(self.allowed, self.BURST)
 
     @rule(by_broker=st.booleans())
     def disconnect(self, by_broker: bool) -> None:

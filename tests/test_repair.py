@@ -188,9 +188,9 @@ def test_only_little_leaves_at_once_and_nothing_while_live_rows_wait() -> None:
     world.ack(sequence=0)
     world.pump()
     world.now += 20 * SECOND
-    assert world.repair.wants(world.now) == (0, 200)
+    assert world.repair.wants(world.now) == (0, module.PAGE)
     world.outbox.backlog([])
-    world.repair.rows(world.read(0, 200))
+    world.repair.rows(world.read(0, module.PAGE))
     world.commit(1)
     assert world.repair.take(world.now) == [], "a live row waits"
     assert seqs(world.outbox.take(world.now)) == [201]
@@ -240,14 +240,17 @@ def test_a_newer_ack_moves_the_cursor() -> None:
     world = World(last=100)
     world.ack(sequence=10)
     world.now += 11 * SECOND
-    assert world.repair.wants(world.now) == (10, 90)
+    assert world.repair.wants(world.now) == (10, module.PAGE)
     world.outbox.wants()
     world.outbox.backlog([])
-    world.repair.rows(world.read(10, 90))
+    world.repair.rows(world.read(10, module.PAGE))
     assert seqs(world.repair.take(world.now)) == [11, 12, 13, 14]
     world.ack(sequence=98)
     for seq in (11, 12, 13, 14):
         world.repair.puback(seq, world.now)
+    assert world.repair.take(world.now + 1) == []
+    assert world.repair.wants(world.now + 1) == (98, 2)
+    world.repair.rows(world.read(98, 2))
     assert seqs(world.repair.take(world.now + 1)) == [99, 100]
 
 
