@@ -81,7 +81,6 @@ def measure(options: Options) -> Iterable[Figure]:
     values: Values = defaultdict(list)
     with ExitStack() as stack:
         stack.enter_context(compiled(options.folder))
-        child = stack.enter_context(broker.start_mosquitto(options.folder))
         load = Machines(8, code_of, lane_of)
         stack.callback(load.close)
         lives = 500 if options.quick else 3000
@@ -92,10 +91,10 @@ def measure(options: Options) -> Iterable[Figure]:
                 began = time.monotonic_ns()
                 subprocess.run([sys.executable, "-c", text], check=True)
                 values[what].append((time.monotonic_ns() - began) / 1e6)
-            _starts(load, _folder(options), child.url, lives, values)
+            _starts(load, _folder(options), lives, values)
             options.say(f"start, round {number + 1}: memory")
             _away(load, _folder(options), 2000 if options.quick else 10_000, values)
-            _whole(load, _folder(options), child.url, lives, values)
+            _whole(load, _folder(options), lives, values)
             _many(_folder(options), values)
     yield from _figures(values)
 
@@ -115,24 +114,30 @@ def _modules(load: Machines, folder: Path, values: Values) -> None:
     values["modules"].append(sum(line.startswith("import time:") for line in lines) - 1)
 
 
-def _starts(load: Machines, folder: Path, url: str, lives: int, values: Values) -> None:
-    for where, broker_url in (("no broker", NOWHERE), ("a broker", url)):
-        state = folder / where.replace(" ", "-")
-        floor = write_floor(folder, load, broker_url, str(state / "new"))
-        with Running(load, floor) as floord:
-            values[f"new, {where}"].append(floord.first_ms)
-            load.stand(SETTLED_S)
-            rss, pss = floord.memory_mb()
-            values["idle rss"].append(rss)
-            values["idle pss"].append(pss)
-        stocked(state / "old", ADVISED)
-        floor = write_floor(folder, load, broker_url, str(state / "old"))
-        with Running(load, floor) as floord:
-            load.lives(RATE, lives, Random(1))
-            load.stand(SETTLED_S)
-            values[f"busy, {where}"].append(floord.memory_mb()[0])
-        with Running(load, floor) as floord:
-            values[f"old, {where}"].append(floord.first_ms)
+def _starts(load: Machines, folder: Path, lives: int, values: Values) -> None:
+    _start(load, folder, NOWHERE, lives, values)
+    with broker.start_mosquitto(folder) as child:  # it knows a journal by its id, and each here has the same
+        _start(load, folder, child.url, lives, values)
+
+
+def _start(load: Machines, folder: Path, broker_url: str, lives: int, values: Values) -> None:
+    where = "no broker" if broker_url == NOWHERE else "a broker"
+    state = folder / where.replace(" ", "-")
+    floor = write_floor(folder, load, broker_url, str(state / "new"))
+    with Running(load, floor) as floord:
+        values[f"new, {where}"].append(floord.first_ms)
+        load.stand(SETTLED_S)
+        rss, pss = floord.memory_mb()
+        values["idle rss"].append(rss)
+        values["idle pss"].append(pss)
+    stocked(state / "old", ADVISED)
+    floor = write_floor(folder, load, broker_url, str(state / "old"))
+    with Running(load, floor) as floord:
+        load.lives(RATE, lives, Random(1))
+        load.stand(SETTLED_S)
+        values[f"busy, {where}"].append(floord.memory_mb()[0])
+    with Running(load, floor) as floord:
+        values[f"old, {where}"].append(floord.first_ms)
 
 
 def _away(load: Machines, folder: Path, lives: int, values: Values) -> None:
@@ -146,9 +151,10 @@ def _away(load: Machines, folder: Path, lives: int, values: Values) -> None:
     values["waiting"] = [lives * 5]
 
 
-def _whole(load: Machines, folder: Path, url: str, lives: int, values: Values) -> None:
+def _whole(load: Machines, folder: Path, lives: int, values: Values) -> None:
     with ExitStack() as stack:
         stocked(folder / "state", ADVISED)
+        url = stack.enter_context(broker.start_mosquitto(folder)).url
         floor = write_floor(folder, load, url)
         everything(floor, url, stack)
         floord = stack.enter_context(Running(load, floor))
