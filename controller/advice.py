@@ -35,7 +35,7 @@ def _is_number(alias: str) -> bool:
 class Inbound(BaseModel):
     """A message of the centre. Fields we do not know are ignored: the centre may be newer than the node."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Advice(Inbound):
