@@ -1,9 +1,10 @@
-"""What every test shares: how hypothesis runs, and how much is run of what takes many cases."""
+"""What every test shares: how hypothesis runs, how much is run of what takes many cases, and what stays together."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 # No deadline: a busy machine is not a failure. No example database: a run depends on nothing but the tree.
 settings.register_profile("hubfloor", deadline=None, database=None, max_examples=50)
@@ -24,3 +25,18 @@ def pytest_configure(config: pytest.Config) -> None:
 def full(request: pytest.FixtureRequest) -> bool:
     """Whether a test takes every case; else it takes as many as are quick, one of each kind."""
     return bool(request.config.getoption("--full"))
+
+
+TOGETHER = "tests/faults/"
+"""One process runs all of these: the floors and scenarios beside them begin with the first, once in a process."""
+
+
+class ByFile(LoadFileScheduling):  # type: ignore[misc]  # it has no annotations
+    """A file's tests in one process, for they share brokers and floors, and those of `TOGETHER` in one as well."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return TOGETHER if nodeid.startswith(TOGETHER) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> ByFile | None:
+    return ByFile(config) if config.getoption("dist") == "loadfile" else None
