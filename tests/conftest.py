@@ -35,7 +35,16 @@ class ByFile(LoadFileScheduling):  # type: ignore[misc]  # it has no annotations
     """A file's tests in one process, for they share brokers and floors, and those of `TOGETHER` in one as well."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return TOGETHER if nodeid.startswith(TOGETHER) else super()._split_scope(nodeid)
+        return TOGETHER if nodeid.startswith(TOGETHER) else str(super()._split_scope(nodeid))
+
+    def remove_node(self, node: object) -> str | None:
+        """A test that ended its process has failed, by its name: no other process tries it again."""
+        units = self.assigned_work[node].values()
+        ended: str | None = next((test for unit in units for test, done in unit.items() if not done), None)
+        if ended is not None:
+            self.assigned_work[node][self._split_scope(ended)][ended] = True
+        super().remove_node(node)  # gives the others of its file to another process
+        return ended
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile | None:
