@@ -65,7 +65,7 @@ class Advices:
         """These are found by `fetch` from now on, unless newer advice came meanwhile."""
         for parcel, body in zip(parcels, bodies, strict=True):
             fresh = self._fresh.get(parcel)
-            if fresh is not None and fresh.model_dump_json().encode() == body:
+            if fresh is not None and fresh.body == body:
                 self._forget(parcel)
 
     def _forget(self, parcel: str) -> None:

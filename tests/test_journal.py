@@ -19,6 +19,7 @@ import pytest
 from controller.journal import Batch, Journal, JournalError, Reader, Row, Writer
 from controller.journal_file import note
 from controller.journal_rows import ranges
+from controller.journal_sums import proof
 from controller.journal_tables import SCHEMA
 
 ROOT = Path(__file__).parents[1]
@@ -398,3 +399,9 @@ def test_kill_9_loses_nothing_that_was_reported_durable(tmp_path: Path) -> None:
     with opened(path) as journal:
         restored = journal.restored()
         assert int(restored.state["k", "last"]) == restored.last_seq  # event and state in one transaction
+
+
+def test_the_proof_of_a_row_is_what_older_versions_wrote() -> None:
+    assert proof("advice", "P1", b"{}\xff", 7) == 3165699869
+    assert proof("alias", "\ud800\xe9\0", "P1") == 3361714756
+    assert proof("outbox", 1, None, None) == 3066902962
