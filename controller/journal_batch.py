@@ -55,9 +55,7 @@ def _statement(verb: str, columns: int, count: int) -> str:
     return f"{verb} VALUES {', '.join([row] * count)}"
 
 
-def _advise(
-    db: sqlite3.Connection, advice: Iterable[tuple[str, tuple[str, ...], bytes | None]], lived_ms: int
-) -> None:
+def _advise(db: sqlite3.Connection, advice: Iterable[tuple[str, tuple[str, ...], bytes | None]], lived_ms: int) -> None:
     latest = {parcel: (aliases, body) for parcel, aliases, body in advice}
     many = db.executemany
     many("DELETE FROM alias WHERE parcel = ?", ((parcel,) for parcel in latest))

@@ -99,8 +99,6 @@ class Bench:
                 centre.read()
         return time.monotonic() - began
 
-
-
     def until(self, condition: Callable[[], bool], centre: Centre) -> None:
         """Listen until it holds. Raises TimeoutError."""
         began = time.monotonic()
