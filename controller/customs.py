@@ -19,7 +19,7 @@ from itertools import islice
 from typing import TypeAlias
 
 from controller.advice import Advice, CustomsHead, CustomsRecord
-from controller.values import value
+from devices.value import value
 
 Key: TypeAlias = tuple[str, str, str, str]
 Subject: TypeAlias = tuple[str, str]

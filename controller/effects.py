@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from controller.events import Data
-from controller.values import value
 from devices.types import Command
 from devices.value import value
 

@@ -14,8 +14,8 @@ from typing import Literal
 
 from controller.advice import Advice, Look
 from controller.identity_rules import Rules
-from controller.values import value
 from controller.wording import counted
+from devices.value import value
 
 Outcome = Literal[
     "READ",

@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from controller.values import value
+from devices.value import value
 
 GUARD_MM = 10.0
 """Half the width of the band in the middle between two parcels in which a read is given to none."""

@@ -24,7 +24,7 @@ from typing import Protocol
 
 from controller.departures import Run, Timetable
 from controller.moments import utc_ms
-from controller.values import value
+from devices.value import value
 
 HOUR_MS, MINUTE_MS = 3_600_000.0, 60_000.0
 

@@ -15,7 +15,7 @@ from controller.identity import Identity
 from controller.lanes import LaneState
 from controller.plan import Plan, destinations, lanes, shares, spread
 from controller.promise import Ranked, Way, rank
-from controller.values import value
+from devices.value import value
 
 MAX_LANES = 4
 """A DEST names at most four lanes (PLC interface v1 §2)."""

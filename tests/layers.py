@@ -40,7 +40,7 @@ EDGES = (
     *(f"controller/{name}.py" for name in "cluster jetstream run_cluster".split()),
     *(f"controller/{name}.py" for name in "demo demo_centre demo_journals demo_own demo_progress demo_ready".split()),
     *(f"controller/{name}.py" for name in "journal journal_file journal_reader journal_writer recording_file".split()),
-    *(f"controller/journal_{name}.py" for name in "identity opening reserve retention salvage sift".split()),
+    *(f"controller/journal_{name}.py" for name in "batch identity opening reserve retention salvage sift".split()),
     *("controller/commands/", "firmware_stubs/commands/"),
     *(
         f"firmware_stubs/{name}.py"

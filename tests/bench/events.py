@@ -18,18 +18,18 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 from controller import broker
-from controller.broker import BrokerMissing, Child
+from controller.broker import Child
 from tests.bench.centre import Centre
 from tests.bench.divert import joined, stocked
-from tests.bench.figures import Figure, Options
+from tests.bench.figures import Options
 from tests.bench.handhelds import Durable, Flood
-from tests.bench.load import Load, Window
+from tests.bench.load import Load
 from tests.bench.subjects import LOAD_CPU, NODE, SITE, Floord, code_of, lane_of, pinned, write_floor
 
 EVERYTHING = f"hub/v1/{SITE}/{NODE}/event/#"
