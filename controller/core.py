@@ -73,7 +73,7 @@ class Core:
         self._damaged = 0
         same_boot = state_dir.same_boot(config.state_dir / "boot-id")
         start = Start(monotonic_ms(), time.time() * 1000, same_boot, rng)
-        self.node = Node(config, plans, restored, self._journal.look, start)
+        self.node = Node(config, plans, restored, self._journal.look, start, self._journal.around)
         self.node.poison.marks = poison.suspects(crashes.read(config.state_dir / "crashes"), round(start.utc_ms))
         self._recording: RecordingFile | None = None
         if record is not None:

@@ -19,7 +19,7 @@ PER_HOUR = 20_000.0
 
 def measure(options: Options) -> Iterable[Figure]:
     """See the module."""
-    minutes, seeds = (1.0, 1) if options.quick else (2.0, 2)
+    minutes, seeds = (2.0, 1) if options.quick else (5.0, 1)
     faster, rates, each = [], [], []
     for turn in range(options.rounds):
         stories = [Story(FIRST + turn * seeds + number, minutes) for number in range(seeds)]
