@@ -20,7 +20,7 @@ from random import Random
 from controller import broker
 from tests.bench.divert import stocked
 from tests.bench.figures import Figure, Options
-from tests.bench.start_load import Machines, everything
+from tests.bench.start_load import Machines, everything, supervised
 from tests.bench.subjects import LOAD_CPU, Subject, code_of, lane_of, pinned, write_floor
 
 NOWHERE = "mqtt://127.0.0.1:1"
@@ -30,6 +30,7 @@ RATE = 700.0
 """Lives a second, which floord takes without a queue."""
 ADVISED = 15_000
 """Parcels; more than any journal here is asked for."""
+SAME = 2000
 SETTLED_S, IDLE_S = 0.7, 3.0
 ALONE = {
     "the interpreter alone": "pass",
@@ -141,13 +142,18 @@ def _start(load: Machines, folder: Path, broker_url: str, lives: int, values: Va
 
 
 def _away(load: Machines, folder: Path, lives: int, values: Values) -> None:
-    """Without a broker: what waits for it lies on the disk."""
+    """Without a broker: what waits for it lies on the disk. The same parcels come again and again, into lanes of which
+    nothing is remembered: what grows then is no knowledge about the floor."""
     stocked(folder / "state", ADVISED)
-    with Running(load, write_floor(folder, load, NOWHERE)) as floord:
+    floor = write_floor(folder, load, NOWHERE)
+    supervised(floor)
+    load.parcels = SAME
+    with Running(load, floor) as floord:
         for share in (0.1, 0.5, 0.4):
             load.lives(RATE, int(lives * share), Random(1))
             load.stand(SETTLED_S)
             values[f"away {share}"].append(floord.memory_mb()[0])
+    load.parcels = 0
     values["waiting"] = [lives * 5]
 
 
