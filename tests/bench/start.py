@@ -193,25 +193,25 @@ def _figures(values: Values) -> Iterable[Figure]:
         return Figure(what, unit, tuple(values[name]), target, note=note)
 
     for name in ALONE:
-        yield of(name, f"start: {name}", "ms", note="the limit of a start")
-    yield of("modules", "start: modules imported", "")
-    for journal, words in (("new", "new journal"), ("old", "journal with history")):
+        yield of(name, f"a start: {name}", "ms", note="the limit of a start")
+    yield of("modules", "a start: modules imported", "")
+    for journal, words in (("new", "new journal"), ("old", "with history")):
         for where in ("no broker", "a broker"):
-            yield of(f"{journal}, {where}", f"start to first divert, {words}, {where}", "ms", FIRST_MS)
-    yield of("first 256", "start to first divert, 256 ports", "ms")
-    yield of("idle rss", "RSS, serial and telegram, idle", "MB", SMALL_MB)
-    yield of("idle pss", "PSS, serial and telegram, idle", "MB")
-    yield of("busy, a broker", "RSS, serial and telegram, after parcels", "MB", SMALL_MB)
-    yield of("away 0.4", f"RSS, {values['waiting'][0]:.0f} events waiting for a broker", "MB", SMALL_MB)
+            yield of(f"{journal}, {where}", f"to first divert: {words}, {where}", "ms", FIRST_MS)
+    yield of(f"first {PORTS[-1]}", f"to first divert: {PORTS[-1]} ports", "ms")
+    yield of("idle rss", "RSS: serial and telegram, idle", "MB", SMALL_MB)
+    yield of("idle pss", "PSS: serial and telegram, idle", "MB")
+    yield of("busy, a broker", "RSS: serial and telegram, after parcels", "MB", SMALL_MB)
+    yield of("away 0.4", f"RSS: {values['waiting'][0]:.0f} events wait for a broker", "MB", SMALL_MB)
     grown = [last - first for first, last in zip(values["away 0.1"], values["away 0.4"], strict=True)]
-    yield Figure("RSS, grown since a tenth of these", "MB", tuple(grown))
-    yield of("whole idle", "RSS, every kind of machine, idle", "MB", WHOLE_MB)
-    yield of("whole busy", "RSS, every kind of machine, after parcels", "MB", WHOLE_MB)
+    yield Figure("RSS: more than at a tenth of these", "MB", tuple(grown))
+    yield of("whole idle", "RSS: every kind of machine, idle", "MB", WHOLE_MB)
+    yield of("whole busy", "RSS: every kind of machine, after parcels", "MB", WHOLE_MB)
     for ports in PORTS:
-        yield of(f"ports {ports}", f"RSS, {ports} ports", "MB", SMALL_MB)
-    yield of("slope", "RSS, each port", "kB")
+        yield of(f"ports {ports}", f"RSS: {ports} ports", "MB", SMALL_MB)
+    yield of("slope", "RSS: each port", "kB")
     for ports in (PORTS[0], PORTS[-1]):
-        yield of(f"cpu {ports}", f"idle, {ports} ports, % of a core", "%")
+        yield of(f"cpu {ports}", f"idle: {ports} ports, of a core", "%")
 
 
 def main() -> None:
