@@ -20,7 +20,7 @@ from random import Random
 from controller import broker
 from tests.bench.divert import stocked
 from tests.bench.figures import Figure, Options
-from tests.bench.start_load import Machines, everything
+from tests.bench.start_load import Machines, everything, supervised
 from tests.bench.subjects import LOAD_CPU, Subject, code_of, lane_of, pinned, write_floor
 
 NOWHERE = "mqtt://127.0.0.1:1"
@@ -30,6 +30,7 @@ RATE = 700.0
 """Lives a second, which floord takes without a queue."""
 ADVISED = 15_000
 """Parcels; more than any journal here is asked for."""
+SAME = 2000
 SETTLED_S, IDLE_S = 0.7, 3.0
 ALONE = {
     "the interpreter alone": "pass",
@@ -141,13 +142,18 @@ def _start(load: Machines, folder: Path, broker_url: str, lives: int, values: Va
 
 
 def _away(load: Machines, folder: Path, lives: int, values: Values) -> None:
-    """Without a broker: what waits for it lies on the disk."""
+    """Without a broker: what waits for it lies on the disk. The same parcels come again and again, into lanes of which
+    nothing is remembered: what grows then is no knowledge about the floor."""
     stocked(folder / "state", ADVISED)
-    with Running(load, write_floor(folder, load, NOWHERE)) as floord:
+    floor = write_floor(folder, load, NOWHERE)
+    supervised(floor)
+    load.parcels = SAME
+    with Running(load, floor) as floord:
         for share in (0.1, 0.5, 0.4):
             load.lives(RATE, int(lives * share), Random(1))
             load.stand(SETTLED_S)
             values[f"away {share}"].append(floord.memory_mb()[0])
+    load.parcels = 0
     values["waiting"] = [lives * 5]
 
 
@@ -187,25 +193,25 @@ def _figures(values: Values) -> Iterable[Figure]:
         return Figure(what, unit, tuple(values[name]), target, note=note)
 
     for name in ALONE:
-        yield of(name, f"start: {name}", "ms", note="the limit of a start")
-    yield of("modules", "start: modules imported", "")
-    for journal, words in (("new", "new journal"), ("old", "journal with history")):
+        yield of(name, f"a start: {name}", "ms", note="the limit of a start")
+    yield of("modules", "a start: modules imported", "")
+    for journal, words in (("new", "new journal"), ("old", "with history")):
         for where in ("no broker", "a broker"):
-            yield of(f"{journal}, {where}", f"start to first divert, {words}, {where}", "ms", FIRST_MS)
-    yield of("first 256", "start to first divert, 256 ports", "ms")
-    yield of("idle rss", "RSS, serial and telegram, idle", "MB", SMALL_MB)
-    yield of("idle pss", "PSS, serial and telegram, idle", "MB")
-    yield of("busy, a broker", "RSS, serial and telegram, after parcels", "MB", SMALL_MB)
-    yield of("away 0.4", f"RSS, {values['waiting'][0]:.0f} events waiting for a broker", "MB", SMALL_MB)
+            yield of(f"{journal}, {where}", f"to first divert: {words}, {where}", "ms", FIRST_MS)
+    yield of(f"first {PORTS[-1]}", f"to first divert: {PORTS[-1]} ports", "ms")
+    yield of("idle rss", "RSS: serial and telegram, idle", "MB", SMALL_MB)
+    yield of("idle pss", "PSS: serial and telegram, idle", "MB")
+    yield of("busy, a broker", "RSS: serial and telegram, after parcels", "MB", SMALL_MB)
+    yield of("away 0.4", f"RSS: {values['waiting'][0]:.0f} events wait for a broker", "MB", SMALL_MB)
     grown = [last - first for first, last in zip(values["away 0.1"], values["away 0.4"], strict=True)]
-    yield Figure("RSS, grown since a tenth of these", "MB", tuple(grown))
-    yield of("whole idle", "RSS, every kind of machine, idle", "MB", WHOLE_MB)
-    yield of("whole busy", "RSS, every kind of machine, after parcels", "MB", WHOLE_MB)
+    yield Figure("RSS: more than at a tenth of these", "MB", tuple(grown))
+    yield of("whole idle", "RSS: every kind of machine, idle", "MB", WHOLE_MB)
+    yield of("whole busy", "RSS: every kind of machine, after parcels", "MB", WHOLE_MB)
     for ports in PORTS:
-        yield of(f"ports {ports}", f"RSS, {ports} ports", "MB", SMALL_MB)
-    yield of("slope", "RSS, each port", "kB")
+        yield of(f"ports {ports}", f"RSS: {ports} ports", "MB", SMALL_MB)
+    yield of("slope", "RSS: each port", "kB")
     for ports in (PORTS[0], PORTS[-1]):
-        yield of(f"cpu {ports}", f"idle, {ports} ports, % of a core", "%")
+        yield of(f"cpu {ports}", f"idle: {ports} ports, of a core", "%")
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import socket
 import time
 import tty
@@ -36,6 +37,15 @@ DESK = (
 
 class Machines(Load):
     """The load of the bench, with parcels from the first one at each start; a PLC goes on counting its events."""
+
+    parcels = 0
+    """So many there are in all, which come again and again; 0: always new ones."""
+
+    def _item(self, rng: Random) -> tuple[int, int]:
+        track, line = super()._item(rng)
+        if self.parcels:
+            self._parcels[track] = self._parcels[track][0] % self.parcels + 1, line
+        return track, line
 
     def restart(self) -> None:
         """As of every load."""
@@ -89,6 +99,12 @@ def everything(floor: Path, url: str, stack: ExitStack) -> None:
         )
         made = made.replace(f'plc = "{line}"\n', more)
         text += made.replace(f"serial://{path}?baud=115200", url) if kind == "mqtt_json" else made
+    floor.write_text(text)
+
+
+def supervised(floor: Path) -> None:
+    """Make every lane one that customs controls: what lies in any other is remembered until it leaves."""
+    text = re.sub(r"(\[lane\.\S+-L\d+\]\n)", r"\1supervised = true\n", floor.read_text())
     floor.write_text(text)
 
 
