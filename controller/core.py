@@ -92,7 +92,8 @@ class Core:
         """Node is not asked any more"""
         self._timer: asyncio.TimerHandle | None = None
         self._wakes = self._clock_due = self._pumped = 0.0
-        self._noted = False
+        self._heard = self._noted = False
+        """something was told that is not dealt with yet"""
 
     def _new_writer(self) -> Writer:
         told = (self._committed, self._disk_failed, self._disk_held)
@@ -103,23 +104,37 @@ class Core:
         self._guarded(take, *arguments, then=self._pump)
 
     def _hear(self, take: Callable[..., object], *arguments: Any) -> None:
-        """Tell Node what a machine may wait for: its answer is written at once, the rest is done as by `_note`."""
+        """Tell Node what a machine may wait for: its answer is written at once, the rest is done at the end of this turn
+        of the loop, once for all that was told in it."""
         self._guarded(take, *arguments, then=self._answer)
         self._pump_soon()
 
     def _note(self, take: Callable[..., object], *arguments: Any) -> None:
-        """Tell Node something that nobody waits for: what it wants done is done at the end of this turn of the loop,
-        once for all that was noted."""
+        """Tell Node something that nobody waits for: at the end of this turn it is seen whether anything is due."""
         self._guarded(take, *arguments)
-        self._pump_soon()
-
-    def _pump_soon(self) -> None:
         if not self._noted:
             self._noted = True
-            self._loop.call_soon(self._pump_noted)
+            self._loop.call_soon(self._look)
 
-    def _pump_noted(self) -> None:
+    def _look(self) -> None:
         self._noted = False
+        if not self._heard:
+            self._guarded(then=self._pump_if_due)
+
+    def _pump_if_due(self, now: float) -> None:
+        due = self.node.next_at()
+        if due is not None and due <= now or self.node.waits and self._committing_since is None:
+            self._pump(now)
+        else:
+            self._wake_at(due, now)
+
+    def _pump_soon(self) -> None:
+        if not self._heard:
+            self._heard = True
+            self._loop.call_soon(self._pump_heard)
+
+    def _pump_heard(self) -> None:
+        self._heard = False
         self._guarded(then=self._pump)
 
     def _guarded(

@@ -239,6 +239,11 @@ class Node(Surroundings):
         machines = earliest(self._driver_dues().first(), self._time_at.first(), *self._well_at.values())
         return earliest(machines, self.floor.next_at(), ours)
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is something to be recorded."""
+        return self._next.waits
+
     def rows(self, now: float | None = None) -> Batch | None:
         """One transaction: everything since the last call; None when there is nothing. With `now` there is nothing
         either while rows were delivered and no more, and that can wait until `outbox.settles_at`."""

@@ -66,7 +66,7 @@ class Republisher:
         self.unavailable = False
         self._loop = asyncio.get_running_loop()
         self._reader, self._count, self._rate, self._say = reader, count, rate, say
-        self._outbox = Outbox(oldest=count.first, last=count.last, burst=8 if rate is None else 1)
+        self._outbox = Outbox(oldest=count.first, last=count.last, burst=16 if rate is None else 1)
         self._brokers = 1 + len(options.others)
         mine = replace(options, client_id=f"{options.client_id}-replay", clean=True)
         self._uplink = Uplink(self._loop, mine, self)
