@@ -104,8 +104,8 @@ class Core:
         self._guarded(take, *arguments, then=self._pump)
 
     def _hear(self, take: Callable[..., object], *arguments: Any) -> None:
-        """Tell Node what a machine may wait for: its answer is written at once, the rest is done at the end of this turn
-        of the loop, once for all that was told in it."""
+        """Tell Node what a machine may wait for: its answer is written at once, the rest is done at the end of this
+        turn of the loop, once for all that was told in it."""
         self._guarded(take, *arguments, then=self._answer)
         self._pump_soon()
 
@@ -122,8 +122,8 @@ class Core:
             self._guarded(then=self._pump_if_due)
 
     def _pump_if_due(self, now: float) -> None:
-        due = self.node.next_at()
-        if due is not None and due <= now or self.node.waits and self._committing_since is None:
+        due = self._due()
+        if (due is not None and due <= now) or (self.node.waits and self._committing_since is None):
             self._pump(now)
         else:
             self._wake_at(due, now)
@@ -204,8 +204,7 @@ class Core:
         if node.upward.renew and not self._done.done():
             self._renew(node.upward.renew)
         self._pumped = now
-        settles = node.outbox.settles_at if self._committing_since is None else None
-        self._wake_at(earliest(node.next_at(), settles), now)
+        self._wake_at(self._due(), now)
 
     def _answer(self, now: float) -> None:
         """Write what machines are told."""
@@ -222,6 +221,10 @@ class Core:
             call(*arguments)
         except Exception as error:
             self._parts.fails(part, error)
+
+    def _due(self) -> float | None:
+        settles = self.node.outbox.settles_at if self._committing_since is None else None
+        return earliest(self.node.next_at(), settles)
 
     def _wake_at(self, due: float | None, now: float) -> None:
         """Tick when it is due, or earlier: what is due moves on with nearly every message, and a timer that comes too
