@@ -1,7 +1,7 @@
 # make demo        a whole floor in one terminal; make demo ARGS="..." passes ARGS instead
-# make test        every test; make test ARGS="..." passes ARGS to pytest
+# make test        every test, on all cores; make test ARGS="..." passes ARGS to pytest instead, in one process
 # make check       format, lint, types, layers
-# make bench       what tests/bench measures
+# make bench       what it costs and how fast it is, beside the limits of the machine; ARGS="--quick", ARGS="--only divert"
 # make sim         seeds of the whole hub in virtual time; make sim ARGS="--seeds 1000 --minutes 5"
 # make plc-power   a full belt, and the PLC's power goes, the daemon dies, or the disk is slow; ARGS="--runs 10"
 # make plc-load    parcels an hour that a PLC's wire carries, beside the limit of the wire
@@ -25,6 +25,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 CODE := controller devices firmware_stubs tests
+# File by file in the order of collection: it begins with the faults, which mostly wait.
+ON_ALL_CORES := -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test check bench sim plc-power plc-load ports-load hub-load hand-answers kill-points crash-images kills disk-faults faults cluster mutants fuzz screens lock mosquitto clean
 .DELETE_ON_ERROR:
@@ -33,7 +35,7 @@ demo: $(if $(findstring mosquitto,$(ARGS)),mosquitto) .venv/run.stamp
 	$(BIN)/floord demo $(or $(ARGS),--parcels 100)
 
 test: mosquitto .venv/dev.stamp
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(or $(ARGS),$(ON_ALL_CORES))
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check $(CODE)
@@ -41,9 +43,8 @@ check: .venv/dev.stamp
 	$(BIN)/mypy $(CODE)
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
-bench: .venv/dev.stamp
-	@if [ -e tests/bench/__main__.py ] || [ -e tests/bench.py ]; then $(BIN)/python -m tests.bench $(ARGS); \
-	else echo "no benchmark yet"; fi
+bench: mosquitto .venv/dev.stamp
+	$(BIN)/python -m tests.bench $(ARGS)
 
 sim: .venv/dev.stamp
 	$(BIN)/python -m tests.sim $(ARGS)

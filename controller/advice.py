@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -35,7 +36,7 @@ def _is_number(alias: str) -> bool:
 class Inbound(BaseModel):
     """A message of the centre. Fields we do not know are ignored: the centre may be newer than the node."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Advice(Inbound):
@@ -58,12 +59,17 @@ class Advice(Inbound):
     weight_g: int | None = Field(None, ge=0)
     length_mm: int | None = Field(None, ge=0)
 
-    @property
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         """Everything under which it is found: its id, its aliases, and of those that are numbers written with spaces or
         hyphens also the bare ones: that is how they are read."""
         bare = (without_separators(alias) for alias in self.aliases if _SEPARATED.search(alias) and _is_number(alias))
         return tuple(dict.fromkeys((self.parcel, *self.aliases, *bare)))
+
+    @cached_property
+    def body(self) -> bytes:
+        """It as it is stored, JSON."""
+        return self.model_dump_json().encode()
 
     @property
     def subjects(self) -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,7 @@ are on a belt, so the latest answers are remembered until newer advice is taken 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from pydantic import ValidationError
@@ -18,16 +18,19 @@ from controller.advice import Advice
 Fetch: TypeAlias = Callable[[str], Iterable[tuple[str, bytes]]]
 """(parcel, JSON) of all committed advice that a key names."""
 
+Around: TypeAlias = Callable[[str], Mapping[str, Iterable[tuple[str, bytes]]]]
+"""The same of this key, and of every other one of the parcels that it names."""
 
-REMEMBERED = 2000
+REMEMBERED = 500
 """Answers: more codes than are on the belts of a line."""
 
 
 class Advices:
     """Upserts with versions, looked up by parcel id or alias."""
 
-    def __init__(self, fetch: Fetch) -> None:
-        self._fetch = fetch
+    def __init__(self, fetch: Fetch, around: Around | None = None) -> None:
+        """`around`: asked in place of `fetch` where there is one."""
+        self._around = around or (lambda key: {key: fetch(key)})
         self._answers: dict[str, tuple[Advice, ...]] = {}
         self._fresh: dict[str, Advice] = {}
         self._by_key: dict[str, dict[str, None]] = {}
@@ -48,24 +51,27 @@ class Advices:
     def look(self, key: str) -> tuple[Advice, ...]:
         """All advice that names this code or parcel id; none, one or several."""
         answer = self._answers.get(key)
-        if answer is None:
-            answer = self._answers[key] = self._look(key)
-            if len(self._answers) > REMEMBERED:
-                del self._answers[next(iter(self._answers))]
-        return answer
+        return self._look(key) if answer is None else answer
 
     def _look(self, key: str) -> tuple[Advice, ...]:
-        found = {parcel: self._fresh[parcel] for parcel in self._by_key.get(key, ())}
-        for parcel, body in self._fetch(key):
-            if parcel not in self._fresh:
-                found[parcel] = _stored(body)
-        return tuple(found.values())
+        """Ask, and remember all that was answered."""
+        made: dict[str, Advice] = {}
+        for one, committed in {key: (), **self._around(key)}.items():
+            found = {parcel: self._fresh[parcel] for parcel in self._by_key.get(one, ())}
+            for parcel, body in committed:
+                if parcel not in self._fresh:
+                    found[parcel] = made[parcel] = made.get(parcel) or _stored(body)
+            self._answers[one] = tuple(found.values())
+        answer = self._answers[key]
+        while len(self._answers) > REMEMBERED:
+            del self._answers[next(iter(self._answers))]
+        return answer
 
     def committed(self, parcels: Iterable[str], bodies: Iterable[bytes | None]) -> None:
         """These are found by `fetch` from now on, unless newer advice came meanwhile."""
         for parcel, body in zip(parcels, bodies, strict=True):
             fresh = self._fresh.get(parcel)
-            if fresh is not None and fresh.model_dump_json().encode() == body:
+            if fresh is not None and fresh.body == body:
                 self._forget(parcel)
 
     def _forget(self, parcel: str) -> None:

@@ -26,7 +26,7 @@ def told(floor: FloorState, record: CustomsRecord, now: float, look: Look) -> No
         floor.keep("feed", "ahead", sorted(floor.book.ahead) or None)
     if news:
         subject = (record.subject_kind, record.subject_id)
-        for line, travel in floor.travels():
+        for line, travel in floor.named((subject, record.subject_id)):
             if travel.parcel is not None and _concerns(subject, travel.parcel, look):
                 deciding.consider(floor, line, travel, now, look)
         for travel_id in sorted(floor.drops_by_subject.get(subject, ())):

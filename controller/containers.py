@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from controller.drops import DROPS_KEPT, Drop
 from controller.lanes import LaneState
@@ -33,6 +33,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 class Container:
     """One container, by the code on it or by lane and moment where it has none. Moments are monotonic ms."""
 
+    __pydantic_config__ = ConfigDict(defer_build=True)  # CONTAINER is built with the first one, not at the start
     id: str
     lane: str
     """where it stands, or stood last"""

@@ -33,6 +33,7 @@ from controller.room import Disk
 from controller.stalls import Stalls
 from controller.stamps import rfc3339
 from controller.uplink import Uplink
+from devices.driver import earliest
 from devices.links import Link
 
 EXIT_OK, EXIT_DISK, EXIT_OWN = 0, 70, 71
@@ -72,7 +73,7 @@ class Core:
         self._damaged = 0
         same_boot = state_dir.same_boot(config.state_dir / "boot-id")
         start = Start(monotonic_ms(), time.time() * 1000, same_boot, rng)
-        self.node = Node(config, plans, restored, self._journal.look, start)
+        self.node = Node(config, plans, restored, self._journal.look, start, self._journal.around)
         self.node.poison.marks = poison.suspects(crashes.read(config.state_dir / "crashes"), round(start.utc_ms))
         self._recording: RecordingFile | None = None
         if record is not None:
@@ -121,7 +122,7 @@ class Core:
             self._guarded(then=self._pump_if_due)
 
     def _pump_if_due(self, now: float) -> None:
-        due = self.node.next_at()
+        due = self._due()
         if (due is not None and due <= now) or (self.node.waits and self._committing_since is None):
             self._pump(now)
         else:
@@ -203,7 +204,7 @@ class Core:
         if node.upward.renew and not self._done.done():
             self._renew(node.upward.renew)
         self._pumped = now
-        self._wake_at(node.next_at(), now)
+        self._wake_at(self._due(), now)
 
     def _answer(self, now: float) -> None:
         """Write what machines are told."""
@@ -220,6 +221,10 @@ class Core:
             call(*arguments)
         except Exception as error:
             self._parts.fails(part, error)
+
+    def _due(self) -> float | None:
+        settles = self.node.outbox.settles_at if self._committing_since is None else None
+        return earliest(self.node.next_at(), settles)
 
     def _wake_at(self, due: float | None, now: float) -> None:
         """Tick when it is due, or earlier: what is due moves on with nearly every message, and a timer that comes too

@@ -19,6 +19,7 @@ from itertools import islice
 from typing import TypeAlias
 
 from controller.advice import Advice, CustomsHead, CustomsRecord
+from devices.value import value
 
 Key: TypeAlias = tuple[str, str, str, str]
 Subject: TypeAlias = tuple[str, str]
@@ -50,7 +51,7 @@ MARGIN = 20
 not heard, so that the feed is not fresh."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Verdict:
     """`released`: the parcel may enter an unsupervised lane. `status` and `why` for the decision and the trace."""
 

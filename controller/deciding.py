@@ -32,9 +32,6 @@ NEVER_RIGHT = {
 }
 """Refusals that no other parcel will fare better with, and what to do. Until then the older decision stands."""
 
-HIGHEST_DECISION = 9999
-"""Decision numbers run 1..9999 and wrap (PLC interface v1, rule 8)."""
-
 
 def consider(floor: FloorState, line: LineState, travel: Travel, now: float, look: Look) -> None:
     """Decide if it is time, and send and report it if the outcome is another one than before."""
@@ -121,6 +118,7 @@ def settle(floor: FloorState, line: LineState, travel: Travel, now: float, look:
         if parcel is not None:
             _join_visit(floor, travel, parcel)
         floor.keep("travel", travel.id, travel)
+    floor.mentions.note(travel, identity.advice)
     others = _also(floor, travel, parcel) if parcel is not None else set()
     was_double = travel.identity == "DUPLICATE_LIVE"
     if identity.advice is not None and (was_double or len(others) >= identity.advice.pieces):
@@ -143,8 +141,13 @@ def _also(floor: FloorState, travel: Travel, parcel: str) -> set[str]:
     others = floor.live.get(parcel, set()) - {travel.id, travel.before}
     if not others:
         return set()
-    after = {other.id for _, other in floor.travels() if other.before == travel.id}
-    return {other for other in others - after if other is not None}
+    return {other for other in others if other is not None and not _took_over(floor, other, travel)}
+
+
+def _took_over(floor: FloorState, other: str, travel: Travel) -> bool:
+    """Whether it goes on with this travel on another line."""
+    found = next((line.travels[other] for line in floor.lines.values() if other in line.travels), None)
+    return found is not None and found.before == travel.id
 
 
 def came_back(
@@ -200,7 +203,6 @@ def _report_refused(floor: FloorState, line: LineState, travel: Travel, number: 
 
 def _send(floor: FloorState, line: LineState, travel: Travel, decision: Decision, now: float) -> None:
     before = travel.decision
-    decision = decision.numbered(travel.number % HIGHEST_DECISION + 1)
     lanes = decision.lanes or (line.config.default_lane,)
     name = "parcel/rerouted" if travel.number else "parcel/routed"
     travel.take(decision)

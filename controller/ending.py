@@ -64,7 +64,7 @@ def discharged(floor: FloorState, line: LineState, travel: Travel, item: Dischar
 
 def _hands_over(floor: FloorState, line: LineState, travel: Travel) -> None:
     """It goes on on another line, whose PLC will name it by its number here (HAND)."""
-    if any(other.before == travel.id for _, other in floor.travels()):
+    if any(travel.id in other.followed for other in floor.lines.values()):
         return  # it is there already
     key = f"{line.id}|{travel.epoch}|{travel.track}"
     floor.handed[key] = travel

@@ -24,7 +24,7 @@ EVIDENCE: dict[str, Evidence] = {"C": "commanded", "G": "gate", "E": "chute_eye"
 class Data(BaseModel):
     """What every event may carry: who it is about and who did it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     visit: str | None = Field(None, description="the parcel's stay in the hub")
     travel: str | None = Field(None, description="one trip of one item on one line")
@@ -51,7 +51,7 @@ class Inducted(Data):
 class PassageSeen(BaseModel):
     """All reads of one tag in a portal in one. `first_ms` and `last_ms`: how long before this event was made."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     epc: str
     portal: str
@@ -84,7 +84,7 @@ class ReadSeen(Data):
 class Received(BaseModel):
     """One measurement exactly as the machine gave it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     what: str = Field(description="weight length width height volume dim_weight dim_factor")
     value: str = Field(description="the machine's own digits")

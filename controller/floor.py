@@ -120,16 +120,14 @@ class Floor(FloorState):
         return self.due_at if self.due_at < NEVER else None
 
     def _next_at(self) -> float:
-        times = [NEVER]
         switch = planning.next_switch_at(self, self.times, self.now) if self.utc_offset else None
-        times += [at for at in (self._travel_due(), self.expiries.first(), switch) if at is not None]
-        times += [at for line in self.lines.values() if line.inhibited for at in self._eases(line.id)]
-        if self.cut_off is not None and self.utc_offset:
-            times.append(self.cut_off - self.utc_offset)
-        stale = self.book.stale_at()
-        if stale is not None and self.was_fresh:
-            times.append(stale + 1)
-        return min(times)
+        cut_off = self.cut_off - self.utc_offset if self.cut_off is not None and self.utc_offset else None
+        stale = self.book.stale_at() if self.was_fresh else None
+        stale = stale + 1 if stale is not None else None
+        first = earliest(self._travel_due(), self.expiries.first(), switch, cut_off, stale)
+        if self.rated:
+            first = earliest(first, *(lane.eases_at(self.now) for line, lane in self.rated if line.inhibited))
+        return NEVER if first is None else first
 
     def _travel_due(self) -> float | None:
         """When the first travel wants to be looked at. What a decision has made needless is put right here."""
@@ -145,16 +143,11 @@ class Floor(FloorState):
                 self.times_of.forget(travel_id)
         return None
 
-    def _eases(self, line: str) -> list[float]:
-        """When lanes of an inhibited line take one more again by themselves."""
-        found = (lane.eases_at(self.now) for lane in self.lanes_of.get(line, ()) if lane.config.supervised)
-        return [at for at in found if at is not None]
-
     # --- the centre ---------------------------------------------------------------------------------------------------
 
     def _advised(self, advices: tuple[Advice, ...], now: float, look: Look) -> None:
         keys = {code for advice in advices for code in advice.keys}
-        for line, travel in self.travels():
+        for line, travel in self.named(keys):
             if travel.parcel in keys or any(text in keys for text in texts(travel.results, self.rules)):
                 deciding.consider(self, line, travel, now, look)
         for advice in advices:
@@ -162,7 +155,7 @@ class Floor(FloorState):
 
     def _replied(self, code: str, now: float, look: Look) -> None:
         self.unsolicited += not self.asking.answered(code, now)
-        for line, travel in self.travels():
+        for line, travel in self.named((code,)):
             if any(result.code == code for result in travel.results):
                 deciding.consider(self, line, travel, now, look)
 
@@ -191,7 +184,8 @@ class Floor(FloorState):
 
     def _due(self, now: float, look: Look) -> None:
         for line, reader in self.readers.values():
-            reading.expire(self, line, reader, now)
+            if reader.recent:
+                reading.expire(self, line, reader, now)
         for line, travel in list(self.timed.values()):
             if travel.decide_at is not None and travel.decide_at <= now:
                 travel.decide_at = None

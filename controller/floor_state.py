@@ -6,6 +6,7 @@ Only a step of the floor changes it (floor.py): what is emitted, sent and kept m
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Literal
@@ -21,10 +22,12 @@ from controller.effects import Effect, Emit, Keep, Send
 from controller.events import Alarm, Data, Inducted, ReadSeen
 from controller.identity_rules import Rules, rules_of
 from controller.lanes import LaneState
-from controller.line import SPEED_ERROR, Counter, LineState, Reader
+from controller.line import LineState
 from controller.matching import Odometer
+from controller.mentions import Mentions, Name
 from controller.orders import Element, TriggerReader
 from controller.plan import Plan
+from controller.readers import SPEED_ERROR, Counter, Reader
 from controller.routing import Decision
 from controller.switching import Schedule, zone
 from controller.travel import Travel
@@ -49,6 +52,10 @@ class FloorState:
     lanes: dict[str, LaneState] = field(default_factory=dict)
     lanes_of: dict[str, list[LaneState]] = field(default_factory=dict)
     """line -> its lanes"""
+    supervised_of: dict[str, list[LaneState]] = field(default_factory=dict)
+    """line -> those of its lanes that are supervised"""
+    rated: list[tuple[LineState, LaneState]] = field(default_factory=list)
+    """supervised lanes that take so many a minute: they ease an inhibited line by themselves"""
     handed: dict[str, Travel] = field(default_factory=dict)
     """travels that ended in a lane which leads to another line: `line|epoch|track`, until their HAND comes"""
     readers: dict[str, tuple[LineState, Reader]] = field(default_factory=dict)
@@ -74,6 +81,8 @@ class FloorState:
     """UTC ms of the next cut-off of a departure"""
     rules: Rules = field(init=False)
     """which codes identify a parcel"""
+    mentions: Mentions = field(init=False)
+    """open travels by what a message of the centre may call them"""
     zone: tzinfo = field(init=False)
     """of the site"""
     times: Schedule = field(init=False)
@@ -125,6 +134,7 @@ class FloorState:
     def __post_init__(self) -> None:
         self.book.stale_ms = self.config.customs.stale_s * 1000
         self.rules = rules_of(self.config.identity)
+        self.mentions = Mentions(self.rules)
         self.zone = zone(self.config.time_zone)
         self.times = Schedule(self.config.switch, self.zone)
         self.plans.setdefault(self.plan.plan, self.plan)
@@ -135,6 +145,10 @@ class FloorState:
         for name, lane in self.config.lane.items():
             self.lanes[name] = LaneState(name, lane)
             self.lanes_of.setdefault(lane.line, []).append(self.lanes[name])
+            if lane.supervised:
+                self.supervised_of.setdefault(lane.line, []).append(self.lanes[name])
+            if lane.supervised and lane.rate_per_min:
+                self.rated.append((self.lines[lane.line], self.lanes[name]))
         for name, plc in self.config.plc.items():
             self.plc_line[name] = self.lines[plc.line]
         for name, scanner in self.config.scanner.items():
@@ -281,6 +295,7 @@ class FloorState:
         """The travel carries nothing any more."""
         self.timed.pop(travel.id, None)
         self.times_of.forget(travel.id)
+        self.mentions.forget(travel)
         self._carries_nothing(travel)
 
     def _carries_nothing(self, travel: Travel) -> None:
@@ -299,3 +314,10 @@ class FloorState:
     def travels(self) -> list[tuple[LineState, Travel]]:
         """Every open travel with its line."""
         return [(line, travel) for line in self.lines.values() for travel in line.travels.values()]
+
+    def named(self, names: Iterable[Name]) -> list[tuple[LineState, Travel]]:
+        """Those of them that may have one of these names; who has must still be judged."""
+        found = self.mentions.of(names, self.travels)
+        if len(found) > 1:
+            return [(line, travel) for line, travel in self.travels() if travel.id in found]
+        return [(self.lines[travel.line], travel) for travel in found.values()]

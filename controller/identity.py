@@ -10,12 +10,12 @@ parcels without identity go.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from controller.advice import Advice, Look
 from controller.identity_rules import Rules
 from controller.wording import counted
+from devices.value import value
 
 Outcome = Literal[
     "READ",
@@ -31,7 +31,7 @@ Outcome = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Result:
     """One result of a reader for one item. `code` None: the reader says why in `outcome`."""
 
@@ -47,7 +47,7 @@ class Result:
     """`at` is when the item was seen; else somebody told it then, perhaps from an older picture"""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Identity:
     """The parcel a travel carries, or why none; `why` in words for the trace."""
 
@@ -73,7 +73,8 @@ def identify(results: Iterable[Result], look: Look, rules: Rules, *, suspect: bo
     if not read:
         outcome = results[0].outcome if results else silent
         return Identity(outcome, None, _WITHOUT[outcome])
-    codes = {code: symbology for code, symbology in read.items() if rules.texts(code, symbology)}
+    judged = {code: rules.texts(code, symbology) for code, symbology in read.items()}
+    codes = {code: texts for code, texts in judged.items() if texts}
     source = next(result.source for result in results if result.code in (codes or read))
     if suspect:
         return Identity(
@@ -81,13 +82,11 @@ def identify(results: Iterable[Result], look: Look, rules: Rules, *, suspect: bo
         )
     if not codes:
         return Identity("NO_READ", None, f"{counted(len(read), 'code')}, none that may identify a parcel here", source)
-    parcels = {
-        advice.parcel: advice for code, symbology in codes.items() for advice in _found(code, symbology, look, rules)
-    }
+    parcels = {advice.parcel: advice for texts in codes.values() for advice in _found(texts, look)}
     if len(parcels) > 1:
         return Identity("CONFLICT", None, f"codes of {len(parcels)} parcels: {', '.join(sorted(parcels))}", source)
     if not parcels:
-        return _unknown(codes, rules, source)
+        return _unknown({code: read[code] for code in codes}, rules, source)
     mixed = {result.reader for result in results if result.outcome == "NO_READ"} & {r.reader for r in results if r.code}
     if mixed:
         return Identity("AMBIGUOUS", None, f"{min(mixed)} gave both a code and a no-read: two items", source)
@@ -115,9 +114,9 @@ def _codes(results: Iterable[Result]) -> dict[str, str]:
     return codes
 
 
-def _found(code: str, symbology: str, look: Look, rules: Rules) -> tuple[Advice, ...]:
+def _found(texts: tuple[str, ...], look: Look) -> tuple[Advice, ...]:
     """Advice that names the code as it was read, else all that names another form of it."""
-    own, *others = rules.texts(code, symbology)
+    own, *others = texts
     return look(own) or tuple(advice for text in others for advice in look(text))
 
 

@@ -36,6 +36,11 @@ class Rules:
         """Whether it is a misread here: it has the shape of something, and all its checks fail."""
         return self.bad_check and _judged(self, code, symbology)[1]
 
+    @property
+    def admit_all(self) -> bool:
+        """Whether no scheme is left out."""
+        return not self.schemes and not self.never_schemes
+
     def admits(self, names: frozenset[str]) -> bool:
         """Whether something with these names of schemes may identify a parcel."""
         return not names & self.never_schemes and (not self.schemes or bool(names & self.schemes))
@@ -56,12 +61,12 @@ def _judge(rules: Rules, code: str, symbology: str) -> tuple[tuple[str, ...], bo
     """(texts under which to look, whether all checks fail)."""
     if code in rules.never or code.startswith(rules.never_prefixes):
         return (), False
-    whole = code if split_aim(code)[0] or not split_aim(f"{symbology}-")[0] else symbology + code
+    whole = symbology + code if symbology and not split_aim(code)[0] and split_aim(f"{symbology}-")[0] else code
     found = candidates(whole)
     valid = [candidate for candidate in found if candidate.valid]
     if not found:
         return ((code,) if rules.admits(frozenset((OTHER,))) else ()), False
-    admitted = [candidate for candidate in valid or found if rules.admits(_names(candidate))]
+    admitted = [candidate for candidate in valid or found if rules.admit_all or rules.admits(_names(candidate))]
     if not admitted:
         return (), False
     ids = (text for candidate in admitted for text in candidate.ids)

@@ -128,7 +128,7 @@ def _answer(found: list[Any], understood: Understood, advices: Advices) -> None:
 
 def _store(news: Iterable[Advice], understood: Understood, advices: Advices) -> None:
     taken = tuple(advice for advice in news if advices.take(advice))
-    understood.advice = [(each.parcel, each.keys[1:], each.model_dump_json().encode()) for each in taken]
+    understood.advice = [(each.parcel, each.keys[1:], each.body) for each in taken]
     understood.inputs.append(Advised(taken))
 
 
@@ -233,8 +233,8 @@ def _command(verb: str, payload: bytes, retained: bool, understood: Understood) 
 
 
 def _valid(model: type[M], found: list[Any], understood: Understood) -> list[M]:
-    numbered = [(f"element {number}: " if len(found) > 1 else "", value) for number, value in enumerate(found, 1)]
-    made = (_first(model.model_validate, value, understood, which) for which, value in numbered)
+    several = len(found) > 1
+    made = (_first(model.model_validate, value, understood, number * several) for number, value in enumerate(found, 1))
     good = [value for value in made if value is not None]
     more = len(understood.refused) - PROBLEMS_SAID
     if more > 0:
@@ -245,12 +245,13 @@ def _valid(model: type[M], found: list[Any], understood: Understood) -> list[M]:
 R = TypeVar("R")
 
 
-def _first(make: Callable[[Any], R], value: Any, understood: Understood, which: str = "") -> R | None:
-    """`make(value)`; else None, and its first problem is noted with the field's name."""
+def _first(make: Callable[[Any], R], value: Any, understood: Understood, number: int = 0) -> R | None:
+    """`make(value)`; else None, and its first problem is noted with the field's name, and which of several it is."""
     try:
         return make(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
+        which = f"element {number}: " if number else ""
         understood.refused.append(f"{which}{where or 'message'}: {first['msg']}")
         return None

@@ -63,8 +63,7 @@ def _request(floor: FloorState, command: str) -> Request:
 
 
 def _nowhere_to_go(floor: FloorState, line: LineState, now: float) -> bool:
-    supervised = (lane for lane in floor.lanes_of.get(line.id, ()) if lane.config.supervised)
-    return all(lane.refuses(now) is not None for lane in supervised)
+    return all(lane.refuses(now) is not None for lane in floor.supervised_of.get(line.id, ()))
 
 
 def _overloaded(line: LineState) -> bool:

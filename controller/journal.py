@@ -89,6 +89,11 @@ LOOK = """
 SELECT alias, parcel, alias.crc, parcel, body, lived_ms, advice.crc FROM alias JOIN advice USING (parcel)
 WHERE alias = ? ORDER BY parcel
 """
+AROUND = """
+SELECT alias, parcel, alias.crc, parcel, body, lived_ms, advice.crc FROM alias JOIN advice USING (parcel)
+WHERE alias IN (SELECT own.alias FROM alias AS mine JOIN alias AS own USING (parcel) WHERE mine.alias = ?)
+ORDER BY alias, parcel
+"""
 
 
 class Journal:
@@ -267,13 +272,26 @@ class Journal:
 
         Advice that is damaged is left out: its parcel is one without advice. Raises JournalError.
         """
+        return [(row[3], row[4]) for row in self._advised(LOOK, key)]
+
+    def around(self, key: str) -> dict[str, list[tuple[str, bytes]]]:
+        """What `look` says of `key` and of every other key of the parcels that it names; without any, nothing.
+
+        A parcel is asked for by all of its codes, one after the other, and each question alone costs as much as this.
+        """
+        found: dict[str, list[tuple[str, bytes]]] = {}
+        for row in self._advised(AROUND, key):
+            found.setdefault(row[0], []).append((row[3], row[4]))
+        return found
+
+    def _advised(self, question: str, key: str) -> list[tuple[Any, ...]]:
+        """Rows of aliases and their advice that prove themselves."""
         try:  # this is asked for every read code
-            found = fetch(self._reading, LOOK, (key,))
+            found = fetch(self._reading, question, (key,))
         except sqlite3.Error:
             with explained(self.path, mark=True):
                 raise
-        good = [row for row in found if proves("alias", row[:3]) and proves("advice", row[3:])]
-        return [(row[3], row[4]) for row in good]
+        return [row for row in found if proves("alias", row[:3]) and proves("advice", row[3:])]
 
     def give_up(self) -> bool:
         """Let go of the reserve on the disk. False: there is none."""

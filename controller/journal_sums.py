@@ -17,13 +17,13 @@ from controller.journal_rows import Evidence, Row
 
 def proof(table: str, *values: object) -> int:
     """The checksum of a row: its values in the order of its columns, without the checksum itself."""
-    crc = zlib.crc32(table.encode())
+    crc, text = 0, table
     for value in values:
         if isinstance(value, bytes):
-            crc = zlib.crc32(value, zlib.crc32(b"\0b", crc))
+            crc, text = zlib.crc32(value, zlib.crc32(f"{text}\0b".encode("utf-8", "backslashreplace"), crc)), ""
         else:
-            crc = zlib.crc32(f"\0{value!r}".encode("utf-8", "backslashreplace"), crc)
-    return crc
+            text += f"\0{value!r}"
+    return zlib.crc32(text.encode("utf-8", "backslashreplace"), crc)
 
 
 def proves(table: str, row: tuple[Any, ...]) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 
+from controller.along import Along
 from controller.config import Line as LineConfig
-from controller.events import Measured
 from controller.identity import Result
-from controller.matching import Odometer, match
+from controller.matching import Odometer, match, reach
+from controller.readers import Reader, Recent
 from controller.travel import Travel
 
 NEAR_MM = 10_000.0
@@ -23,84 +23,6 @@ KEPT_RESULTS = 64
 RUNNING = frozenset(("RUN", "SLOW", "FREE"))
 """States of the element LINE in which its belt moves."""
 
-SPEED_ERROR = 0.02
-"""A PLC says its speed again on a change over 2 % (PLC interface v1 §2, SPED)."""
-
-KEPT_OFFSETS = 32
-"""Readings that tie a reader's encoder counts to the belt's travel."""
-
-
-@dataclass(slots=True, eq=False)
-class Recent:
-    """A result of a reader and who has it. Two that are alike are two."""
-
-    result: Result
-    mark: float
-    """the belt's odometer when its item was at the reader"""
-    travel: str | None = None
-    reported: bool = False
-    ambiguous: bool = False
-    """nobody has it, for it could be of two"""
-    measured: Measured | None = None
-    """what the same frame said of its size"""
-    sized: str | None = None
-    """the travel that has been told so, and"""
-    before: tuple[int | None, int] = (None, 0)
-    """its weight (g) and length (mm) before that"""
-    kept: str = ""
-    """its key in the journal, as long as it has no event and its reader wants to hear that it is durable"""
-
-
-@dataclass(slots=True)
-class Reader:
-    """A scanner at a tracked point. `late_mm`: closer behind an item without result, nothing is trusted."""
-
-    device: str
-    point: str
-    transmit_mm: float
-    window_mm: float
-    reports_no_read: bool
-    late_mm: float
-    match: str = "time"
-    up: bool = False
-    up_since: float = 0.0
-    recent: list[Recent] = field(default_factory=list)
-    counter: Counter | None = None
-    """of `encoder`: what its counts are in belt travel"""
-
-
-@dataclass(slots=True)
-class Counter:
-    """Counts of a belt encoder -> belt travel in mm.
-
-    A count tells how far the belt moved between two results, exactly; where it stands on our odometer only the moments
-    of arrival tell, which are late but never early. So the least late of the recent ones ties the two together. The
-    odometer goes by a speed that may be 2 % wrong, so that only results of the last `reach_mm` count.
-    """
-
-    um: int
-    modulo: int
-    reach_mm: float
-    _last: int | None = None
-    _way: float = 0.0
-    _offsets: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=KEPT_OFFSETS))
-    """(way of the encoder, what the odometer was ahead of it)"""
-
-    def mark(self, count: int, arrived: float) -> float:
-        """The belt's mark (mm) at a count whose message arrived when the belt was at `arrived`."""
-        half = self.modulo // 2
-        step = 0 if self._last is None else (count - self._last + half) % self.modulo - half
-        self._last = count
-        self._way += step * self.um / 1000
-        self._offsets.append((self._way, arrived - self._way))
-        while abs(self._way - self._offsets[0][0]) > self.reach_mm:
-            self._offsets.popleft()
-        return self._way + min(offset for _, offset in self._offsets)
-
-    def forget(self) -> None:
-        """The odometer may not have gone with the belt: nothing ties the two together."""
-        self._offsets.clear()
-
 
 @dataclass(slots=True)
 class LineState:
@@ -111,6 +33,8 @@ class LineState:
     odometer: Odometer
     readers: list[Reader] = field(default_factory=list)
     travels: dict[str, Travel] = field(default_factory=dict)
+    followed: dict[str, int] = field(default_factory=dict)
+    """travels on other lines -> how many travels here go on with them"""
     by_track: dict[int, Travel] = field(default_factory=dict)
     epoch: int = 0
     in_session: bool = False
@@ -133,11 +57,17 @@ class LineState:
     stopping: bool = False
     """it was asked to stop, and has not run since"""
     state: str = "RUN"
+    lap_mm: int = field(init=False)
+    """the length of one lap; 0 on a line"""
+    _along: Along = field(init=False, compare=False)
+    """its travels by where they are, as the odometer had it after so many changes"""
+    _changes: int = -1
+    _coast_mm: float = 0.0
+    """the most that stops have added to a window since"""
 
-    @property
-    def lap_mm(self) -> int:
-        """The length of one lap; 0 on a line."""
-        return self.config.length_mm if self.config.kind == "loop" else 0
+    def __post_init__(self) -> None:
+        self.lap_mm = self.config.length_mm if self.config.kind == "loop" else 0
+        self._along = Along(self.lap_mm)
 
     def position(self, travel: Travel, when: float) -> float | None:
         """Where its front edge is (was) at that moment; on a loop within the lap."""
@@ -148,7 +78,7 @@ class LineState:
         if travel.mark_mm is None:
             return None
         position = travel.mark_mm + mark - self.odometer.at(travel.mark_at)
-        return position % self.config.length_mm if self.config.kind == "loop" else position
+        return position % self.lap_mm if self.lap_mm else position
 
     def ahead(self, place: float, position: float) -> float:
         """How far a place lies ahead of a position; negative = behind. On a loop the nearer of both ways round."""
@@ -169,10 +99,27 @@ class LineState:
         """A travel begins here."""
         self.travels[travel.id] = travel
         self.by_track[travel.track] = travel
+        self.follows(travel)
+        self._along.add(travel)
+        self.placed(travel)
+
+    def follows(self, travel: Travel) -> None:
+        """It goes on with a travel on another line, if it goes on with any."""
+        if travel.before is not None:
+            self.followed[travel.before] = self.followed.get(travel.before, 0) + 1
+
+    def placed(self, travel: Travel) -> None:
+        """An eye told where a travel is."""
+        self._along.put(travel, self._origin(travel))
 
     def remove(self, travel: Travel) -> None:
         """A travel ended."""
-        self.travels.pop(travel.id, None)
+        if self.travels.pop(travel.id, None) is not None:
+            self._along.remove(travel)
+            if travel.before is not None:
+                self.followed[travel.before] -= 1
+                if not self.followed[travel.before]:
+                    del self.followed[travel.before]
         if self.by_track.get(travel.track) is travel:
             del self.by_track[travel.track]
         self.named.discard(travel.id)
@@ -182,14 +129,15 @@ class LineState:
         edge may come after its read."""
         if reader.match == "index":
             return [r for r in reader.recent if r.travel == travel.id or r.result.index == travel.track]
-        reach = reader.window_mm + self._coast(travel)
-        found = []
-        for recent in reader.recent:
-            position = self.place(travel, recent.mark)
-            near = position is not None and abs(self.ahead(reader.transmit_mm, position)) <= reach
-            if near or recent.travel == travel.id:
-                found.append(recent)
-        return found
+        if travel.mark_mm is None:
+            return [r for r in reader.recent if r.travel == travel.id]
+        transmit, window = reader.transmit_mm, reader.window_mm + self._coast(travel)
+        mark_mm, odometer = travel.mark_mm, self.odometer.at(travel.mark_at)
+        return [
+            recent
+            for recent in reader.recent
+            if abs(self.ahead(transmit, mark_mm + recent.mark - odometer)) <= window or recent.travel == travel.id
+        ]
 
     def contended(self, travel: Travel) -> bool:
         """Whether a reader said something that could be of this travel or of its neighbour, and nobody got it."""
@@ -266,6 +214,22 @@ class LineState:
             reader.recent = [r for r in reader.recent if r not in gone]
         return gone
 
+    def _origin(self, travel: Travel) -> float | None:
+        """Where it would have been when the belt's odometer stood at 0."""
+        return None if travel.mark_mm is None else travel.mark_mm - self.odometer.at(travel.mark_at)
+
+    def _near(self, reader: Reader, mark: float) -> list[Travel]:
+        """Travels that have a say in whose a result is that the reader gave at this mark."""
+        self._reckon()
+        return self._along.near(reader.transmit_mm - mark, min(NEAR_MM, reach(reader.window_mm + self._coast_mm)))
+
+    def _reckon(self) -> None:
+        """The belt moved otherwise than was believed: so all that is on it is elsewhere, too."""
+        if self._changes != self.odometer.changes:
+            self._changes = self.odometer.changes
+            self._along.put_all((travel, self._origin(travel)) for travel in self.travels.values())
+            self._coast_mm = self.odometer.stops_since(float("-inf")) * self.config.coast_mm
+
     def _coast(self, travel: Travel) -> float:
         """What the belt's stops since its last eye add to the window."""
         return self.odometer.stops_since(travel.mark_at) * self.config.coast_mm if self.config.coast_mm else 0.0
@@ -274,7 +238,7 @@ class LineState:
         if self._names(reader, recent.result):
             return self._named(reader, recent.result.index)
         items = []
-        for travel in self.travels.values():
+        for travel in self._near(reader, recent.mark):
             position = self.place(travel, recent.mark)
             if position is not None:
                 off = self.ahead(position, reader.transmit_mm)
@@ -306,7 +270,9 @@ class LineState:
             return ()
         alike, found = 2 * reader.window_mm, []
         heard = {r.travel for r in reader.recent}
-        for other in self.travels.values() if reader.reports_no_read else ():
+        self._reckon()
+        near = self._along.near(own - mine[-1], reader.late_mm) if reader.reports_no_read else ()
+        for other in near:
             position = self.place(other, mine[-1])
             ahead = self.ahead(position, own) if position is not None and other is not travel else 0.0
             if 0 < ahead <= reader.late_mm:

@@ -14,6 +14,8 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from devices.value import value
+
 GUARD_MM = 10.0
 """Half the width of the band in the middle between two parcels in which a read is given to none."""
 
@@ -28,6 +30,8 @@ class Odometer:
     speed: float
     """mm/s while the belt runs"""
     running: bool = True
+    changes: int = field(default=0, compare=False)
+    """how often what is believed of its past has changed"""
     _times: list[float] = field(default_factory=lambda: [0.0])
     _marks: list[float] = field(default_factory=lambda: [0.0])
     _speeds: list[float] = field(default_factory=list)
@@ -51,9 +55,11 @@ class Odometer:
         while len(self._times) > 1 and self._times[-1] > when:
             for past in (self._times, self._marks, self._speeds):
                 past.pop()
+            self.changes += 1
         now = self.speed if self.running else 0.0
         if now == self._speeds[-1]:
             return
+        self.changes += 1
         when = max(when, self._times[-1])
         self._marks.append(self.at(when))
         self._times.append(when)
@@ -72,6 +78,7 @@ class Odometer:
 
     def restore(self, kept: list[list[float]]) -> None:
         """Go on from `kept`."""
+        self.changes += 1
         self._times, self._marks, self._speeds = (list(part) for part in kept[:3])
         self.speed, self.running = kept[3][0], bool(kept[3][1])
 
@@ -80,12 +87,18 @@ class Odometer:
         return sum(speed == 0.0 for speed in self._speeds[bisect_right(self._times, when) :])
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Match:
     """`travel` = who gets the read, None = nobody; `ambiguous` = nobody because more than one could."""
 
     travel: str | None
     ambiguous: bool = False
+
+
+def reach(window_mm: float) -> float:
+    """How far from the transmit point an item may be and still matter to `match`, with the widest window of all: the
+    read may only be of one in the window, and a neighbour counts within twice as much from that one."""
+    return 3 * window_mm + 2 * GUARD_MM
 
 
 def match(transmit_mm: float, window_mm: float, items: Iterable[tuple[str, float, float]]) -> Match:

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from controller import __version__, acks, ending, inbound, simulators
-from controller.advices import Advices, Fetch
+from controller.advices import Advices, Around, Fetch
 from controller.config import Config
 from controller.effects import Ask, Effect, Emit, Keep, Reply, Send, Tell
 from controller.events import Alarm, Data, DeviceChanged, NodeChanged
@@ -53,16 +53,23 @@ class Node(Surroundings):
     """One daemon. Call `take` for the links in `dirty`, `rows`, `publishes` and `acks` after each input."""
 
     def __init__(
-        self, config: Config, plans: Mapping[str, Plan], restored: Restored, fetch: Fetch, start: Start
+        self,
+        config: Config,
+        plans: Mapping[str, Plan],
+        restored: Restored,
+        fetch: Fetch,
+        start: Start,
+        around: Around | None = None,
     ) -> None:
-        """`plans`: every plan that can be switched to, by name; the first one is in force until another is."""
+        """`plans`: every plan that can be switched to, by name; the first one is in force until another is. `fetch`,
+        `around`: committed advice (advices.py)."""
         super().__init__(config, plans, restored, start)
         self.online = False
         self.broker, self.broker_why = "", ""
         """the one it is connected to, or was; why it is away"""
         self._states = States(self.origin, self.boot, self.floor, self.outbox, self.links_up)
         self._next = Gathering(self.origin, self._clock, start.rng)
-        self._advices = Advices(fetch)
+        self._advices = Advices(fetch, around)
         self._acks: list[int] = []
         self._held: deque[tuple[int, Send | Tell]] = deque()
         """answers to hands, and commands of lines with `durable_first`: each waits for the commit of a sequence"""
@@ -230,7 +237,7 @@ class Node(Surroundings):
         if ours is not None:
             ours = max(ours, self.upward.sure_at)
         machines = earliest(self._driver_dues().first(), self._time_at.first(), *self._well_at.values())
-        return earliest(machines, self.floor.next_at(), ours, self.outbox.settles_at)
+        return earliest(machines, self.floor.next_at(), ours)
 
     @property
     def waits(self) -> bool:
@@ -239,7 +246,7 @@ class Node(Surroundings):
 
     def rows(self, now: float | None = None) -> Batch | None:
         """One transaction: everything since the last call; None when there is nothing. With `now` there is nothing
-        either while rows were delivered and no more, and that can wait (outbox.py)."""
+        either while rows were delivered and no more, and that can wait until `outbox.settles_at`."""
         settles = self.outbox.settles_at
         if now is not None and not self._next.waits and (settles is None or now < settles):
             return None

@@ -64,6 +64,8 @@ class Plan:
     """of `rules`"""
     _lanes: dict[tuple[str, str], tuple[str, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
     """(destination, line) -> lanes in order, of the wave in force"""
+    _given: dict[int, tuple[tuple[str, ...], str]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """what rules that have fitted once give, by number, and the words for it"""
 
     def __post_init__(self) -> None:
         for target, chutes in self.waves[self.wave].items():
@@ -105,8 +107,12 @@ def destinations(plan: Plan, advice: Advised) -> tuple[tuple[str, ...], str]:
     first = plan.index.first(advice)
     if first is None:
         return (plan.special.unknown,), "no rule fits"
-    rule = plan.rules[first - 1]
-    return tuple(dict.fromkeys((rule.destination, *rule.also))), f"rule {first}: {rule.label}"
+    found = plan._given.get(first)
+    if found is None:
+        rule = plan.rules[first - 1]
+        found = tuple(dict.fromkeys((rule.destination, *rule.also))), f"rule {first}: {rule.label}"
+        plan._given[first] = found
+    return found
 
 
 def destination(plan: Plan, advice: Advised) -> tuple[str, str]:

@@ -85,17 +85,19 @@ class Index:
         """Number of the first rule that fits, from 1; None when none does."""
         country, flow, product = advice.country, advice.flow, advice.product
         postcode = _plain(advice.postcode)
-        # What is not known makes the key of a rule that does not ask for it: that one fits, too.
-        keys = (
-            (
+        first: int | None = None
+        for by_country, digits, by_flow, by_product in self._shapes:
+            # What is not known makes the key of a rule that does not ask for it: that one fits, too.
+            key = (
                 country if by_country else None,
                 postcode[:digits],
                 flow if by_flow else None,
                 product if by_product else None,
             )
-            for by_country, digits, by_flow, by_product in self._shapes
-        )
-        return min((self._first[key] for key in keys if key in self._first), default=None)
+            number = self._first.get(key)
+            if number is not None and (first is None or number < first):
+                first = number
+        return first
 
 
 def _plain(postcode: str | None) -> str:

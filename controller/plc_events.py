@@ -208,6 +208,7 @@ def _handed_over(floor: FloorState, line: LineState, item: said.HandedOver, now:
         travel = floor.begin(line, item.track, "HAND", item.point, at, before.length_mm if before else 0, before)
     elif before is not None and travel.before is None:  # a synchronisation named it first
         travel.goes_on(before)
+        line.follows(travel)
         travel.visit = before.visit
     line.named.add(travel.id)
     frequent.happened(floor, "ghosts", line.id, now, bad=False)

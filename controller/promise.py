@@ -19,12 +19,12 @@ its first choice all the same.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import floor
 from typing import Protocol
 
 from controller.departures import Run, Timetable
 from controller.moments import utc_ms
+from devices.value import value
 
 HOUR_MS, MINUTE_MS = 3_600_000.0, 60_000.0
 
@@ -41,7 +41,7 @@ class Promised(Protocol):
         """When it was accepted."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Way:
     """A lane that passed every filter: whose destination's departures take what is in it, and since when (UTC ms) the
     parcel would be in it."""
@@ -51,7 +51,7 @@ class Way:
     ready_ms: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ranked:
     """Lanes in order, and what becomes of the promise."""
 

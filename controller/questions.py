@@ -12,6 +12,9 @@ from controller.promise import due
 from controller.routing import Question
 from controller.travel import Travel
 
+HIGHEST_DECISION = 9999
+"""Decision numbers run 1..9999 and wrap (PLC interface v1, rule 8)."""
+
 LONGEST_WAIT_MS = 10_000.0
 """For a reader on a belt that stands, where the PLC states no deadline."""
 
@@ -46,6 +49,7 @@ def question(floor: FloorState, line: LineState, travel: Travel, identity: Ident
         utc_ms=floor.utc(now),
         speed_mm_s=line.odometer.speed or 1.0,
         touching=travel.touching,
+        number=travel.number % HIGHEST_DECISION + 1,
     )
     return _on_loop(floor, line, travel, asked) if line.lap_mm else asked
 

@@ -11,7 +11,8 @@ from controller.advice import Look
 from controller.events import Measured, ReadSeen
 from controller.floor_state import FloorState
 from controller.identity import Result
-from controller.line import HOLD_MM, LineState, Reader, Recent
+from controller.line import HOLD_MM, LineState
+from controller.readers import Reader, Recent
 from controller.travel import Travel
 from devices.codes import PROGRAMMING, WRONG_CHECK, read_of
 from devices.types import Code, Condition, Garbled, Item, NoRead, Passage, Read, Sized

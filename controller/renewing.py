@@ -86,7 +86,7 @@ class Renewing(Core):
         restored = self._journal.restored(without=("customs", "feed"))
         start = Start(monotonic_ms(), time.time() * 1000, True, self._rng, why, old.floor.book)
         try:
-            node = Node(config, plans, restored, self._journal.look, start)
+            node = Node(config, plans, restored, self._journal.look, start, self._journal.around)
         except Exception:
             old.floor.book.stale_ms = stale_ms
             raise

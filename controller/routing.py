@@ -7,7 +7,7 @@ the plan's first choice, or why the plan was not asked at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 
 from controller.customs import Verdict
 from controller.departures import Timetable
@@ -15,6 +15,7 @@ from controller.identity import Identity
 from controller.lanes import LaneState
 from controller.plan import Plan, destinations, lanes, shares, spread
 from controller.promise import Ranked, Way, rank
+from devices.value import value
 
 MAX_LANES = 4
 """A DEST names at most four lanes (PLC interface v1 §2)."""
@@ -33,7 +34,7 @@ REASONS = {
 """Identity outcome -> reason of the decision, 4 letters as the PLC logs it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Question:
     """All a decision depends on."""
 
@@ -73,6 +74,8 @@ class Question:
     """laps that it may stay on when no lane takes it"""
     reads_left: int = 0
     """laps in which it may be read again when it is not identified"""
+    number: int = 0
+    """of the decision that answers it"""
 
     def way(self, lane: LaneState) -> float:
         """How far the gate is from the start of the line, or on a loop from the decision point."""
@@ -88,7 +91,7 @@ class Question:
         return self.utc_ms + max(0.0, self.way(lane) - self.position_mm) * 1000 / self.speed_mm_s
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decision:
     """Lanes in order (possibly none: the PLC's default lane, which is supervised), and why."""
 
@@ -111,10 +114,6 @@ class Decision:
     slack_min: int | None = None
     at_risk: bool = False
     """no departure that is left keeps its promise"""
-
-    def numbered(self, number: int) -> Decision:
-        """The same decision under its number."""
-        return replace(self, number=number)
 
 
 def decide(question: Question) -> Decision:
@@ -153,6 +152,7 @@ def decide(question: Question) -> Decision:
         question.plan.label,
         question.customs.status,
         released,
+        number=question.number,
         stay=question.laps_left > 0,
         waits=waits,
         departure=ranked.departure,

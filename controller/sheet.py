@@ -14,9 +14,10 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, cast, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -71,9 +72,14 @@ class Sheet:
         self.file = str(path)
         self.problems: list[Problem] = []
         self.broken: set[KeyPath] = set()
-        self.lines: dict[KeyPath, int] = {}
         self.data: dict[str, Any] = {}
+        self._text = ""
         self.readable = self._read(path, text)
+
+    @cached_property
+    def lines(self) -> dict[KeyPath, int]:
+        """Where each path stands; asked only where something is to be said, for it takes as long as reading."""
+        return places(self._text)
 
     def report(self, at: KeyPath, what: str, instead: str = "") -> None:
         """Note a problem at a path; a key that is not there stands on the line of what should contain it."""
@@ -132,7 +138,7 @@ class Sheet:
             if key not in known:
                 self.unknown((*at, key), (*known, *also))
         good = {key: value for key, value in raw.items() if key in known}
-        adapter = TypeAdapter(kind)
+        adapter: TypeAdapter[T] = _adapter(cast(Hashable, kind))  # which a class is, though mypy asks its instances
         try:
             return adapter.validate_json(json.dumps(good), strict=True)
         except ValidationError as error:
@@ -179,7 +185,7 @@ class Sheet:
             line, what, instead = toml_syntax.explained(text, str(error))
             self.problems.append(Problem(self.file, line, "", what, instead))
         else:
-            self.lines = places(text)
+            self._text = text
             self.data = self._plain((), data)
             return True
         return False
@@ -198,6 +204,12 @@ class Sheet:
             return value
         self.report(at, "no date, nan, infinity or number over 64 bits can stand here", "put quotes around a text")
         return None
+
+
+@cache
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    """Of a dataclass it takes a millisecond to make, and a floor has hundreds of devices of one kind."""
+    return TypeAdapter(kind)
 
 
 def _lacking(kind: type[Any], key: str) -> str:

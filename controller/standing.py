@@ -52,6 +52,8 @@ class Standing:
 
     def next_at(self) -> float | None:
         """When `take` has something; None = not before something is said here."""
+        if not (self._told or self._wanted):
+            return None
         over = float("-inf") if self._told.keys() - self._wanted.keys() else None
         dues = [self._due(name) for name, alarm in self._wanted.items() if alarm != self._told.get(name)]
         return min((due for due in (over, *dues) if due is not None), default=None)

@@ -39,7 +39,10 @@ def place(floor: FloorState, line: LineState, travel: Travel, point: str, edge: 
         if predicted - here >= jitter:
             doubt.after_slip(floor, line, travel, here, edge)
     travel.eye_mm = here
-    return travel.seen(here, edge, predicted, jitter)
+    if not travel.seen(here, edge, predicted, jitter):
+        return False
+    line.placed(travel)
+    return True
 
 
 def pass_gates(floor: FloorState, travel: Travel, lap: int) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from controller.identity import Result
 from controller.routing import Decision
@@ -72,6 +72,7 @@ TRANSITIONS: dict[State, dict[str, State]] = {
 class Travel:
     """One trip. Moments are monotonic ms of this machine's boot; positions mm from the start of the line."""
 
+    __pydantic_config__ = ConfigDict(defer_build=True)  # TRAVEL is built with the first one, not at the start
     id: str
     line: str
     epoch: int

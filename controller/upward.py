@@ -19,6 +19,7 @@ from controller.outbox import Outbox
 from controller.repair import Repair
 from controller.standing import Standing
 from controller.wording import counted
+from devices.driver import earliest
 
 DAYS = 30
 SOON_S = DAYS * 86_400
@@ -166,4 +167,4 @@ class Upward:
 
     def next_at(self) -> float | None:
         """When `take`, or the repair, has something."""
-        return min((due for due in (self.standing.next_at(), self.repair.next_at()) if due is not None), default=None)
+        return earliest(self.standing.next_at(), self.repair.next_at())

@@ -172,6 +172,18 @@ class Delimited(Framer):
         self._too_long = f"longer than {max_length} bytes"
         self._start_over()
 
+    def feed(self, data: bytes, at: float) -> list[Piece]:
+        """See Framer. One whole frame and nothing else, the usual case, is taken as it is."""
+        if self._start and not (self._buffer or self._skipped or self._trailer or self._swallow_lf):
+            found = self._marks.search(data, len(self._start)) if data.startswith(self._start) else None
+            whole = found is not None and found.end() == len(data) and not found.group().startswith(self._start)
+            if found is not None and whole and found.start() - len(self._start) <= self._max_length:
+                self._at = at
+                self._begin(0, found.group())
+                self._inside = False
+                return [Frame(data[len(self._start) : found.start()], at)]
+        return super().feed(data, at)
+
     def _start_over(self) -> None:
         self._inside = not self._start
         self._seen = 0  # no mark begins before this place of the buffer

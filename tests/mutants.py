@@ -25,8 +25,8 @@ from tests.mutant_runs import ROOT, Trials, file_of, run_tests
 from tests.mutations import Mutant, mutants
 
 MODULES = (
-    "matching identity identity_rules routing customs promise departures travel lanes doubt line questions switching "
-    "plan inhibiting booking plan_rules closure containers drops advice asking moments hands measures"
+    "matching identity identity_rules routing customs promise departures travel lanes doubt readers line questions "
+    "switching plan inhibiting booking plan_rules closure containers drops advice asking moments hands measures"
 ).split()
 TESTS = (
     "matching match_modes late_readers identity identity_rules routing customs travel floor rules loops booking "

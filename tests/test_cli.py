@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import click
 import pytest
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 import controller.__main__
 import firmware_stubs.__main__
+from tests.floor_fixture import write
 
 PROGRAMS = {"controller": ("floord", controller.__main__), "firmware_stubs": ("floorsim", firmware_stubs.__main__)}
 
@@ -68,3 +70,20 @@ def test_a_verb_imports_no_other_verb(package: str) -> None:
         )
         imported = run("-c", script).stderr.split()
         assert [name for name in imported if "._" not in name] == [f"{package}.commands.{verb.replace('-', '_')}"]
+
+
+def test_a_start_imports_what_its_floor_names_and_builds_no_event(tmp_path: Path) -> None:
+    done = run(
+        "-c",
+        "import sys; from controller import daemon, events, plans; from controller.commands import run;"
+        f"plans.load_floor({str(write(tmp_path))!r}, start=True);"
+        "print(*(name for name, one in vars(events).items() if getattr(one, '__pydantic_complete__', False)));"
+        "print(*sys.modules)",
+    )
+    assert done.returncode == 0, done.stderr
+    built, imported = done.stdout.splitlines()
+    assert built == ""
+    assert "devices.plcs.telegram" in imported.split()
+    libraries = {"aiohttp", "aiomqtt", "biip", "pymodbus", "serialx", "textual"}
+    kinds = {"devices.plcs.modbus", "devices.plcs.mqtt_json", "devices.scanners.zebra_ssi", "devices.scales.mda"}
+    assert not (libraries | kinds).intersection(imported.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import get_args
 
 import pytest
@@ -142,7 +143,7 @@ def test_read_no_read_and_bad_check_on_the_floor() -> None:
 
 
 def _fields(item: said.Item) -> dict[str, object]:
-    return {name: getattr(item, name) for name in item.__slots__}
+    return {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
 
 
 def _misread() -> said.Item:

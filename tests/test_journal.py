@@ -9,16 +9,20 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from controller.journal import Batch, Journal, JournalError, Reader, Row, Writer
 from controller.journal_file import note
 from controller.journal_rows import ranges
+from controller.journal_sums import proof
 from controller.journal_tables import SCHEMA
 
 ROOT = Path(__file__).parents[1]
@@ -187,6 +191,24 @@ def test_advice_is_found_by_parcel_and_alias(tmp_path: Path) -> None:
         assert journal.look("X") == []
         assert journal.look("B") == [("P1", b"new")]
         assert journal.restored().parcels == 2
+
+
+KEYS = st.sampled_from("ABCDEF")
+"""Aliases; parcels are P1 to P3, and an alias may be another parcel's id."""
+ADVISED = st.lists(
+    st.tuples(st.sampled_from(["P1", "P2", "P3"]), st.lists(KEYS | st.just("P2"), max_size=3).map(tuple)), max_size=8
+)
+
+
+@given(ADVISED)
+@settings(max_examples=20)
+def test_what_is_found_around_a_key_is_what_each_look_finds(advised: list[tuple[str, tuple[str, ...]]]) -> None:
+    with tempfile.TemporaryDirectory() as folder, opened(Path(folder) / "journal.db") as journal:
+        journal.commit(Batch(advice=[(parcel, keys, b"%d" % turn) for turn, (parcel, keys) in enumerate(advised)]))
+        for key in ("P1", "P2", "P3", *"ABCDEF"):
+            found = journal.around(key)
+            assert found.get(key, []) == journal.look(key)
+            assert all(journal.look(other) == rows for other, rows in found.items())
 
 
 def test_a_refused_row_is_offered_again_by_the_next_boot(tmp_path: Path) -> None:
@@ -398,3 +420,9 @@ def test_kill_9_loses_nothing_that_was_reported_durable(tmp_path: Path) -> None:
     with opened(path) as journal:
         restored = journal.restored()
         assert int(restored.state["k", "last"]) == restored.last_seq  # event and state in one transaction
+
+
+def test_the_proof_of_a_row_is_what_older_versions_wrote() -> None:
+    assert proof("advice", "P1", b"{}\xff", 7) == 3165699869
+    assert proof("alias", "\ud800\xe9\0", "P1") == 3361714756
+    assert proof("outbox", 1, None, None) == 3066902962

@@ -128,8 +128,8 @@ def test_killed_again_while_it_comes_back(tmp_path: Path) -> None:
 class HastyNode(Node):
     """Tells machines and centre "durable" when a batch goes to the disk, not when it is there."""
 
-    def rows(self) -> Batch | None:
-        batch = super().rows()
+    def rows(self, now: float | None = None) -> Batch | None:
+        batch = super().rows(now)
         if batch is not None:
             for link, token in batch.channels.items():
                 self.drivers[link].confirm(token, self.asked)

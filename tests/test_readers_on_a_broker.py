@@ -6,6 +6,7 @@ itself, byte for byte as JSON, in that order, and at that line.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -26,7 +27,7 @@ def spoken(item: Item) -> str:
     """An item as transcripts write it."""
     match item:
         case Read():
-            hand = {} if item.hand is None else {name: getattr(item.hand, name) for name in item.hand.__slots__}
+            hand = {} if item.hand is None else dataclasses.asdict(item.hand)
             stored = hand.pop("stored", False)
             words = {"reader": item.reader, "symbology": item.symbology, **hand, "stored": "true" if stored else ""}
             return " ".join(["read", item.text, *(f"{key}={value}" for key, value in words.items() if value)])

@@ -73,7 +73,7 @@ def test_a_parcel_that_no_rule_fits() -> None:
 # --- the filters ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", NOT_AVAILABLE)
+@pytest.mark.parametrize("state", sorted(NOT_AVAILABLE))
 def test_a_lane_that_is_not_available(state: str) -> None:
     assert short(ask(found=lanes(L01=state))) == (("L02", "EX"), state)
 

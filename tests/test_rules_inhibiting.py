@@ -62,7 +62,7 @@ def test_only_when_no_supervised_lane_is_left() -> None:
         assert (inhibit(made, line), line.inhibited) == ([], False)
     block(made, "BOND", "EX")
     assert (inhibit(made, line), line.inhibited) == (["kept", "line/inhibited", "INHB 1"], True)
-    made.floor.lanes_of.clear()
+    made.floor.supervised_of.clear()
     line.asking, line.told = False, True
     assert inhibit(made, line) == [], "a line without lanes has none"
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from controller.config import Line
 from controller.identity import Result
-from controller.line import HOLD_MM, KEPT_OFFSETS, KEPT_RESULTS, NEAR_MM, Counter, LineState, Reader, Recent
+from controller.line import HOLD_MM, KEPT_RESULTS, NEAR_MM, LineState
 from controller.matching import Odometer
+from controller.readers import KEPT_OFFSETS, Counter, Reader, Recent
 from controller.travel import Travel
 from tests.floor_fixture import Bench
 

@@ -9,9 +9,10 @@ import pytest
 from controller import questions
 from controller.advice import Advice
 from controller.identity import Identity, Result
-from controller.line import LineState, Reader
+from controller.line import LineState
 from controller.promise import HOUR_MS
 from controller.questions import LONGEST_WAIT_MS
+from controller.readers import Reader
 from controller.routing import Decision, Question
 from controller.travel import Travel
 from tests.floor_fixture import UTC, Bench, advice, ready

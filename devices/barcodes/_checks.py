@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
+from operator import mul
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """Value -> character of ISO 7064 modulo 37,36."""
@@ -12,8 +14,7 @@ _VALUES = {ch: value for value, ch in enumerate(ALPHABET)}
 
 def weighted(digits: str, weights: Sequence[int]) -> int:
     """The sum of digit times weight, the weights from the left and over again."""
-    count = len(weights)
-    return sum(int(digit) * weights[place % count] for place, digit in enumerate(digits))
+    return sum(map(mul, map(int, digits), cycle(weights)))
 
 
 def mod10(body: str) -> str:

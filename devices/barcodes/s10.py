@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from devices.barcodes._checks import weighted
 from devices.barcodes.candidate import Candidate, Scheme, split_aim, without_separators
 
 _SHAPE = re.compile(r"([A-Z]{2})([0-9]{8})([0-9])([A-Z]{2})")
@@ -51,7 +52,7 @@ COUNTRIES = frozenset(
 
 def check_digit(serial: str) -> str:
     """The check digit of eight ASCII digits."""
-    digit = 11 - sum(int(ch) * weight for ch, weight in zip(serial, _WEIGHTS, strict=True)) % 11
+    digit = 11 - weighted(serial, _WEIGHTS) % 11
     return {10: "0", 11: "5"}.get(digit, str(digit))
 
 

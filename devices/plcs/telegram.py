@@ -99,6 +99,8 @@ class Driver:
         serial = settings.transport == "serial"
         self._byte_ms = BITS_A_BYTE * 1000 / settings.baud if serial else 0.0
         self._wire_free = 0.0
+        self._written: tuple[Mapping[str, Any], str] = ({}, "")
+        """fields of the last command, and its body"""
         repeat_ms = SLOW_REPEAT_MS if serial and settings.baud < SLOW_BELOW_BAUD else REPEAT_MS
         self._channel = Channel(self._write, self.counters, repeat_ms, settings.ack == "durable", not serial)
 
@@ -134,7 +136,7 @@ class Driver:
     def send(self, command: Command, now: float, expires: float | None) -> int:
         """Queue a DEST, CMND or TIME. Raises ValueError when a value does not fit its field on the wire."""
         kind, fields = messages.command(command)
-        write_body(tables.DOWN[kind], self._names.down(fields))
+        self._written = fields, write_body(tables.DOWN[kind], self._names.down(fields))
         return self._channel.send(command, now, expires)
 
     def confirm(self, token: Token, now: float) -> None:
@@ -200,9 +202,10 @@ class Driver:
 
     def _write(self, message: Outgoing, now: float) -> float:
         names = self._settings.controller, self._settings.plc
-        if self._settings.names:
-            message = replace(message, fields=self._names.down(message.fields))
-        body = tables.outgoing_body(message)
+        if message.fields is self._written[0]:  # the usual case: a command leaves at once
+            body = self._written[1]
+        else:
+            body = tables.outgoing_body(replace(message, fields=self._names.down(message.fields)))
         data = build(Telegram(*names, message.type, message.flag, message.epoch, message.sequence, body))
         self._out += data
         self._wire_free = max(now, self._wire_free) + len(data) * self._byte_ms

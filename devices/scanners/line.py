@@ -66,13 +66,14 @@ class Driver(Framed):
         self._settings = settings
         self._content = Content(settings.no_read, settings.heartbeat, settings.separator, settings.flaw)
         self._digits = settings.index_digits + settings.encoder_digits
+        self._heartbeat = wire("heartbeat", settings.heartbeat)
 
     def _frame(self, frame: Frame) -> Sequence[Item]:
         return self._numbered(frame) if self._digits else self._content.items(frame.data, frame.at)
 
     def _numbered(self, frame: Frame) -> Sequence[Item]:
         """Items of a frame that begins with the item's number, the encoder's count, or both."""
-        if frame.data and frame.data == wire("heartbeat", self._settings.heartbeat):
+        if frame.data and frame.data == self._heartbeat:
             return self._content.items(frame.data, frame.at)
         digits, at = frame.data[: self._digits], self._settings.index_digits
         if len(digits) < self._digits or not digits.isdigit():

@@ -24,7 +24,7 @@ class PlcEnd:
         self.fd, self._name, self._on_dest = fd, name.ljust(4, ".").encode(), on_dest
         self.synchronised = False
         self.refused: list[bytes] = []
-        self._buffer = b""
+        self._buffer = self._taken = b""
         self._sequence = self._evt = 0
         self._open: Callable[[], None] | None = None
         self._is_open = False
@@ -65,6 +65,9 @@ class PlcEnd:
         kind, flag = frame[10:14], frame[14:15]
         if flag == b"R":
             self._send(kind, b"A", frame[15:23], b"")
+            again, self._taken = frame[15:23] == self._taken, frame[15:23]
+            if again and kind != b"SYES":
+                return  # a repeat: our answer was late
             if kind == b"DEST":
                 self._on_dest(int(frame[38:44]), frame[55:67].rstrip(b".").decode(), at_ns)
             elif kind == b"SYES":
@@ -101,7 +104,10 @@ class PlcEnd:
 
     def _send(self, kind: bytes, flag: bytes, number: bytes, body: bytes) -> None:
         text = b"1%sHUB.%s%s%s%03d%s" % (self._name, kind, flag, number, len(body), body)
-        os.write(self.fd, b"\x02%s%04X\x03" % (text, crc_hqx(text, 0xFFFF)))
+        self._write(b"\x02%s%04X\x03" % (text, crc_hqx(text, 0xFFFF)))
+
+    def _write(self, data: bytes) -> None:
+        os.write(self.fd, data)
 
 
 def _text(name: str) -> bytes:

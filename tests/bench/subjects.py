@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -107,7 +108,15 @@ def advice_of(parcel: int) -> dict[str, Any]:
     }
 
 
-def write_floor(folder: Path, load: Load, url: str, state: str = "state") -> Path:
+@dataclass(frozen=True)
+class Terminals:
+    """Lines, and the paths of their scanners in order of the lines, then of their PLCs."""
+
+    lines: Sequence[str]
+    paths: Sequence[str]
+
+
+def write_floor(folder: Path, load: Terminals | Load, url: str, state: str = "state") -> Path:
     """The floor of these terminals, and its plan."""
     scanners = len(load.lines) * PER_PLC
     text = FLOOR.format(state=state, url=url)
@@ -163,6 +172,11 @@ class Subject:
         """CPU time of all its threads so far (proc(5): schedstat, ns)."""
         tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+    def rss_mb(self) -> float:
+        """Its resident memory."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
     def wait_for(self, there: Any, what: str) -> None:
         """Until `there()` is true. Raises RuntimeError with its log."""

@@ -17,6 +17,7 @@ from controller.journal_rows import Batch
 from controller.node import Node, Start
 from controller.plans import load_floor
 from controller.room import Disk
+from devices.driver import earliest
 from devices.links import parse as parse_link
 from devices.types import Message
 from firmware_stubs import floor_file
@@ -446,7 +447,8 @@ class Hub:
         self._hang_up(*what)
 
     def _wake_node(self, node: Node) -> None:
-        due = node.next_at()
+        settles = node.outbox.settles_at if not self._committing else None
+        due = earliest(node.next_at(), settles)
         if due is not None and due < self._tick_at:
             self._tick_at = due
             self.clock.at(due, self._tick, (due, self.life))
