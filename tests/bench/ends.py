@@ -7,6 +7,7 @@ import select
 import sqlite3
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -18,12 +19,15 @@ from tests.bench.centre import Centre
 from tests.bench.divert import stocked
 from tests.bench.handhelds import Durable, Flood
 from tests.bench.load import Load
-from tests.bench.subjects import LOAD_CPU, Floord, code_of, lane_of, write_floor
+from tests.bench.subjects import LOAD_CPU, Floord, code_of, lane_of, pinned, write_floor
 
 AHEAD = 2000
 """Reads that floord may have before it; more would lie in the kernel."""
 FLOODERS, DECODERS, PORTS, PARCELS = 8, 16, 32, 20_000
 PATIENCE_S = 120.0
+
+Found = defaultdict[str, list[float]]
+"""Figure -> its value in each round."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Ends:
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         self._folder = folder
+        stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
+        pinned(LOAD_CPU)
         self.load, self.flood, self.durable = Load(PORTS, code_of, lane_of), Flood(FLOODERS), Durable(DECODERS)
         for what in (self.load, self.flood, self.durable):
             stack.callback(what.close)
