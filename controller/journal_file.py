@@ -18,6 +18,10 @@ EVENT = "seq, id, type, subject, visit, travel, parcel, time, topic, body, read_
 CHECK = "journal.check"
 """A file of this name beside the journal makes the next opening check the whole file."""
 
+LOG_PAGES = 4000
+"""16 MB. When the log goes into the file the file is synced as well, and a commit waits for that: at SQLite's own 1000
+pages once in 150 small commits, which doubled both their mean time and their p99."""
+
 DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_TOOBIG}
 
 UNREADABLE = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS)
@@ -137,6 +141,7 @@ def prepare(db: sqlite3.Connection, path: Path) -> None:
     if db.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
         raise JournalError(f"{path}: its file system cannot hold a write-ahead log; put state_dir on a local disk")
     db.execute("PRAGMA synchronous = FULL")
+    db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
     # What is deleted is overwritten: a row that salvage finds on a page is one that counts.
     db.execute("PRAGMA secure_delete = ON")
     if not made:

@@ -306,8 +306,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.accepted: set[int] = set()  # as the broker has it
         self.published: set[int] = set()
         self.now = 0.0
-        self.allowed = 0
-        """rows that may leave at this moment"""
+        self.paced = self.beside = 0
+        """rows that may leave at this moment, by the pace and beside it"""
         self.start()
 
     def start(self) -> None:
@@ -319,7 +319,7 @@ class AnyOrder(RuleBasedStateMachine):
             burst=self.BURST,
         )
         self.up = False
-        self.allowed = self.BURST
+        self.paced, self.beside = self.BURST, 0
         self.flying: list[int] = []
         self.told = self.committed
         self.quarantined.clear()
@@ -332,17 +332,17 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def tell(self) -> None:
         self.outbox.offer(rows(*range(self.told + 1, self.committed + 1)))
-        self.allowed += self.committed - self.told
+        self.beside += self.committed - self.told
         self.told = self.committed
 
     @rule(wait=st.sampled_from([0.0, 1.0, 60_000.0, 1e7]))
     def take(self, wait: float) -> None:
         self.now += wait
-        self.allowed = max(self.allowed, self.BURST) if wait else self.allowed
+        self.paced = self.BURST if wait else self.paced
         taken = seqs(self.outbox.take(self.now))
         assert self.up or not taken
-        self.allowed -= len(taken)
-        assert self.allowed >= 0
+        assert len(taken) <= self.paced + self.beside
+        self.paced, self.beside = max(0, self.paced - len(taken)), self.beside - max(0, len(taken) - self.paced)
         for seq in taken:
             assert seq <= self.committed
             if seq not in self.published:
@@ -377,7 +377,7 @@ class AnyOrder(RuleBasedStateMachine):
     def connect(self) -> None:
         if not self.up:
             self.outbox.connected()
-            self.up, self.allowed = True, min(self.allowed, self.BURST)
+            self.up, self.beside = True, 0
 
     @rule(by_broker=st.booleans())
     def disconnect(self, by_broker: bool) -> None:
