@@ -21,7 +21,7 @@ Fetch: TypeAlias = Callable[[str], Iterable[tuple[str, bytes]]]
 Around: TypeAlias = Callable[[str], Mapping[str, Iterable[tuple[str, bytes]]]]
 """The same of this key, and of every other one of the parcels that it names."""
 
-REMEMBERED = 500
+REMEMBERED = 600
 """Answers: more codes than are on the belts of a line."""
 
 

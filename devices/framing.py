@@ -181,8 +181,12 @@ class Delimited(Framer):
                 self._at = at
                 self._begin(0, found.group())
                 self._inside = False
-                return [Frame(data[len(self._start) : found.start()], at)]
+                return [self._judged(Frame(data[len(self._start) : found.start()], at))]
         return super().feed(data, at)
+
+    def _judged(self, piece: Piece) -> Piece:
+        """What a subclass makes of a frame."""
+        return piece
 
     def _start_over(self) -> None:
         self._inside = not self._start

@@ -31,10 +31,16 @@ TOGETHER = "tests/faults/"
 """One process runs all of these: the floors and scenarios beside them begin with the first, once in a process."""
 
 
+APART = ("tests/test_sim.py", "tests/test_plc_power.py", "tests/test_killed.py")
+"""Their tests are long and share nothing: each goes where there is room."""
+
+
 class ByFile(LoadFileScheduling):  # type: ignore[misc]  # it has no annotations
     """A file's tests in one process, for they share brokers and floors, and those of `TOGETHER` in one as well."""
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(APART):
+            return nodeid
         return TOGETHER if nodeid.startswith(TOGETHER) else str(super()._split_scope(nodeid))
 
     def remove_node(self, node: object) -> str | None:

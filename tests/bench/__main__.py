@@ -24,8 +24,8 @@ from controller import __version__
 from tests.bench.figures import Figure, Options
 from tests.bench.scenarios import SCENARIOS
 
-WIDTH = 46
-HEAD = f"{'':<{WIDTH}} {'median':>9} {'least':>8} {'most':>8} {'':<4}{'target':>8}"
+WIDTH = 42
+HEAD = f"{'':<{WIDTH}} {'median':>8} {'least':>8} {'most':>8} {'':<5}{'target':>7}"
 
 
 def main() -> int:
@@ -44,9 +44,11 @@ def main() -> int:
             with tempfile.TemporaryDirectory(prefix="bench-", dir=wanted.folder) as folder:
                 options = Options(wanted.rounds, wanted.quick, Path(folder), _progress)
                 module = importlib.import_module(f"tests.bench.{name}")
+                note = ""
                 for figure in module.measure(options):
                     found.setdefault(name, []).append(figure)
-                    print(_row(figure), flush=True)
+                    print(_row(figure, figure.note != note), flush=True)
+                    note = figure.note
         except Exception as error:
             broken[name] = f"{type(error).__name__}: {error}"
             print(f"  BROKEN: {broken[name]}", flush=True)
@@ -106,14 +108,15 @@ def _progress(text: str) -> None:
     print(f"  … {text}", file=sys.stderr, flush=True)
 
 
-def _row(figure: Figure) -> str:
+def _row(figure: Figure, noted: bool) -> str:
+    """A line of the table, and a second one for its note where the line before had another."""
     target = ""
     if figure.target is not None:
         target = f"{'≥' if figure.least else '≤'}{_number(figure.target)}"
     mark = {True: "", False: " missed", None: ""}[figure.met]
-    values = f"{_number(figure.median):>9} {_number(min(figure.values)):>8} {_number(max(figure.values)):>8}"
-    note = f"\n{'':<{WIDTH}} ({figure.note})" if figure.note else ""
-    return f"{_cut('  ' + figure.what):<{WIDTH}} {values} {figure.unit:<4}{target:>8}{mark}{note}"
+    values = f"{_number(figure.median):>8} {_number(min(figure.values)):>8} {_number(max(figure.values)):>8}"
+    note = f"\n    ({figure.note})" if figure.note and noted else ""
+    return f"{_cut('  ' + figure.what):<{WIDTH}} {values} {figure.unit:<5}{target:>7}{mark}{note}"
 
 
 def _cut(text: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -17,9 +18,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 
-from controller import broker, sections
+from controller import broker
 from controller.advice import Advice
-from controller.journal import Batch, Journal
+from controller.journal import NO_RESERVE, Batch, Journal
 from tests.bench.figures import Figure, Options
 from tests.bench.load import Load, Window
 from tests.bench.subjects import LOAD_CPU, Floord, advice_of, code_of, echo, lane_of, pinned, write_floor
@@ -94,7 +95,7 @@ def bench(folder: Path, ports: int) -> Iterator[tuple[Load, str]]:
 def stocked(state: Path, parcels: int) -> None:
     """A journal that holds the advice of so many parcels."""
     state.mkdir(parents=True)
-    journal = Journal.open(state / "journal.db", rng=Random(1), utc_ms=1, rules=sections.Journal(reserve_mb=0))
+    journal = Journal.open(state / "journal.db", rng=Random(secrets.randbits(64)), utc_ms=1, rules=NO_RESERVE)
     for first in range(0, parcels, 5000):
         advice = [Advice.model_validate(advice_of(parcel)) for parcel in range(first, first + 5000)]
         journal.commit(Batch(advice=[(one.parcel, one.keys[1:], one.model_dump_json().encode()) for one in advice]))

@@ -60,7 +60,7 @@ def _instructions(options: Options) -> Iterator[Figure]:
         return
     note = f"counted by callgrind; Python {sys.version.split()[0]}"
     for name, count in counted(options.folder).items():
-        yield Figure(f"step: {name}", "instructions", (count,) * options.rounds, note=note)
+        yield Figure(f"step: {name}", "instr", (count,) * options.rounds, note=note)
 
 
 def counted(folder: Path) -> dict[str, float]:
@@ -135,7 +135,7 @@ def _growth(options: Options, what: str, sizes: Sequence[Size], life: Life) -> I
             values[name].append(took[-1] / took[0])
             notes[name] = "µs: " + ", ".join(f"{each:.1f}" for each in took)
     for name in parts:
-        yield Figure(f"{name}, growth over {what}", "ratio", tuple(values[name]), FLAT, note=notes[name])
+        yield Figure(f"{name}, growth over {what}", "x", tuple(values[name]), FLAT, note=notes[name])
 
 
 def main() -> None:

@@ -64,7 +64,7 @@ def _window() -> list[tuple[Any, str, Any]]:
             return found
         return replace(found, travel=order[order.index(found.travel) + 1])
 
-    return [(line, "match", match)]
+    return [(line, "match", match), (line, "reach", lambda window: line.NEAR_MM)]
 
 
 def _hold_ignored() -> list[tuple[Any, str, Any]]:
