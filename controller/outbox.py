@@ -27,7 +27,7 @@ from controller.quarantine import Quarantine
 
 TICK_MS = 1.0
 """At least: the loop's timers come up to a ms later."""
-PAGE = 32
+PAGE = 16
 """Rows read from the journal at a time: a scanner waits meanwhile."""
 REFUSED = 0x80  # MQTT 5: reason codes from here on are failures
 CLOSED_ON_IT = 0x83  # MQTT 5, implementation specific error: here, the broker closes the connection on this row
@@ -43,7 +43,7 @@ class Outbox:
     """
 
     def __init__(
-        self, window: int = 100, memory: int = 5000, *, oldest: int | None = None, last: int = 0, burst: int = 12
+        self, window: int = 100, memory: int = 5000, *, oldest: int | None = None, last: int = 0, burst: int = 10
     ) -> None:
         self._window, self._memory, self._burst = window, memory, burst
         self._ready: deque[Row] = deque()  # to be published for the first time, in order

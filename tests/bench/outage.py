@@ -1,8 +1,8 @@
 """An outage of the broker: it is away while events gather, then it returns.
 
 Whole parcel lives run at a steady pace before it and while what gathered is drained, and their diverts are timed: both
-in one round. What gathers comes from scanners at presence points, as fast as it is taken. With a million events,
-floorsim's own ledger and a centre that knows what it lacks: `python -m tests.faults.outage`.
+in one round. What gathers comes from scanners at presence points, as fast as it is taken. A million events, held
+against the ledgers of floor and centre: `python -m tests.faults.outage`.
 """
 
 from __future__ import annotations
