@@ -27,7 +27,7 @@ def measure(options: Options) -> Iterable[Figure]:
         options.say(f"building a journal of {count:,} events")
         build(path, count)
     size = paths[large].stat().st_size
-    traced, slower, durable, apart = [], [], [], []
+    traced, slower, durable, apart, spent = [], [], [], [], []
     for turn in range(options.rounds):
         times = _traces(paths, Random(turn))
         traced.append(times[large])
@@ -35,10 +35,12 @@ def measure(options: Options) -> Iterable[Figure]:
         commits, cpu = _commits(paths)
         durable.append(commits[large] / commits[SMALL])
         apart.append(cpu[large] / cpu[SMALL])
+        spent.append(cpu[large] / COMMITS * 1e6)
     yield Figure(f"trace of a parcel in {large:,} events, p50", "ms", tuple(traced), 20.0)
     yield Figure(f"trace, {large:,} / {SMALL:,} events", "x", tuple(slower))
     yield Figure(f"commit of a life, p50, {large:,} / {SMALL:,}", "x", tuple(durable), 1.5)
     yield Figure(f"commit of a life, CPU, {large:,} / {SMALL:,}", "x", tuple(apart), 1.5)
+    yield Figure(f"commit of a life, CPU, {large:,} events", "µs", tuple(spent))
     yield Figure("bytes of the journal an event", "B", (size / large,))
 
 
