@@ -44,6 +44,10 @@ ANSWERS = (Answered, GivenUp)
 CHANNEL = (Synchronised, SessionLost, Speed)
 """What a PLC's channel says of itself."""
 
+AT_ONCE = 8
+"""Drivers that a tick calls: sessions that began together would say their signs of life together, too, and a scan would
+wait for all of them. The others stay due, and their turn comes behind what has arrived meanwhile."""
+
 TOLD = ("alarm/raised", "alarm/cleared")
 SAID = 1000
 """Alarms that wait to be told; of more, whom nobody asks for, the latest."""
@@ -212,7 +216,7 @@ class Node(Surroundings):
     def tick(self, now: float) -> None:
         """Time has passed."""
         self._contain(now)
-        for link in self._driver_dues().due(now):
+        for link in self._driver_dues().due(now)[:AT_ONCE]:
             self._items(link, self._guard(link, (), self.drivers[link].tick, now), now)
             self._soil(link)
         due = self.floor.next_at()
