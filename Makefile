@@ -27,6 +27,9 @@ UV_VERSION := 0.13.9
 CODE := controller devices firmware_stubs tests
 # File by file in the order of collection: it begins with the faults, which mostly wait.
 ON_ALL_CORES := -n auto --dist loadfile --no-loadscope-reorder
+# Real processes with deadlines: they have the machine for themselves, behind all others.
+REAL_TIME := tests/faults $(patsubst %,tests/test_%.py,plc_links reader_links readers_at_a_belt demo wire_taps reload \
+  process_stalls process_notify process_faults serial_ports floorsim_device simulated_machines)
 
 .PHONY: demo test check bench sim plc-power plc-load ports-load hub-load hand-answers kill-points crash-images kills disk-faults faults cluster mutants fuzz screens lock mosquitto clean
 .DELETE_ON_ERROR:
@@ -35,7 +38,12 @@ demo: $(if $(findstring mosquitto,$(ARGS)),mosquitto) .venv/run.stamp
 	$(BIN)/floord demo $(or $(ARGS),--parcels 100)
 
 test: mosquitto .venv/dev.stamp
-	$(BIN)/python -m pytest $(or $(ARGS),$(ON_ALL_CORES))
+ifdef ARGS
+	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest $(ON_ALL_CORES) $(REAL_TIME:%=--ignore=%)
+	$(BIN)/python -m pytest $(REAL_TIME)
+endif
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check $(CODE)
